@@ -109,6 +109,11 @@ void Consul::damaged() {
 
 void Consul::answered(Instant now, const Call& call, const http1::Answer& answer) {
   if (call.kind == Kind::version || call.kind == Kind::leader) return take_about(now, call, answer);
+  // Of a transaction it is not the status that says so.
+  if (answer.status == 409) {
+    const auto outcome = consul::read_transaction(answer.body);
+    if (outcome && outcome->is_forbidden) return failed(now, call, {403, {}, "Permission denied"});
+  }
   const bool is_told = answer.status == 200 || answer.status == 404 || answer.status == 409;
   if (is_told) return answered_well(now, call, answer);
   failed(now, call, answer);

@@ -36,11 +36,13 @@ bool read_result(JsonReader& in, Pair& pair) {
 
 bool read_error(JsonReader& in, Outcome& out) {
   std::uint64_t operation = 0;
+  std::string why;
   const bool is_read = in.object([&](const std::string& name) {
     if (name == "OpIndex") return in.count(operation);
-    if (name == "What") return in.string(out.why);
+    if (name == "What") return in.string(why);
     return in.skip();
   });
+  out.is_forbidden |= why.find("Permission denied") != std::string::npos;
   if (is_read) out.failed.push_back(operation);
   return is_read;
 }

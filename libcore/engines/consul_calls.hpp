@@ -39,7 +39,7 @@ class Transaction {
 struct Outcome {
   std::vector<Pair> pairs;
   std::vector<std::size_t> failed;  // these operations, of which the first is 0
-  std::string why;
+  bool is_forbidden = false;
 };
 std::optional<Outcome> read_transaction(std::string_view text);
 std::optional<Pair> read_pair(std::string_view text);  // the only one of a list

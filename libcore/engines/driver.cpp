@@ -50,7 +50,8 @@ class Connections final : public Driver {
         settings_(std::move(settings)),
         told_(std::move(told)),
         context_(ssl::context::tls_client),
-        pause_(io) {}
+        pause_(io),
+        failures_(settings_.url.endpoints.size()) {}
   ~Connections() override { Connections::stop(); }
 
   Status prepare();
@@ -70,6 +71,7 @@ class Connections final : public Driver {
   asio::io_context& io() { return io_; }
   ssl::context& context() { return context_; }
   const Settings& settings() const { return settings_; }
+  std::size_t failures() const { return failures_.at(at_); }
   const std::pair<std::string, std::uint16_t>& wanted() const { return settings_.url.endpoints.at(at_); }
 
  private:
@@ -82,6 +84,7 @@ class Connections final : public Driver {
   asio::steady_timer pause_;
   std::shared_ptr<Connection> connection_;
   std::size_t at_ = 0, failed_ = 0;
+  std::vector<std::size_t> failures_;  // of each to come about
   std::chrono::milliseconds wait_ = first_pause;
   bool up_ = false;
   bool stopped_ = false;
@@ -130,6 +133,7 @@ void Connection::add_line(unsigned number) {
   const auto& [host, port] = owner_.wanted();
   const EngineUrl& url = owner_.settings().url;
   Line::Way way{host, port, url.tls};
+  way.first = owner_.failures();
   // PostgreSQL is asked first whether it has it.
   if (url.kind == EngineUrl::Kind::postgres) {
     way.before_tls = Postgres::tls_request();
@@ -282,8 +286,9 @@ void Connections::tell(engine::Told told) {
 // The next one at once; after a round of all with a pause, and with a word.
 void Connections::lost(const std::string& why) {
   if (stopped_) return;
-  connection_.reset();
   const bool was_up = std::exchange(up_, false);
+  if (!connection_ || !connection_->stands()) ++failures_[at_];
+  connection_.reset();
   at_ = (at_ + 1) % settings_.url.endpoints.size();
   const bool is_round = ++failed_ % settings_.url.endpoints.size() == 0;
   if (was_up || is_round) told_(engine::Down{why});

@@ -110,8 +110,16 @@ void Etcd::receive(Instant now, ByteView bytes) {
     ended(now, std::move(done), end);
   }
   if (http_.failed()) return unreadable();
-  if (http_.is_going() && calls_.empty()) close(fmt::format("{}: it is shutting down", host_));
+  leave_if_going();
   flush();
+}
+
+// It says so, and then waits for the watch for seconds without taking anything new.
+void Etcd::leave_if_going() {
+  const std::size_t watches = watch_ && calls_.contains(*watch_) ? 1 : 0;
+  if (closed_ || !http_.is_going() || calls_.size() > watches) return;
+  closed_ = true;
+  close(fmt::format("{}: it is shutting down", host_));
 }
 
 void Etcd::unreadable() {
@@ -247,6 +255,8 @@ void Etcd::take_status(ByteView message) {
 
 void Etcd::ask(Instant now, const engine::Request& request) {
   constexpr char txn[] = "/etcdserverpb.KV/Txn";
+  leave_if_going();
+  if (closed_) return;
   if (const auto* append = std::get_if<engine::Append>(&request)) {
     const std::string key = of_epoch("log", append->epoch) + "/" + append->key;
     Transaction change;
@@ -340,7 +350,8 @@ void Etcd::keep(Instant now) {
   }
   const std::string pointer = of_epoch("state", epoch);
   Transaction change;
-  change.if_absent(pointer);
+  // Not where another log was made in the place of this one.
+  change.if_value_begins(at("open"), fmt::format("{:016x} ", log_)).if_absent(pointer);
   change.then_put(pointer,
                   text_bytes(fmt::format("{:016x} {} {}", access_.writer, pieces, keeping_->what.position)));
   call(now, Kind::pointer, "/etcdserverpb.KV/Txn", change.out());
@@ -353,6 +364,7 @@ void Etcd::take_pointer(Instant now, const etcd::Answer& answer) {
   keeping_.reset();
   Transaction change;
   if (answer.succeeded) {
+    change.if_value_begins(at("open"), fmt::format("{:016x} ", log_));
     for (const char* what : {"log", "state", "piece"})
       change.then_remove(of_epoch(what, 0), of_epoch(what, epoch));
   } else {

@@ -84,6 +84,7 @@ class Etcd final : public Adapter {
   void watched(Instant now, ByteView message);
   void refused(Kind kind, const std::string& status, const std::string& text);
   void unreadable();
+  void leave_if_going();
   void too_long(Instant now, Http2::Stream stream);
 
   void load(Instant now, const engine::Load& request);

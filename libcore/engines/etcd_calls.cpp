@@ -76,6 +76,18 @@ Transaction& Transaction::if_value(const std::string& key, ByteView value) {
   return *this;
 }
 
+Transaction& Transaction::if_value_begins(const std::string& key, const std::string& begin) {
+  constexpr std::uint64_t greater = 1, less = 2;
+  std::string above = begin;
+  above.back() = static_cast<char>(above.back() + 1);
+  for (const auto& [how, bound] : {std::pair(greater, begin), std::pair(less, above)}) {
+    ProtoWriter compare;
+    compare.number(1, how).number(2, 3).text(3, key).bytes(7, ByteView(bytes_of(bound)));
+    out_.message(1, compare);
+  }
+  return *this;
+}
+
 // 0 has to be said here: the union must have a member.
 Transaction& Transaction::if_absent(const std::string& key) {
   ProtoWriter compare;

@@ -9,6 +9,7 @@
 #include "base/rule.hpp"
 #include "engines/etcd.hpp"
 #include "engines/etcd_text.hpp"
+#include "engines/marks.hpp"
 #include "replica/engine_frame.hpp"
 
 namespace coord::engines {
@@ -45,9 +46,9 @@ void Etcd::load(Instant now, const engine::Load& request) {
   Transaction read;
   read.then_range({at("open"), {}, 0, 0, 0, {}});
   const std::string states = at("state/");
-  // Of what others may have put there nothing is behind 16 digits.
-  read.then_range(
-      {states, states + std::string(etcd::epoch_digits, 'f'), 1, 0, 0, Range::Order::by_key_down});
+  // Others may have put something there, too.
+  constexpr std::uint64_t newest_few = 16;
+  read.then_range({states, etcd::after_prefix(states), newest_few, 0, 0, Range::Order::by_key_down});
   call(now, Kind::top, "/etcdserverpb.KV/Txn", read.out(), loads_);
 }
 
@@ -61,23 +62,22 @@ void Etcd::take_top(Instant now, const etcd::Answer& answer) {
   closed_ = true;
   const std::string opened = etcd::text_of(answer.pairs.front().value);
   const auto log = etcd::number_in(std::string_view(opened).substr(0, opened.find(' ')), 16);
-  if (answer.pairs.size() < 2 || !log) return close(damaged);
+  if (!log) return close(damaged);
   log_ = *log;
-  const etcd::Pair& pointer = answer.pairs.at(1);
-  const std::string said = etcd::text_of(pointer.value);
-  const std::size_t first = said.find(' '), second = said.find(' ', first + 1);
-  if (first == std::string::npos || second == std::string::npos) return close(damaged);
   const std::string states = at("state/");
-  if (!pointer.key.starts_with(states)) return close(damaged);
-  const auto epoch = etcd::number_in(std::string_view(pointer.key).substr(states.size()), 16);
-  const auto pieces = etcd::number_in(std::string_view(said).substr(first + 1, second - first - 1), 10);
-  const auto position = etcd::number_in(std::string_view(said).substr(second + 1), 10);
-  if (!epoch || !pieces || !position || *pieces > etcd::pieces_limit) return close(damaged);
-  closed_ = false;
-  loading_->epoch = *epoch;
-  loading_->pieces = static_cast<std::size_t>(*pieces);
-  loading_->writer = said.substr(0, first);
-  loading_->position = *position != 0 ? *position : pointer.changed;
+  for (std::size_t i = 1; closed_ && i < answer.pairs.size(); ++i) {
+    const etcd::Pair& pair = answer.pairs[i];
+    if (!pair.key.starts_with(states)) continue;
+    const auto epoch = marks::numbered(std::string_view(pair.key).substr(states.size()));
+    const auto pointer = marks::pointer_in(etcd::text_of(pair.value));
+    if (!epoch || !pointer) continue;
+    closed_ = false;
+    loading_->epoch = *epoch;
+    loading_->pieces = static_cast<std::size_t>(pointer->pieces);
+    loading_->writer = pointer->writer;
+    loading_->position = pointer->position != 0 ? pointer->position : pair.changed;
+  }
+  if (closed_) return close(damaged);
   ask_pieces(now);
 }
 

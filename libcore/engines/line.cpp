@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "engines/line.hpp"
 
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <vector>
 
 namespace coord::engines {
 
@@ -30,17 +32,21 @@ void Line::begin() {
   limit_.async_wait([self](const error_code& error) {
     if (!error && !self->stands_) self->fail("no connection comes about");
   });
-  resolver_.async_resolve(way_.host, std::to_string(way_.port),
-                          [self](const error_code& error, const auto& found) {
-                            if (self->closed_) return;
-                            if (error) return self->fail("its name is not known: " + error.message());
-                            asio::async_connect(self->stream_.next_layer(), found,
-                                                [self](const error_code& failed, const tcp::endpoint&) {
-                                                  if (self->closed_) return;
-                                                  if (failed) return self->fail(failed.message());
-                                                  self->connected();
-                                                });
-                          });
+  resolver_.async_resolve(
+      way_.host, std::to_string(way_.port), [self](const error_code& error, const auto& found) {
+        if (self->closed_) return;
+        if (error) return self->fail("its name is not known: " + error.message());
+        // In the time of all: behind an address that swallows what it is sent the others are tried next.
+        std::vector<tcp::endpoint> all(found.begin(), found.end());
+        if (!all.empty())
+          std::ranges::rotate(all, all.begin() + static_cast<std::ptrdiff_t>(self->way_.first % all.size()));
+        asio::async_connect(self->stream_.next_layer(), all,
+                            [self](const error_code& failed, const tcp::endpoint&) {
+                              if (self->closed_) return;
+                              if (failed) return self->fail(failed.message());
+                              self->connected();
+                            });
+      });
 }
 
 void Line::connected() {

@@ -27,6 +27,7 @@ class Line : public std::enable_shared_from_this<Line> {
     bool tls = false;
     Bytes before_tls{};  // what asks the server whether it has TLS; it says `S`
     std::string without_tls{};
+    std::size_t first = 0;  // of the addresses that the name has
   };
   // Nothing is said after close().
   struct Heard {

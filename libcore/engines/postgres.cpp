@@ -10,66 +10,19 @@
 #include "base/format.hpp"
 #include "engines/jute.hpp"
 #include "engines/marks.hpp"
+#include "engines/postgres_statements.hpp"
 
 namespace coord::engines {
 
 namespace {
 
+using namespace sql;
+
 constexpr Duration postgres_patience = std::chrono::seconds(2);
+constexpr Duration size_every = std::chrono::minutes(5);
+constexpr std::size_t bytes_a_second = 1U << 20U;  // a slow network
 constexpr std::size_t message_bytes_limit = 300U << 20U;
 constexpr char usual_user[] = "coordutils";
-
-// In the order of `statements`.
-enum Statement : std::size_t { add, seal, make, keep, load, entries, head, written_head };
-constexpr std::array<const char*, 8> statements{
-    // The prefix, the log, the epoch, the key, the bytes, the channel.
-    "with h as (update coordutils_head set last = last + 1 where prefix = $1::text and log = $2::text and "
-    "epoch = "
-    "$3::bigint and not exists (select from coordutils_log where prefix = $1::text and epoch = $3::bigint "
-    "and key = "
-    "$4::text) returning last), i as (insert into coordutils_log (prefix, position, epoch, key, entry) "
-    "select "
-    "$1::text, h.last, $3::bigint, $4::text, $5::bytea from h returning position) select "
-    "pg_notify($6::text, position::text) from i",
-    // The prefix, the log, the epoch, the channel.
-    "with h as (update coordutils_head set last = last + 1, epoch = epoch + 1 where prefix = $1::text and "
-    "log = "
-    "$2::text and epoch = $3::bigint returning last), i as (insert into coordutils_log (prefix, position, "
-    "epoch, key, "
-    "entry) select $1::text, h.last, $3::bigint, '~', '' from h returning position) select "
-    "pg_notify($4::text, "
-    "position::text) from i",
-    // The prefix, the log, the state.
-    "with h as (insert into coordutils_head (prefix, log, epoch, last, state_epoch, state_position, state) "
-    "values "
-    "($1::text, $2::text, 1, 1, 1, 1, $3::bytea) on conflict do nothing returning prefix) delete from "
-    "coordutils_log "
-    "where prefix in (select prefix from h)",
-    // The prefix, the log, the epoch, the position, the state.
-    "with h as (update coordutils_head set state_epoch = $3::bigint, state_position = $4::bigint, state = "
-    "$5::bytea "
-    "where prefix = $1::text and log = $2::text and state_epoch < $3::bigint and epoch >= $3::bigint "
-    "returning prefix) "
-    "delete from coordutils_log where prefix in (select prefix from h) and epoch < $3::bigint",
-    "select log, state_epoch::text, state_position::text, state from coordutils_head where prefix = $1::text",
-    // The prefix, the last position that is known. Sorted by the column's number, not by the text that is
-    // answered.
-    "select position::text, epoch::text, key, entry from coordutils_log where prefix = $1::text and position "
-    "> "
-    "$2::bigint order by coordutils_log.position limit 256",
-    "select log, last::text from coordutils_head where prefix = $1::text",
-    "update coordutils_head set last = last where prefix = $1::text returning log, last::text"};
-
-constexpr char tables[] =
-    "do $$ begin if to_regclass('coordutils_log') is null then perform pg_advisory_xact_lock(7242069281); "
-    "create table "
-    "if not exists coordutils_head (prefix text primary key, log text not null, epoch bigint not null, last "
-    "bigint not "
-    "null, state_epoch bigint not null, state_position bigint not null, state bytea not null); create table "
-    "if not "
-    "exists coordutils_log (prefix text, position bigint, epoch bigint not null, key text not null, entry "
-    "bytea not "
-    "null, primary key (prefix, position), unique (prefix, epoch, key)); end if; end $$";
 
 Bytes bytes_in(std::string_view text) {
   return marks::bytes_in(text);
@@ -133,6 +86,7 @@ void Postgres::query(Instant now, Kind kind, const std::string& text) {
   JuteWriter out;
   put_string(out, text);
   message('Q', out.out());
+  if (calls_.empty()) heard_at_ = now;
   calls_.push_back(Call{kind, now});
 }
 
@@ -156,7 +110,8 @@ void Postgres::execute(Instant now, Kind kind, std::size_t statement, const std:
   put_string(run, "");
   message('E', run.number(0).out());
   message('S', {});
-  calls_.push_back(Call{kind, now, number});
+  if (calls_.empty()) heard_at_ = now;
+  calls_.push_back(Call{kind, now, number, std::chrono::seconds(bind.out().size() / bytes_a_second)});
 }
 
 void Postgres::begin(Instant now) {
@@ -175,6 +130,7 @@ void Postgres::begin(Instant now) {
 }
 
 void Postgres::receive(Instant now, ByteView bytes) {
+  heard_at_ = now;
   in_.insert(in_.end(), bytes.begin(), bytes.end());
   std::size_t at_byte = 0;
   while (!closed_ && in_.size() - at_byte >= 5) {
@@ -239,12 +195,16 @@ void Postgres::authenticate(ByteView body) {
   const std::int32_t kind = reader.number();
   const std::string rest(reader.left().begin(), reader.left().end());
   if (reader.failed()) return refuse("what answers there is not PostgreSQL");
-  if (kind == fine) return;
+  if (kind == fine) {
+    if (scram_begun_ && !proven_) refuse("it has not shown that it knows the password itself");
+    return;
+  }
   if (access_.user.empty()) return refuse("it wants a password: --engine-user and --engine-password-file");
   JuteWriter out;
   if (kind == in_the_clear && tls_) {
     put_string(out, access_.password);
   } else if (kind == sasl && rest.find("SCRAM-SHA-256") != std::string::npos) {
+    scram_begun_ = true;
     put_string(out, "SCRAM-SHA-256");
     out.text(scram_.first());
   } else if (kind == sasl_goes_on) {
@@ -252,7 +212,8 @@ void Postgres::authenticate(ByteView body) {
     if (!proof) return refuse("what answers there is not PostgreSQL");
     out.append(bytes_of(*proof));
   } else if (kind == sasl_ends) {
-    if (!scram_.is_server(rest)) refuse("it does not know the password itself");
+    proven_ = scram_.is_server(rest);
+    if (!proven_) refuse("it does not know the password itself");
     return;
   } else {
     return refuse("it wants a kind of password that is not sent: set scram-sha-256 in its pg_hba.conf");
@@ -275,13 +236,7 @@ void Postgres::fail(ByteView body) {
 }
 
 void Postgres::answered(Instant now, Call&& done) {
-  if (!done.failure.empty()) {
-    // The key is there, another was faster, or the server gives in to another: it comes again.
-    const bool comes_again = done.code == "23505" || done.code == "40001" || done.code == "40P01";
-    if (done.kind == Kind::change && comes_again) return;
-    if (done.code == "25006") return refuse("it is a standby");
-    return refuse(done.failure);
-  }
+  if (!done.failure.empty()) return failed(now, done);
   switch (done.kind) {
     case Kind::greeting:
       return query(
@@ -290,7 +245,8 @@ void Postgres::answered(Instant now, Call&& done) {
           "current_setting('fsync'), current_setting('synchronous_standby_names'), "
           "set_config('synchronous_commit', case when current_setting('synchronous_commit') in ('off', "
           "'local') then 'on' else current_setting('synchronous_commit') end, false), "
-          "set_config('default_transaction_isolation', 'read committed', false)");
+          "set_config('default_transaction_isolation', 'read committed', false), "
+          "current_setting('server_version')");
     case Kind::settings:
       return take_settings(now, done);
     case Kind::tables:
@@ -308,9 +264,27 @@ void Postgres::answered(Instant now, Call&& done) {
     case Kind::head:
       if (following_) take_head(now, done);
       return;
+    case Kind::append:
+      return append_next(now);
+    case Kind::size:
+      about_.bytes = !done.rows.empty() && !done.rows[0].empty() ? number_of(done.rows[0][0]).value_or(0) : 0;
+      return say(about_);
     case Kind::change:
       return;
   }
+}
+
+void Postgres::failed(Instant now, const Call& call) {
+  if (call.kind == Kind::append) append_next(now);
+  const bool writes = call.kind == Kind::append || call.kind == Kind::change;
+  // The key is there, another was faster, or the server gives in to another: it comes again.
+  const bool comes_again = call.code == "23505" || call.code == "40001" || call.code == "40P01";
+  if (call.kind == Kind::size || (writes && comes_again)) return;
+  if (call.code == "25006") return refuse("it is a standby");
+  // No space, no memory, no right: it goes on answering what is asked.
+  if (writes && following_ && (call.code.starts_with("53") || call.code == "42501"))
+    return tell(engine::Refused{fmt::format("{}: {}", host_, call.failure)});
+  refuse(call.failure);
 }
 
 void Postgres::take_settings(Instant now, const Call& call) {
@@ -319,6 +293,7 @@ void Postgres::take_settings(Instant now, const Call& call) {
   if (text_in(said[0]) != "false" || text_in(said[1]) == "on") return refuse("it is a standby");
   if (text_in(said[2]) == "off") return refuse("its fsync is off: it may forget what it has acknowledged");
   has_standbys_ = !said[3].empty();
+  if (said.size() > 6) about_.version = text_in(said[6]).substr(0, 64);
   query(now, Kind::tables, tables);
 }
 
@@ -340,9 +315,8 @@ void Postgres::prepare(Instant now) {
 void Postgres::ask(Instant now, const engine::Request& request) {
   if (closed_) return;
   const Bytes prefix = bytes_in(prefix_), log = bytes_in(log_), channel = bytes_in(channel_);
-  if (const auto* append = std::get_if<engine::Append>(&request)) {
-    execute(now, Kind::change, add,
-            {prefix, log, number_text(append->epoch), bytes_in(append->key), append->bytes, channel});
+  if (const auto* one = std::get_if<engine::Append>(&request)) {
+    if (appends_.admit(*one)) append(now, *one);
   } else if (const auto* sealed = std::get_if<engine::Seal>(&request)) {
     execute(now, Kind::change, seal, {prefix, log, number_text(sealed->epoch), channel});
   } else if (const auto* made = std::get_if<engine::Make>(&request)) {
@@ -365,15 +339,37 @@ void Postgres::ask_head(Instant now, std::uint64_t ticket) {
   execute(now, Kind::head, has_standbys_ ? written_head : head, {bytes_in(prefix_)}, ticket);
 }
 
+void Postgres::append(Instant now, const engine::Append& append) {
+  execute(now, Kind::append, add,
+          {bytes_in(prefix_), bytes_in(log_), number_text(append.epoch), bytes_in(append.key), append.bytes,
+           bytes_in(channel_)});
+}
+
+void Postgres::append_next(Instant now) {
+  if (const auto next = appends_.answered()) append(now, *next);
+}
+
+// Nothing has come since, of whatever.
+Instant Postgres::silent_at() const {
+  return std::max(calls_.front().sent, heard_at_) + postgres_patience + calls_.front().patience;
+}
+
 void Postgres::tick(Instant now) {
-  if (closed_ || calls_.empty() || now < calls_.front().sent + postgres_patience) return;
+  if (!closed_ && following_ && about_at_ && now >= *about_at_) {
+    about_at_ = now + size_every;
+    query(now, Kind::size, "select pg_database_size(current_database())::text");
+  }
+  if (closed_ || calls_.empty() || now < silent_at()) return;
   refuse(fmt::format("no answer within {} s",
                      std::chrono::duration_cast<std::chrono::seconds>(postgres_patience).count()));
 }
 
 std::optional<Instant> Postgres::deadline() const {
-  if (closed_ || calls_.empty()) return std::nullopt;
-  return calls_.front().sent + postgres_patience;
+  if (closed_) return std::nullopt;
+  std::optional<Instant> due;
+  if (!calls_.empty()) due = silent_at();
+  if (following_ && about_at_ && (!due || *about_at_ < *due)) due = about_at_;
+  return due;
 }
 
 // ---- the log
@@ -390,6 +386,7 @@ void Postgres::take_load(Instant now, const Call& call) {
   last_ = *position;
   following_ = true;
   waiting_.clear();
+  if (!about_at_) about_at_ = now + std::chrono::seconds(1);
   tell(engine::State{epoch_, last_, row[3]});
   fetch(now);
   ask_head(now, load_ticket_);

@@ -27,6 +27,7 @@
 
 #include "engines/adapter.hpp"
 #include "engines/scram.hpp"
+#include "engines/window.hpp"
 
 namespace coord::engines {
 
@@ -44,12 +45,24 @@ class Postgres final : public Adapter {
   static Bytes tls_request();
 
  private:
-  enum class Kind : std::uint8_t { greeting, settings, tables, prepare, load, entries, head, change };
+  enum class Kind : std::uint8_t {
+    greeting,
+    settings,
+    tables,
+    prepare,
+    load,
+    entries,
+    head,
+    append,
+    change,
+    size  // of the database
+  };
   using Row = std::vector<Bytes>;
   struct Call {
     Kind kind{};
     Instant sent;
     std::uint64_t number = 0;  // of a load, or the ticket of a barrier
+    Duration patience{};       // more than the usual one: it is long
     std::vector<Row> rows{};
     std::size_t size = 0;  // of the rows
     std::string failure{}, code{};
@@ -66,6 +79,10 @@ class Postgres final : public Adapter {
   void authenticate(ByteView body);
   void fail(ByteView body);
   void answered(Instant now, Call&& call);
+  void failed(Instant now, const Call& call);
+  void append(Instant now, const engine::Append& append);
+  void append_next(Instant now);
+  Instant silent_at() const;
   void refuse(const std::string& why);
   void take_settings(Instant now, const Call& call);
   void prepare(Instant now);
@@ -83,9 +100,13 @@ class Postgres final : public Adapter {
   const bool tls_;
   std::string database_, prefix_, channel_;
   Scram scram_;
-  bool proven_ = false;
+  bool scram_begun_ = false, proven_ = false;
   Bytes in_;
   std::deque<Call> calls_;
+  Window appends_;
+  Instant heard_at_{};  // anything at all
+  About about_;
+  std::optional<Instant> about_at_;
   bool has_standbys_ = false;
   bool closed_ = false;
 

@@ -14,6 +14,8 @@ namespace coord::engines {
 namespace {
 
 constexpr Duration redis_patience = std::chrono::seconds(2);
+constexpr Duration used_every = std::chrono::minutes(5);
+constexpr std::size_t bytes_a_second = 1U << 20U;  // a slow network
 constexpr std::string_view entries_at_once = "512";
 
 // KEYS: head, log, state. ARGV: the log's name, the prefix, then each script's own. XADD comes first: it may
@@ -69,8 +71,11 @@ Redis::Redis(Access access, std::string host) : access_(std::move(access)), host
 
 void Redis::call(Instant now, Kind kind, const std::vector<std::string_view>& words, std::uint64_t number) {
   if (closed_) return;
-  write(resp::command(words));
-  calls_.push_back(Call{kind, now, number});
+  Bytes bytes = resp::command(words);
+  const auto more = std::chrono::seconds(bytes.size() / bytes_a_second);
+  if (calls_.empty()) heard_at_ = now;
+  calls_.push_back(Call{kind, now, number, more});
+  write(std::move(bytes));
 }
 
 void Redis::script(Instant now, Kind kind, std::string_view text, const std::vector<std::string>& arguments,
@@ -91,6 +96,7 @@ void Redis::begin(Instant now) {
 
 void Redis::receive(Instant now, ByteView bytes) {
   if (closed_) return;
+  heard_at_ = now;
   in_.add(bytes);
   while (auto value = in_.next()) {
     if (value->kind == resp::Value::Kind::push) {
@@ -102,6 +108,7 @@ void Redis::receive(Instant now, ByteView bytes) {
       calls_.pop_front();
       if (value->kind == resp::Value::Kind::error) {
         refused(done, value->text);
+        if (done.kind == Kind::append) append_next(now);
       } else {
         answered(now, done, *value);
       }
@@ -119,9 +126,14 @@ void Redis::refuse(const std::string& why) {
 
 void Redis::refused(const Call& call, const std::string& text) {
   // Who may not ask for the configuration has somebody who looks after it.
-  if (call.kind == Kind::memory || call.kind == Kind::policy) return;
+  if (call.kind == Kind::memory || call.kind == Kind::policy || call.kind == Kind::used) return;
   const std::string word = text.substr(0, text.find(' '));
   if (word == "READONLY") return refuse("it is a replica");
+  // It goes on answering what is asked.
+  const bool writes = call.kind == Kind::append || call.kind == Kind::change;
+  const bool is_full = word == "OOM" || word == "MISCONF" || word == "NOREPLICAS";
+  if (writes && (is_full || word == "NOPERM" || text.find("can't run this command") != std::string::npos))
+    return tell(engine::Refused{fmt::format("{}: {}", host_, text)});
   if (word == "NOAUTH" || word == "WRONGPASS" || word == "NOPERM")
     return refuse(text + ": --engine-user and --engine-password-file");
   if (word == "MOVED" || word == "CROSSSLOT")
@@ -133,6 +145,7 @@ void Redis::refused(const Call& call, const std::string& text) {
 void Redis::answered(Instant now, const Call& done, const resp::Value& value) {
   switch (done.kind) {
     case Kind::hello:
+      take_hello(value);
       call(now, Kind::role, {"ROLE"});
       call(now, Kind::memory, {"CONFIG", "GET", "maxmemory"});
       call(now, Kind::policy, {"CONFIG", "GET", "maxmemory-policy"});
@@ -140,6 +153,7 @@ void Redis::answered(Instant now, const Call& done, const resp::Value& value) {
       return call(now, Kind::subscribe, {"PING"});      // behind it
     case Kind::memory:
       evicts_ = value.at(1) != "0" && !value.at(1).empty();
+      about_.quota = marks::number_in(value.at(1), 10).value_or(0);
       return;
     case Kind::policy:
       if (evicts_ && value.at(1).starts_with("allkeys"))
@@ -160,9 +174,30 @@ void Redis::answered(Instant now, const Call& done, const resp::Value& value) {
     case Kind::head:
       if (following_) take_head(now, done.number, value);
       return;
+    case Kind::append:
+      return append_next(now);
+    case Kind::used:
+      return take_used(value);
     case Kind::change:
       return;
   }
+}
+
+// ---- what it says of itself
+
+void Redis::take_hello(const resp::Value& value) {
+  for (std::size_t i = 0; i + 1 < value.list.size(); i += 2) {
+    if (value.at(i) == "version") about_.version = std::string(value.at(i + 1)).substr(0, 64);
+  }
+}
+
+void Redis::take_used(const resp::Value& value) {
+  constexpr std::string_view name = "used_memory:";
+  const std::size_t begin = value.text.find(name);
+  if (begin == std::string::npos) return;
+  const std::string_view rest = std::string_view(value.text).substr(begin + name.size());
+  about_.bytes = marks::number_in(rest.substr(0, rest.find('\r')), 10).value_or(0);
+  say(about_);
 }
 
 void Redis::take_role(const resp::Value& value) {
@@ -177,9 +212,8 @@ void Redis::pushed(Instant now, const resp::Value& value) {
 
 void Redis::ask(Instant now, const engine::Request& request) {
   if (closed_) return;
-  if (const auto* append = std::get_if<engine::Append>(&request)) {
-    script(now, Kind::change, add_script,
-           {std::to_string(append->epoch), append->key, std::string(as_text(append->bytes))});
+  if (const auto* one = std::get_if<engine::Append>(&request)) {
+    if (appends_.admit(*one)) append(now, *one);
   } else if (const auto* seal = std::get_if<engine::Seal>(&request)) {
     script(now, Kind::change, seal_script, {std::to_string(seal->epoch), std::to_string(seal->epoch + 1)});
   } else if (const auto* make = std::get_if<engine::Make>(&request)) {
@@ -201,15 +235,36 @@ void Redis::ask(Instant now, const engine::Request& request) {
   }
 }
 
+void Redis::append(Instant now, const engine::Append& append) {
+  script(now, Kind::append, add_script,
+         {std::to_string(append.epoch), append.key, std::string(as_text(append.bytes))});
+}
+
+void Redis::append_next(Instant now) {
+  if (const auto next = appends_.answered()) append(now, *next);
+}
+
+// Nothing has come since, of whatever.
+Instant Redis::silent_at() const {
+  return std::max(calls_.front().sent, heard_at_) + redis_patience + calls_.front().patience;
+}
+
 void Redis::tick(Instant now) {
-  if (closed_ || calls_.empty() || now < calls_.front().sent + redis_patience) return;
+  if (!closed_ && following_ && about_at_ && now >= *about_at_) {
+    about_at_ = now + used_every;
+    call(now, Kind::used, {"INFO", "memory"});
+  }
+  if (closed_ || calls_.empty() || now < silent_at()) return;
   refuse(fmt::format("no answer within {} s",
                      std::chrono::duration_cast<std::chrono::seconds>(redis_patience).count()));
 }
 
 std::optional<Instant> Redis::deadline() const {
-  if (closed_ || calls_.empty()) return std::nullopt;
-  return calls_.front().sent + redis_patience;
+  if (closed_) return std::nullopt;
+  std::optional<Instant> due;
+  if (!calls_.empty()) due = silent_at();
+  if (following_ && about_at_ && (!due || *about_at_ < *due)) due = about_at_;
+  return due;
 }
 
 // ---- the log
@@ -225,6 +280,7 @@ void Redis::take_load(Instant now, const resp::Value& value) {
   last_ = *position;
   following_ = true;
   waiting_.clear();
+  if (!about_at_) about_at_ = now + std::chrono::seconds(1);
   tell(engine::State{epoch_, last_, marks::bytes_in(value.at(3))});
   fetch(now);
   const std::string head = at("head");

@@ -22,6 +22,7 @@
 
 #include "engines/adapter.hpp"
 #include "engines/resp.hpp"
+#include "engines/window.hpp"
 
 namespace coord::engines {
 
@@ -36,11 +37,24 @@ class Redis final : public Adapter {
   std::optional<Instant> deadline() const override;
 
  private:
-  enum class Kind : std::uint8_t { hello, memory, policy, subscribe, role, load, entries, head, change };
+  enum class Kind : std::uint8_t {
+    hello,
+    memory,
+    policy,
+    subscribe,
+    role,
+    load,
+    entries,
+    head,
+    append,
+    change,
+    used  // memory
+  };
   struct Call {
     Kind kind{};
     Instant sent;
     std::uint64_t number = 0;  // of a load, or the ticket of a barrier
+    Duration patience{};       // more than the usual one: it is long
   };
   struct Waiting {
     std::uint64_t ticket = 0, need = 0;
@@ -52,6 +66,11 @@ class Redis final : public Adapter {
               std::uint64_t number = 0);
   void answered(Instant now, const Call& call, const resp::Value& value);
   void refused(const Call& call, const std::string& text);
+  void append(Instant now, const engine::Append& append);
+  void append_next(Instant now);
+  Instant silent_at() const;
+  void take_hello(const resp::Value& value);
+  void take_used(const resp::Value& value);
   void refuse(const std::string& why);
   void pushed(Instant now, const resp::Value& value);
   void take_role(const resp::Value& value);
@@ -68,6 +87,10 @@ class Redis final : public Adapter {
   const std::string host_;
   resp::Reader in_;
   std::deque<Call> calls_;
+  Window appends_;
+  Instant heard_at_{};  // anything at all
+  About about_;
+  std::optional<Instant> about_at_;
   bool evicts_ = false;  // keys, once its memory is full
   bool closed_ = false;
 

@@ -36,6 +36,11 @@ Bytes command(const std::vector<std::string_view>& words) {
   return out;
 }
 
+void Reader::add(ByteView bytes) {
+  if (in_.size() + bytes.size() > text_limit) failed_ = true;
+  if (!failed_) in_.insert(in_.end(), bytes.begin(), bytes.end());
+}
+
 bool Reader::fail() {
   failed_ = true;
   return false;

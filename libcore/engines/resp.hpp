@@ -28,7 +28,7 @@ Bytes command(const std::vector<std::string_view>& words);
 // Takes one whole value off the front. Nothing: it is not all there yet.
 class Reader {
  public:
-  void add(ByteView bytes) { in_.insert(in_.end(), bytes.begin(), bytes.end()); }
+  void add(ByteView bytes);
   std::optional<Value> next();
   bool failed() const { return failed_; }
 

@@ -153,6 +153,17 @@ void ZooKeeper::answered(Instant now, const Call& call, std::int32_t error, Jute
     error = all->error;
     if (error == 0 && call.kind == Kind::change) created(now, all->created);
   }
+  // A parent that is shut says so before it says that the node is there.
+  if (call.kind == Kind::keep && call.of == 0) return;
+  const bool writes = call.kind == Kind::change || call.kind == Kind::keep || call.kind == Kind::kept;
+  constexpr std::int32_t quota_exceeded = -125;
+  if (writes && (error == no_auth || error == quota_exceeded)) {
+    if (call.kind != Kind::change) keeping_.reset();
+    return tell(engine::Refused{fmt::format(
+        "{}: {}", host_,
+        error == no_auth ? "this host may not write there: --engine-user and --engine-password-file"
+                         : "its quota is used up: setquota")});
+  }
   if (error == no_auth || error == invalid_acl || error == auth_failed)
     return refuse("it does not let this host in: --engine-user and --engine-password-file");
   const bool is_told =

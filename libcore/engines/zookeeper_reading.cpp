@@ -88,6 +88,7 @@ void ZooKeeper::ask_piece(Instant now) {
 void ZooKeeper::take_piece(Instant now, bool found, JuteReader& reader) {
   if (!found) return load_again(now);
   const ByteView piece = reader.buffer();
+  if (loading_->state.size() + piece.size() > engine::state_bytes_limit) return damaged();
   loading_->state.insert(loading_->state.end(), piece.begin(), piece.end());
   if (++loading_->pieces_here < loading_->pointer.pieces) return ask_piece(now);
   last_ = loading_->pointer.position;

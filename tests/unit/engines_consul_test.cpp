@@ -222,7 +222,7 @@ TEST_CASE("consul: who may not write is told, and reads on, and who may not read
   told.begins(1);
   told.append("k", "mine");
   REQUIRE(told.has_asked("X-Consul-Token: secret\r\n"));
-  told.answer(403, "Permission denied");
+  told.not_done(R"({"OpIndex":0,"What":"Permission denied"})");
   const auto said = told.take();
   REQUIRE(said.size() == 1);
   CHECK(std::get<engine::Refused>(said[0]).why.find("Permission denied") != std::string::npos);

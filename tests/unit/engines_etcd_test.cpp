@@ -78,6 +78,27 @@ class Told {
     for (Adapter::Action& action : etcd_.take()) asked |= std::holds_alternative<Adapter::Write>(action);
     return asked;
   }
+  // It is going to stop, and takes no stream behind this one.
+  void is_going(std::uint8_t last) { feed(7, 0, 0, {0, 0, 0, last, 0, 0, 0, 0}); }
+  bool has_closed() {
+    bool closed = false;
+    for (Adapter::Action& action : etcd_.take()) closed |= std::holds_alternative<Adapter::Close>(action);
+    return closed;
+  }
+  // Whether what it asks then has this in it.
+  bool asks(const engine::Request& request, const std::string& text) {
+    etcd_.ask(now_, request);
+    stream_ = next_;
+    next_ += 2;
+    return has_asked(text);
+  }
+  bool has_asked(const std::string& text) {
+    std::string all;
+    for (Adapter::Action& action : etcd_.take()) {
+      if (auto* out = std::get_if<Adapter::Write>(&action)) all.append(out->bytes.begin(), out->bytes.end());
+    }
+    return all.find(text) != std::string::npos;
+  }
   // The next stream is the watch's: it stays open.
   void watch_begins() { next_ += 2; }
 
@@ -268,4 +289,43 @@ TEST_CASE("etcd: pieces that are not there are asked for after a pause") {
   told.range(4, {});
   CHECK_FALSE(told.asks_after(std::chrono::milliseconds(10)));
   CHECK(told.asks_after(std::chrono::milliseconds(300)));
+}
+
+TEST_CASE("etcd: what others keep beside the states is passed over") {
+  Told told;
+  told.transaction(4, {of_the_first},
+                   {{"p/state/later", bytes_in("x"), 4},
+                    {"p/state/fffffffffffffff0", bytes_in("x"), 4},
+                    {"p/state/" + first, bytes_in(first + " 1 3"), 3},
+                    {"p/state/" + std::string(16, '0'), bytes_in(first + " 1 2"), 2}});
+  told.range(4, {{"p/piece/" + first + "/" + first + "/0000", Bytes{9}, 3}});
+  const auto said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::State>(said.front()).epoch == 1);
+}
+
+TEST_CASE("etcd: a member that stops is left as soon as nothing but the watch is open") {
+  Told told;
+  begins(told);
+  told.transaction(4, {}, {of_the_first});
+  told.watch_begins();
+  (void)told.take();
+  told.barrier();
+  told.is_going(9);
+  CHECK_FALSE(told.has_closed());
+  told.range(4, {of_the_first});
+  CHECK(told.has_closed());
+}
+
+TEST_CASE("etcd: a state, and what is removed for it, are of this log") {
+  Told told;
+  begins(told);
+  told.transaction(4, {}, {of_the_first});
+  told.watch_begins();
+  (void)told.take();
+  CHECK(told.asks(engine::Keep{2, 9, Bytes{1}}, "p/piece/"));
+  told.range(5, {});
+  CHECK(told.has_asked(first + "!"));
+  told.done_at(6);
+  CHECK(told.has_asked(first + "!"));
 }

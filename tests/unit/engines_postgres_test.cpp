@@ -54,11 +54,17 @@ class Told {
     std::vector<engine::Told> told;
     for (Adapter::Action& action : static_cast<Adapter&>(postgres_).take()) {
       if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
+      if (std::holds_alternative<Adapter::Write>(action)) ++written;
       if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
     }
     return told;
   }
+  void passes(Duration time) {
+    now_ += time;
+    postgres_.tick(now_);
+  }
   std::string closed;
+  int written = 0;  // messages
 
  private:
   Instant now_{std::chrono::seconds(1)};
@@ -142,6 +148,63 @@ TEST_CASE("postgres: a key that is there is no failure of an append, a standby i
   told.error("25006", "cannot execute UPDATE in a read-only transaction");
   (void)told.take();
   CHECK(told.closed == "host:1: it is a standby");
+}
+
+TEST_CASE("postgres: without space or rights it takes nothing, and is followed all the same") {
+  Told told;
+  begins(told);
+  told.ready();
+  told.row({log_name, "1"});
+  told.ready();
+  (void)told.take();
+  told.ask(engine::Append{1, "k", Bytes{1}});
+  told.error("53100", "could not extend file: No space left on device");
+  const auto said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Refused>(said[0]).why == "host:1: could not extend file: No space left on device");
+  CHECK(told.closed.empty());
+}
+
+TEST_CASE("postgres: many appends are answered one after the other, and silence is that of the connection") {
+  Told told;
+  begins(told);
+  told.ready();
+  told.row({log_name, "1"});
+  told.ready();
+  (void)told.take();
+  told.written = 0;
+  for (int i = 0; i < 200; ++i) told.ask(engine::Append{1, "k" + std::to_string(i), Bytes{1}});
+  told.ask(engine::Append{1, "k0", Bytes{1}});
+  (void)told.take();
+  CHECK(told.written == 64 * 3);
+  for (int i = 0; i < 8; ++i) {
+    told.passes(std::chrono::seconds(1));
+    told.ready();
+  }
+  (void)told.take();
+  CHECK(told.closed.empty());
+  CHECK(told.written == 72 * 3 + 1);  // and how large the database is
+  told.passes(std::chrono::seconds(3));
+  (void)told.take();
+  CHECK(told.closed == "host:1: no answer within 2 s");
+}
+
+TEST_CASE("postgres: a server that leaves SCRAM before its end has shown nothing") {
+  Postgres postgres({"db/p/", "user", "pencil", 1, "nonce"}, "host:1", false);
+  const Instant now{std::chrono::seconds(1)};
+  postgres.begin(now);
+  const auto says = [&](const JuteWriter& what) {
+    Bytes whole{'R'};
+    const Bytes rest =
+        JuteWriter().number(static_cast<std::int32_t>(what.out().size() + 4)).append(what.out()).out();
+    whole.insert(whole.end(), rest.begin(), rest.end());
+    postgres.receive(now, whole);
+  };
+  says(JuteWriter().number(10).append(bytes_of(std::string_view("SCRAM-SHA-256"))).append(Bytes{0, 0}));
+  says(JuteWriter().number(0));
+  const auto all = static_cast<Adapter&>(postgres).take();
+  REQUIRE(std::holds_alternative<Adapter::Close>(all.back()));
+  CHECK(std::get<Adapter::Close>(all.back()).why.find("has not shown") != std::string::npos);
 }
 
 TEST_CASE("postgres: SCRAM-SHA-256 as in RFC 7677, but for the name that PostgreSQL has elsewhere") {

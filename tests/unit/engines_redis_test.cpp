@@ -122,6 +122,23 @@ TEST_CASE("redis: a replica, and one that has become one, are left") {
   CHECK(told.closed == "host:1: it is a replica");
 }
 
+TEST_CASE("redis: without memory or rights it takes nothing, and is followed all the same") {
+  for (const char* why : {"OOM command not allowed when used memory > 'maxmemory'.",
+                          "NOPERM this user has no permissions to run the 'xadd' command",
+                          "MISCONF Redis is configured to save RDB snapshots"}) {
+    Told told;
+    begins(told, 1);
+    told.feed("*0\r\n" + head(log_name, 1));
+    (void)told.take();
+    told.ask(engine::Append{1, "k", Bytes{1}});
+    told.feed("-" + std::string(why) + "\r\n");
+    const auto said = told.take();
+    REQUIRE(said.size() == 1);
+    CHECK(std::get<engine::Refused>(said[0]).why == "host:1: " + std::string(why));
+    CHECK(told.closed.empty());
+  }
+}
+
 TEST_CASE("redis: what is no Redis ends the connection") {
   Told told;
   told.ask(engine::Load{1});

@@ -231,6 +231,22 @@ TEST_CASE("zookeeper: an append is one transaction on its epoch, and what its by
   CHECK(told.written.front() == JuteWriter().buffer(expected.out()).out());
 }
 
+TEST_CASE("zookeeper: who may not write is told, and reads on") {
+  Told told;
+  begins(told);
+  told.answer(-101);
+  told.is_there(0, 0, 0);
+  told.multi();
+  told.is_there(0, 0, 0);
+  (void)told.take();
+  told.ask(engine::Append{1, "k", Bytes{1}});
+  told.multi(-102);
+  const auto said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Refused>(said[0]).why.find("may not write there") != std::string::npos);
+  CHECK(told.closed.empty());
+}
+
 TEST_CASE("zookeeper: what is no ZooKeeper ends the connection") {
   Told told;
   told.answer(0, Bytes{1, 2, 3});

@@ -239,12 +239,17 @@ void examine_engine(const local::PeerRecord& engine, Findings& findings) {
       fmt::format("{} {}", engine.name, engine.version.value_or("of a version that it does not tell")));
   constexpr std::uint64_t usual_quota = 2U << 30U;  // where etcd is told none
   const std::uint64_t bytes = number("database_bytes"), told = number("quota_bytes");
+  const bool is_etcd = engine.name == "etcd";
   const std::uint64_t quota = told != 0 ? told : usual_quota;
-  if (bytes != 0)
+  if (bytes != 0 && told == 0 && !is_etcd)
+    add(findings, Health::ok, "engine", engine.address, fmt::format("its database has {} MiB", bytes >> 20U));
+  else if (bytes != 0)
     add(findings, bytes > quota / 5 * 4 ? Health::warn : Health::ok, "engine", engine.address,
         fmt::format("its database has {} of {} MiB{}", bytes >> 20U, quota >> 20U,
                     told != 0 ? "" : ", if its quota is the usual one"),
-        bytes > quota / 5 * 4 ? "compact and defragment it, or give it more: --quota-backend-bytes" : "");
+        bytes <= quota / 5 * 4 ? ""
+        : is_etcd              ? "compact and defragment it, or give it more: --quota-backend-bytes"
+                               : "give it more: maxmemory");
   if (number("keeps_all_history") != 0)
     add(findings, Health::warn, "engine", engine.address,
         "its history is never compacted, and grows for ever",

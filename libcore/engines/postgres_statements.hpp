@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// What the log is to PostgreSQL, in its language. Of postgres.cpp only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace coord::engines::sql {
+
+// In the order of `statements`.
+enum Statement : std::size_t { add, seal, make, keep, load, entries, head, written_head };
+inline constexpr std::array<const char*, 8> statements{
+    // The prefix, the log, the epoch, the key, the bytes, the channel.
+    "with h as (update coordutils_head set last = last + 1 where prefix = $1::text and log = $2::text and "
+    "epoch = "
+    "$3::bigint and not exists (select from coordutils_log where prefix = $1::text and epoch = $3::bigint "
+    "and key = "
+    "$4::text) returning last), i as (insert into coordutils_log (prefix, position, epoch, key, entry) "
+    "select "
+    "$1::text, h.last, $3::bigint, $4::text, $5::bytea from h returning position) select "
+    "pg_notify($6::text, position::text) from i",
+    // The prefix, the log, the epoch, the channel.
+    "with h as (update coordutils_head set last = last + 1, epoch = epoch + 1 where prefix = $1::text and "
+    "log = "
+    "$2::text and epoch = $3::bigint returning last), i as (insert into coordutils_log (prefix, position, "
+    "epoch, key, "
+    "entry) select $1::text, h.last, $3::bigint, '~', '' from h returning position) select "
+    "pg_notify($4::text, "
+    "position::text) from i",
+    // The prefix, the log, the state.
+    "with h as (insert into coordutils_head (prefix, log, epoch, last, state_epoch, state_position, state) "
+    "values "
+    "($1::text, $2::text, 1, 1, 1, 1, $3::bytea) on conflict do nothing returning prefix) delete from "
+    "coordutils_log "
+    "where prefix in (select prefix from h)",
+    // The prefix, the log, the epoch, the position, the state.
+    "with h as (update coordutils_head set state_epoch = $3::bigint, state_position = $4::bigint, state = "
+    "$5::bytea "
+    "where prefix = $1::text and log = $2::text and state_epoch < $3::bigint and epoch >= $3::bigint "
+    "returning prefix) "
+    "delete from coordutils_log where prefix in (select prefix from h) and epoch < $3::bigint",
+    "select log, state_epoch::text, state_position::text, state from coordutils_head where prefix = $1::text",
+    // The prefix, the last position that is known. Sorted by the column's number, not by the text that is
+    // answered.
+    "select position::text, epoch::text, key, entry from coordutils_log where prefix = $1::text and position "
+    "> "
+    "$2::bigint order by coordutils_log.position limit 256",
+    "select log, last::text from coordutils_head where prefix = $1::text",
+    "update coordutils_head set last = last where prefix = $1::text returning log, last::text"};
+
+inline constexpr char tables[] =
+    "do $$ begin if to_regclass('coordutils_log') is null then perform pg_advisory_xact_lock(7242069281); "
+    "create table "
+    "if not exists coordutils_head (prefix text primary key, log text not null, epoch bigint not null, last "
+    "bigint not "
+    "null, state_epoch bigint not null, state_position bigint not null, state bytea not null); create table "
+    "if not "
+    "exists coordutils_log (prefix text, position bigint, epoch bigint not null, key text not null, entry "
+    "bytea not "
+    "null, primary key (prefix, position), unique (prefix, epoch, key)); end if; end $$";
+
+}  // namespace coord::engines::sql
