@@ -187,7 +187,7 @@ endpoint() { # of server NUMBER
   signal_peer KILL a
   eventually peer_gone a
   begin_gateway a
-  refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "older backup" why.txt; }
+  refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "keys were removed" why.txt; }
   eventually refused
 }
 
@@ -214,4 +214,43 @@ endpoint() { # of server NUMBER
   refused() { grep -qE "password|WRONGPASS|does not let this host in" b.log; }
   eventually refused
   run -69 on b dlock -n x true
+}
+
+@test "an engine that takes no writes is told in its own words, holds stay, and it is used again" {
+  of_kind zookeeper redis postgres
+  case $kind in
+  redis)
+    gateway a
+    shut() { servers ctl "$engine_dir" config set maxmemory 1; }
+    open() { servers ctl "$engine_dir" config set maxmemory 0; }
+    words='OOM command not allowed'
+    ;;
+  postgres)
+    gateway b
+    servers ctl "$engine_dir" -c 'create role plain login' -c 'grant select, insert, update, delete on coordutils_head, coordutils_log to plain'
+    echo trusted >word
+    chmod 600 word
+    export COORD_ENGINE_USER=plain COORD_ENGINE_PASSWORD_FILE=$PWD/word
+    gateway a
+    shut() { servers ctl "$engine_dir" -c 'revoke insert on coordutils_log from plain'; }
+    open() { servers ctl "$engine_dir" -c 'grant insert on coordutils_log to plain'; }
+    words='permission denied'
+    ;;
+  zookeeper)
+    gateway a
+    log=$(servers ctl "$engine_dir" get "/$prefix/log" 2>/dev/null | grep -oE '^[0-9a-f]{16}$')
+    shut() { servers ctl "$engine_dir" setAcl "/$prefix/$log/epoch/0000000000000001" world:anyone:ra; }
+    open() { servers ctl "$engine_dir" setAcl "/$prefix/$log/epoch/0000000000000001" world:anyone:cdrwa; }
+    words='may not write there'
+    ;;
+  esac
+  hold a x --ttl 30
+  shut >/dev/null 2>&1
+  refused() { on a dlock -n y true 2>why.txt; [ $? -eq 69 ] && grep -q "$words" why.txt; }
+  eventually refused
+  run -0 on a dpeers
+  open >/dev/null 2>&1
+  eventually on a dlock -n y true
+  kill -0 "$command"
+  release x
 }
