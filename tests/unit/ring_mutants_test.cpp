@@ -215,6 +215,7 @@ bool version_carries_its_past() {
 bool reader_takes_over_dependencies() {
   Session session;
   Found found;
+  found.seen = {{NodeId{1}, 2}};
   found.after = {{"other", {NodeId{1}, 1}}};
   session.read("k", found);
   return session.at_least("other") == std::vector<Dot>{{NodeId{1}, 1}};
