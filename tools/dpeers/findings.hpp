@@ -2,6 +2,7 @@
 // What dpeers doctor finds: one thing looked at, whether it is well, and what to do if not.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/time.hpp"
 #include "cli/common.hpp"
 #include "coordd/arguments.hpp"
+#include "net/address.hpp"
 #include "wire/local.hpp"
 
 namespace coord::dpeers {
@@ -45,6 +47,22 @@ struct Examined {
 Examined examine_configuration(const cli::ConnectOptions& options, Findings& findings);
 void examine_state(Examined& examined, Findings& findings);
 void examine_clock(Findings& findings);
+
+// ---- doctor_address.cpp: names, addresses and ports
+// Why nobody accepts connections there; empty: somebody does.
+std::string connect_to(const net::Address& address);
+// `runs`: this host's peer does.
+void examine_listening(const Examined& examined, bool runs, Findings& findings);
+
+// ---- doctor_peer.cpp: one of the peers, as this host's sees it
+// What keeps this host out of a group that was founded anew (coordd --found-from); empty: nothing.
+std::string founding_trouble(const local::Peers& answer);
+void examine_disk(const local::PeerRecord& peer, Findings& findings);
+// The engine that keeps this host's log, as its gateway sees it.
+void examine_engine(const local::PeerRecord& engine, Findings& findings);
+// `own`: of this host.
+void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
+                  const local::PeerRecord& own, Findings& findings);
 
 // ---- doctor_group.cpp: this host's peer, the others, the network between
 // What this host's peer knows of the group, if one runs: none is started.
