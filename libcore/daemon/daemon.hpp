@@ -25,9 +25,11 @@
 #include <string>
 
 #include "daemon/address_book.hpp"
+#include "daemon/asker_keys.hpp"
 #include "daemon/asking_again.hpp"
 #include "daemon/command_guard.hpp"
 #include "daemon/engine_memory.hpp"
+#include "daemon/group_clock.hpp"
 #include "daemon/hold.hpp"
 #include "daemon/hold_file.hpp"
 #include "daemon/keys_part.hpp"
@@ -37,6 +39,7 @@
 #include "daemon/settings.hpp"
 #include "daemon/shelf.hpp"
 #include "daemon/store_thread.hpp"
+#include "daemon/tool.hpp"
 #include "daemon/user_names.hpp"
 #include "daemon/work_thread.hpp"
 #include "engines/driver.hpp"
@@ -51,6 +54,7 @@
 #include "process/nesting.hpp"
 #include "replica/engine_log.hpp"
 #include "replica/enrolled_leaderships.hpp"
+#include "replica/voter_pause.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
 
@@ -77,44 +81,11 @@ class Daemon {
   // It has stopped only to begin anew in the same process: whether it is to keep a log then
   // (Settings::keep_log).
   std::optional<bool> begins_anew() const { return begins_anew_; }
+  bool begins_without_its_disk() const { return begins_without_its_disk_; }  // Settings::comes_anew
   // Hands leadership over, if it leads, and stops within a second.
   void leave();
 
  private:
-  struct Tool {
-    net::Credentials who;
-    std::string user;
-    bool known = false;                // `user` is
-    std::vector<wire::Frame> waiting;  // what it has said before that
-    bool connected = true;
-    bool asked = false;          // something, since its greeting
-    Instant greeted;             // when it was
-    std::uint32_t speaks = 1;    // of the tools' protocol, both ends
-    SessionId session;           // once something was granted on it
-    std::unique_ptr<Hold> hold;  // of the session
-    std::uint64_t file = 0;      // of the hold: its number
-    local::Secret secret{};
-    std::uint64_t since = 0;     // when it came, in clock ticks
-    process::ProcessId process;  // the tool; pid 0: not looked at yet
-    process::ProcessId command;  // once it runs
-    pid_t maker = 0;             // of its control group: the tool by its number in its own PID namespace
-    std::string group;           // the control group that the tool has made for it; empty: none
-    process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
-    std::unique_ptr<ProcessWatch> watch;
-    Status recorded = done();  // its hold
-    // What it asks to hold, for the audit and the metrics (daemon_meters.cpp).
-    std::string asked_for;            // in words, of bounded length
-    std::string asked_names;          // as they are, likewise
-    std::vector<std::string> listed;  // those of metrics_names among them
-    std::optional<Instant> asked_at, granted_at;
-    bool loss_told = false;  // of this grant
-    Token token;
-  };
-  struct Traffic {
-    std::map<std::string, std::uint64_t> sent, received;  // by kind of message
-    std::map<std::string, std::uint64_t> unreadable;      // by peer
-  };
-
   Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
          std::function<void(std::optional<Error>)> stopped);
   Duration leader_patience() const;
@@ -187,6 +158,7 @@ class Daemon {
   Status join_group();
   void peer_said(const std::string& name, const wire::Frame& frame, bool datagram);
   void peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram);
+  void peer_stamped(const std::string& name, std::uint64_t stamp);
   void peer_up(const std::string& name);
   void peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes);
   bool send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
@@ -211,15 +183,23 @@ class Daemon {
   void look_at_own_place();
   void look_at_own_name(const service::State& state);
   void look_whether_removed();
+  void look_whether_lost();
   void begin_anew(bool keep_log, const std::string& why);
+  Status come_anew();
+  std::vector<NodeId> founder_ids() const;
+  bool has_another_disk(const net::Roster::Node& founder) const;
+  bool is_out(NodeId node) const;
+  void is_told_retired(const std::string& by);
   Status go_by_file(MemberFile file);
   Status remember_group(const std::string& group);
+  Status note_log(const raft::Incarnation& incarnation);
   bool keeps_log() const;
   raft::Role role() const;
 
   // ---- daemon_addresses.cpp: where they are, and what is kept of that for the next start
   void open_address_book();
   bool goes_by_book() const;
+  const net::Roster::Node* as_told(NodeId node) const;
   net::Roster::Node at_its_address(net::Roster::Node node) const;
   void add_known(net::Roster& roster) const;
   void write_addresses();
@@ -375,20 +355,27 @@ class Daemon {
   std::deque<std::pair<LogIndex, Instant>> proposed_;  // this leader's, not committed yet
   std::shared_ptr<MetricsServer> metrics_;
   net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
+  replica::VoterPause voters_paused_;
+  GroupClock clock_;
+  net::RefusalLog wild_clocks_{std::chrono::minutes(1), 256, 5};  // by whose they are
   std::map<std::string, std::string> timing_;     // of a peer: how its time-outs differ from ours
   std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
   std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
   bool rejoin_asked_by_file_ = false;
-  std::map<NodeId, Instant> heard_;            // of hosts without a vote: when, or since when nobody has
-  Instant members_seen_;                       // when they were last looked at
-  std::optional<Instant> voter_lost_;          // of such a host: since when nobody leads, as far as it knows
-  std::optional<LogIndex> registered_at_;      // in this life
+  std::map<NodeId, Instant> heard_;        // of hosts without a vote: when, or since when nobody has
+  Instant members_seen_;                   // when they were last looked at
+  std::optional<Instant> voter_lost_;      // of such a host: since when nobody leads, as far as it knows
+  std::optional<LogIndex> registered_at_;  // in this life
+  const std::shared_ptr<AskerKeys> asker_keys_ = std::make_shared<AskerKeys>();
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
   std::optional<bool> begins_anew_;
+  bool begins_without_its_disk_ = false;
   std::optional<Instant> removed_since_;   // of one that votes no longer
   std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list
-  AddressBook book_, written_book_;        // as it was at the start, and as it was written last
-  bool went_by_book_ = false;              // when links were looked at last
+  net::Roster founding_roster_;            // all of them, also whose name is on another disk by now
+  std::vector<NodeId> founder_ids_;
+  AddressBook book_, written_book_;  // as it was at the start, and as it was written last
+  bool went_by_book_ = false;        // when links were looked at last
   std::unique_ptr<WorkThread> addresses_, reminders_;
   bool is_reminding_ = false;  // one round at a time
   std::size_t remind_from_ = 0;

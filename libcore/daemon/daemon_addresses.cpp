@@ -78,10 +78,20 @@ bool Daemon::goes_by_book() const {
   return !book_.group.empty() && node_->log().machine().state().applied < book_.at;
 }
 
+// What the group has answered to this host's question is news until as much is applied here.
+const net::Roster::Node* Daemon::as_told(NodeId node) const {
+  const bool is_news = settings_.joins() && node_->log().machine().state().applied < settings_.admitted_at;
+  return is_news ? founding_roster_.find(node) : nullptr;
+}
+
 // What the operator has said of it, or it itself, counts more than the list that this host was started with
 // (dpeers move). A list that was changed since is news, until the group says something else than it said
 // then.
 net::Roster::Node Daemon::at_its_address(net::Roster::Node node) const {
+  if (const net::Roster::Node* const told = as_told(node.id)) {
+    node.address = told->address;
+    return node;
+  }
   const auto& registrations = node_->log().machine().state().registrations;
   const auto found = registrations.find(node.id);
   const auto listed = listed_.find(node.id);

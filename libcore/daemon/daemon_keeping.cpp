@@ -7,7 +7,7 @@
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
-#include "daemon/wall_now.hpp"
+#include "process/boot_time.hpp"
 
 namespace coord::daemon {
 
@@ -35,7 +35,7 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
   const auto refuse = [&](local::RefusedKind kind, const std::string& why) {
     tell(connection, tool, local::Refused{request.request, kind, why});
   };
-  const bool changes = request.count || request.after || request.paused_until;
+  const bool changes = request.count || request.after || request.pause;
   if (is_guest(tool) && changes)
     return refuse(local::RefusedKind::mismatch, "only root and the peer's own user may change the voters");
   if (settings_.alone())
@@ -48,7 +48,10 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
   if (policy.after == Duration{}) policy.after = replaced_after;
   policy.count = request.count.value_or(policy.count);
   policy.after = request.after.value_or(policy.after);
-  policy.paused_until = request.paused_until.value_or(policy.paused_until);
+  if (request.pause) {
+    policy.pause = *request.pause;
+    policy.pause_asked = request.pause_asked;
+  }
   local::VoterView view;
   view.request = request.request;
   view.quorum = node_->log().has_quorum();
@@ -57,7 +60,7 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
   view.done = node_->log().has_begun() && (!changes || policy == machine.state().kept_voters);
   view.kept = policy.count;
   view.after = policy.after;
-  view.pause = Duration(std::max<std::int64_t>(0, policy.paused_until.unix_ns - wall_now().unix_ns));
+  view.pause = request.pause ? *request.pause : voters_paused_.left(process::boot_now());
   view.what = words_of_kept(view);
   tell(connection, tool, view);
   if (view.done || !node_->log().has_begun()) return;

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Hosts that came to the group later and do not vote: this one may be such a host, and any peer takes others
-// in. Who they are stands in the replicated state; which links there may be goes by that.
+// Who is in the group: hosts that founded it, came later, or are heard of no more. That stands in the
+// replicated state, and which links there may be goes by it. Any peer takes others in.
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/introducing.hpp"
-#include "daemon/joining.hpp"
 #include "daemon/ring_hosts.hpp"
-#include "daemon/system_random.hpp"
-#include "net/introduction.hpp"
 #include "process/boot_time.hpp"
 #include "replica/forwarder.hpp"
 
@@ -20,177 +16,9 @@ namespace coord::daemon {
 namespace {
 
 constexpr Duration look_at_members_every = std::chrono::milliseconds(500);
-constexpr Duration introduction_patience = std::chrono::seconds(2);
-// Its tools wait, and what it holds is not guarded until it goes on by what it knew.
-constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
-constexpr Duration learner_patience = std::chrono::seconds(10);  // without a leader
-constexpr Duration asks_again_after = std::chrono::seconds(5);   // without a voter
-constexpr Duration told_within = std::chrono::seconds(2);        // that it is of the group no more
+constexpr Duration told_within = std::chrono::seconds(2);  // that it is of the group no more
 
 }  // namespace
-
-// ---- this host is one
-
-Status Daemon::come_to_group() {
-  if (!settings_.joins()) {
-    auto file = read_member_file(*disk_);
-    if (!file) return file.error();
-    if (!*file) return done();
-    if ((*file)->node == net::Roster::founding_id(settings_.name) && (*file)->name == settings_.name)
-      return go_by_file(std::move(**file));
-    return Error{ErrorKind::usage, settings_.options.state_dir,
-                 "is of a host that came to its group with --join",
-                 "start it so, or give it an empty directory"};
-  }
-  return join(*disk_, settings_, asker());
-}
-
-// Used on other threads, too: it has a copy of the keys.
-Asker Daemon::asker() const {
-  const auto patience = [](const wire::IntroductionQuestion& question) {
-    return question.node != NodeId{} ? patience_of_a_former_member : introduction_patience;
-  };
-  const auto ask = [=, keys = *settings_.keys](const net::Address& address,
-                                               const wire::IntroductionQuestion& question) {
-    return net::ask_introduction(keys, address, question, patience(question));
-  };
-  const auto ask_any = [=, keys = *settings_.keys](const std::vector<net::Address>& addresses,
-                                                   const wire::IntroductionQuestion& question) {
-    return net::ask_introduction_of_any(keys, addresses, question, patience(question));
-  };
-  const auto wait = [](Duration time) {
-    const timespec left{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
-    (void)::nanosleep(&left, nullptr);
-  };
-  return {ask, ask_any, wait, from_system_random<std::uint64_t>, log_};
-}
-
-// A founder that votes no longer, or did once.
-Status Daemon::go_by_file(MemberFile file) {
-  const bool keep = settings_.keep_log.value_or(file.keeps_log);
-  if (keep != std::exchange(file.keeps_log, keep)) {
-    if (Status written = write_member_file(*disk_, file); !written) return written;
-  }
-  settings_.keep_log = keep;
-  if (keep) return done();
-  settings_.group = file.group;
-  settings_.level = file.level;
-  for (const auto& [id, node] : settings_.roster.all()) settings_.roster.set_voter(id, false);
-  for (const wire::KnownPeer& peer : file.voters) {
-    const auto address = net::parse_address(peer.address);
-    if (settings_.roster.find(peer.node) == nullptr && address)
-      (void)settings_.roster.admit({peer.node, peer.name, *address, false, false});
-    if (settings_.roster.find(peer.node) != nullptr) settings_.roster.set_voter(peer.node, peer.votes);
-  }
-  return done();
-}
-
-// What a founder that votes no longer goes by from its next start on.
-Status Daemon::remember_group(const std::string& group) {
-  MemberFile file;
-  file.group = group;
-  file.name = settings_.name;
-  file.node = settings_.node;
-  file.level = node_->log().speaks();
-  file.address = settings_.roster.find(settings_.node)->address.text();
-  for (const NodeId id : voters()) {
-    const net::Roster::Node* const node = settings_.roster.find(id);
-    if (node != nullptr) file.voters.push_back({id, node->name, node->address.text(), true});
-  }
-  return write_member_file(*disk_, file);
-}
-
-bool Daemon::keeps_log() const {
-  return settings_.keep_log.value_or(!settings_.joins());
-}
-
-void Daemon::begin_anew(bool keep_log, const std::string& why) {
-  if (ended_) return;
-  log_(net::LogLevel::info, fmt::format("{}: begins anew", why));
-  begins_anew_ = keep_log;
-  stop(std::nullopt);
-}
-
-// Out of the voters, and of those who learn: it serves its host as a host without a vote does. One that only
-// learnt and was away meanwhile is told nothing: it finds nobody who leads.
-void Daemon::look_whether_removed() {
-  const raft::Raft& raft = node_->voter()->raft();
-  const Instant now = process::boot_now();
-  const bool only_learns = raft.role() == raft::Role::follower && !raft.recovering() &&
-                           (settings_.joins() || raft.voters_index() != LogIndex{}) &&
-                           !raft.voters().votes(settings_.node);
-  if (!only_learns || node_->log().leader() != NodeId{}) {
-    voter_lost_.reset();
-  } else if (!voter_lost_) {
-    voter_lost_ = now;
-  }
-  const bool lost = voter_lost_ && now - *voter_lost_ > learner_patience;
-  if (!raft.is_removed()) {
-    removed_since_.reset();
-  } else if (!removed_since_) {
-    removed_since_ = now;
-  }
-  // Its leader goes on telling it the change until it knows that this host has heard of it.
-  const bool removed = removed_since_ && now - *removed_since_ > 2 * settings_.options.election_high;
-  if (!removed && !lost) return;
-  // After a start it has applied nothing yet, and nobody will send it the log: what the others greet with
-  // counts.
-  const std::string group = group_id().empty() ? greeted_group_ : group_id();
-  if (group.empty() || voters().empty()) return;
-  if (!settings_.joins()) {
-    if (const Status written = remember_group(group); !written) return stop(written.error());
-  }
-  begin_anew(false, lost ? "no voter has been heard of" : "this host does not vote any more");
-}
-
-Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers) {
-  replica::Forwarder::Config config;
-  config.self = settings_.node;
-  std::vector<NodeId> founders;
-  for (const auto& [id, node] : settings_.roster.all()) {
-    if (node.voter) config.voters.push_back(id);
-    if (node.founder) founders.push_back(id);
-  }
-  config.speaks = settings_.level;
-  config.life = settings_.life;
-  config.name = settings_.name;
-  config.zone = settings_.options.zone;
-  config.address = settings_.roster.find(settings_.node)->address.text();
-  config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
-  auto log = std::make_unique<replica::Forwarder>(
-      std::move(config), Random(from_system_random<std::uint64_t>()), process::boot_now());
-  return begin(replica::ReplicatedService(std::move(log), sessions_config()), std::move(founders), parts,
-               workers);
-}
-
-// Beside all that it does: where the group is, and whether this host is of it.
-void Daemon::ask_again() {
-  if (asking_again_ || ended_) return;
-  const auto told = [this](Result<Settings> what) {
-    asking_again_.reset();
-    voter_lost_.reset();
-    if (!what) return stop(what.error());
-    log_(net::LogLevel::info, "join: the group has answered");
-    // Where the others are; what this host is does not change.
-    settings_.roster = what->roster;
-    settings_.admitted_at = what->admitted_at;
-    for (const auto& [id, node] : settings_.roster.all())
-      if (node.founder) listed_[id] = node.address;
-    told_group_.clear();
-    std::vector<NodeId> vote;
-    for (const auto& [id, node] : settings_.roster.all())
-      if (node.voter) vote.push_back(id);
-    push(replica::KnownVoters{std::move(vote)});
-  };
-  Settings settings = settings_;
-  settings.registered_at = registered_at_;
-  asking_again_ = std::make_unique<AskingAgain>(io_, *disk_, std::move(settings), asker(), told);
-}
-
-// Of a host that does not vote: it follows.
-raft::Role Daemon::role() const {
-  return node_->voter() == nullptr ? raft::Role::follower : node_->voter()->raft().role();
-}
 
 // ---- who is in the group
 
@@ -225,23 +53,40 @@ void Daemon::look_at_roster() {
   went_by_book_ = by_book;
   told_group_ = group;
   net::Roster roster;
+  for (const auto& [id, node] : founding_roster_.all())
+    if (node.founder && !has_another_disk(node)) (void)roster.admit(at_its_address(node));
   for (const auto& [id, node] : settings_.roster.all())
-    if (node.founder || id == settings_.node || (node.voter && !node_->log().has_begun()))
+    if (!node.founder && (id == settings_.node || (node.voter && !node_->log().has_begun())))
       (void)roster.admit(at_its_address(node));
   add_members(roster);
   add_known(roster);
   add_departing(roster);
   for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
-  transport_->update(roster, group);
+  transport_->update(roster, group, node_->log().machine().state().retired);
   settings_.roster = std::move(roster);
   write_addresses();
+}
+
+// A founder is out, and its name came again on another disk: by what is applied here, or was when this host
+// wrote its book.
+bool Daemon::has_another_disk(const net::Roster::Node& founder) const {
+  if (founder.id == settings_.node || std::ranges::find(voters_, founder.id) != voters_.end()) return false;
+  const auto is_other = [&](NodeId id, const std::string& name) {
+    return id != founder.id && name == founder.name;
+  };
+  if (goes_by_book())
+    return std::ranges::any_of(book_.known, [&](const auto& peer) { return is_other(peer.node, peer.name); });
+  return std::ranges::any_of(node_->log().machine().state().registrations,
+                             [&](const auto& each) { return is_other(each.first, each.second.name); });
 }
 
 // Of another host's name, number or address nobody is to hear who has one of its own here.
 void Daemon::add_members(net::Roster& roster) const {
   for (const auto& [id, registration] : node_->log().machine().state().registrations) {
     if (registration.name.empty() || roster.find(id) != nullptr) continue;
-    const auto address = net::parse_address(registration.reached_at());
+    const net::Roster::Node* const told = as_told(id);
+    const auto address =
+        told != nullptr ? Result<net::Address>(told->address) : net::parse_address(registration.reached_at());
     if (!address || address->host.empty() || address->port == 0 || !is_peer_name(registration.name)) continue;
     (void)roster.admit({id, registration.name, *address, false, false});
   }
@@ -279,6 +124,7 @@ bool Daemon::is_heard(NodeId node) const {
 // it led counts, what an earlier life was told does not. Only what holds nothing can be forgotten.
 void Daemon::look_at_members() {
   const Instant now = process::boot_now();
+  voters_paused_.look(now, node_->log().machine().state().kept_voters);
   if (node_->voter() == nullptr || !transport_ || now < members_seen_ + look_at_members_every) return;
   members_seen_ = now;
   const service::StateMachine& machine = node_->log().machine();
@@ -301,51 +147,11 @@ void Daemon::look_at_members() {
   heard_ = std::move(heard);
 }
 
-// A host that the group has forgotten comes to it anew: by its next start, which asks for that.
-void Daemon::look_at_own_place() {
-  if (settings_.alone()) return;
-  if (node_->voter() != nullptr) return look_whether_removed();
-  if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())
-    return begin_anew(true, "this host is sent the log: it is to vote");
-  const service::State& state = node_->log().machine().state();
-  // A voter that lags behind the one that has introduced this host knows nothing of it yet.
-  const bool is_behind = state.applied < settings_.admitted_at;
-  const bool registered = state.registrations.contains(settings_.node);
-  const std::string object = fmt::format("'{}'", settings_.name);
-  if (registered_at_ && !registered)
-    return stop(Error{ErrorKind::unavailable, object, "this host was removed from the group",
-                      "start it again to come back"});
-  if (registered) registered_at_ = state.applied;
-  if (!is_behind) look_at_own_name(state);
-  const Instant now = process::boot_now();
-  if (node_->log().leader() != NodeId{}) {
-    voter_lost_.reset();
-  } else if (!voter_lost_) {
-    voter_lost_ = now;
-  } else if (settings_.joins() && now - *voter_lost_ > asks_again_after) {
-    ask_again();
-  }
-  if (voter_lost_ && now - *voter_lost_ > settings_.options.forget_after) {
-    stop(Error{ErrorKind::unavailable, object,
-               "no voter has answered for so long that the group may have forgotten this host",
-               "start it again"});
-  }
-}
-
-// Its name is another host's: that one was told that this one does not live. If it lives itself this one
-// ends; if it is gone, this one takes its name back (joining.hpp).
-void Daemon::look_at_own_name(const service::State& state) {
-  if (!settings_.joins() || asking_again_ || state.roster_at == name_looked_at_) return;
-  const auto other = std::ranges::find_if(state.registrations, [this](const auto& each) {
-    return each.first != settings_.node && each.second.name == settings_.name;
-  });
-  // As long as it is lost it is looked at again.
-  if (other == state.registrations.end()) name_looked_at_ = state.roster_at;
-  if (other == state.registrations.end()) return;
-  log_(net::LogLevel::warning,
-       fmt::format("join: another host, at {}, has come to the group under this name: asks whether it lives",
-                   other->second.reached_at()));
-  ask_again();
+// It neither votes nor learns, and that is committed.
+bool Daemon::is_out(NodeId node) const {
+  if (node_->voter() != nullptr) return node_->voter()->raft().is_out(node);
+  const std::vector<NodeId> vote = voters();
+  return std::ranges::find(vote, node) == vote.end();
 }
 
 // ---- another host asks
@@ -355,9 +161,11 @@ std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQues
   if (ended_ || !node_) return std::nullopt;
   is_reminded(question, source);
   const replica::OrderedLog& log = node_->log();
-  Introduced told = daemon::introduce({settings_.name, log.life(), group_id(), log.has_begun(),
-                                       log.has_quorum(), settings_.roster, log.machine()},
-                                      question, source);
+  Introduced told = daemon::introduce(
+      {settings_.name, log.life(), group_id(), log.has_begun(), log.has_quorum(), settings_.roster,
+       log.machine(), founder_ids_, [this](NodeId id) { return is_out(id); },
+       [this](NodeId id) { return seems_alive(id); }},
+      question, source);
   if (told.admit) push(replica::PutIntoLog{std::move(*told.admit)});
   return std::move(told.answer);
 }

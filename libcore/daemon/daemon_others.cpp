@@ -62,6 +62,7 @@ node::Narrator Daemon::make_narrator() {
 Status Daemon::join_group() {
   for (const auto& [id, node] : settings_.roster.all())
     if (node.founder) listed_[id] = node.address;
+  founding_roster_ = settings_.roster;
   open_address_book();
   net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
   config.level = node_->log().speaks();
@@ -80,6 +81,9 @@ Status Daemon::join_group() {
   };
   peers.parted = [this](const std::string& name) { push(replica::Parted{settings_.roster.id_of(name)}); };
   peers.came = [this](const std::string& name) { push(node::Came{settings_.roster.id_of(name)}); };
+  config.stamp = [this] { return clock_.stamp(wall_now()); };
+  peers.stamped = [this](const std::string& name, std::uint64_t stamp) { peer_stamped(name, stamp); };
+  peers.told_retired = [this](const std::string& name) { is_told_retired(name); };
   peers.asked = [this](const wire::IntroductionQuestion& question, const std::string& source) {
     return introduce(question, source);
   };
@@ -103,6 +107,19 @@ void Daemon::cannot_read(const std::string& name, const std::string& why, bool d
           fmt::format("a message that cannot be read: {}: install the same release on every host", why)))
     log_(net::LogLevel::warning, *line);
   if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
+}
+
+// One that is too far ahead would take the clocks of all with it for good.
+void Daemon::peer_stamped(const std::string& name, std::uint64_t stamp) {
+  const auto ahead = clock_.hear(stamp, wall_now());
+  if (!ahead) return;
+  if (const auto line = wild_clocks_.refused(
+          process::boot_now(), fmt::format("peer {}", name),
+          fmt::format(
+              "its clock is {} s ahead of this host's, and its stamps are not followed: set the clock "
+              "of one of the two",
+              *ahead / std::chrono::seconds(1))))
+    log_(net::LogLevel::warning, *line);
 }
 
 void Daemon::push_if_room(node::NodeEvent event) {

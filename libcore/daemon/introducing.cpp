@@ -8,9 +8,13 @@ namespace coord::daemon {
 
 namespace {
 
-std::optional<wire::KnownPeer> known(const net::Roster::Node* node) {
+// A founder's name is as a voter's, until it is out of the group and its number was lost with its disk.
+std::optional<wire::KnownPeer> known(const Introducer& who, const net::Roster::Node* node) {
   if (node == nullptr) return std::nullopt;
-  return wire::KnownPeer{node->id, node->name, node->address.text(), node->founder || node->voter};
+  const bool may_be_another = node->founder && who.is_out(node->id) && !who.seems_alive(node->id);
+  const bool votes = COORD_RULE_OR(founder_is_out_before_its_name_is_taken,
+                                   (node->founder || node->voter) && !may_be_another, false);
+  return wire::KnownPeer{node->id, node->name, node->address.text(), votes};
 }
 
 bool makes_sense(const wire::IntroductionQuestion& question, Level level) {
@@ -59,8 +63,9 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   }
   for (const auto& [id, node] : who.roster.all())
     if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
-  answer.of_name = known(who.roster.find(question.name));
-  answer.of_node = known(who.roster.find(question.node));
+  answer.founders = who.founders;
+  answer.of_name = known(who, who.roster.find(question.name));
+  answer.of_node = known(who, who.roster.find(question.node));
   const auto& registrations = who.machine.state().registrations;
   if (const auto named = answer.of_name ? registrations.find(answer.of_name->node) : registrations.end();
       named != registrations.end())
@@ -75,10 +80,18 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   const auto found = registrations.find(question.node);
   answer.admitted = found != registrations.end() && found->second.nonce == question.life &&
                     found->second.name == question.name;
+  const net::Roster::Node* const founder = who.roster.find(question.name);
+  const bool retires = founder != nullptr && founder->founder && founder->id != question.node;
   if (!answer.admitted)
-    told.admit = service::Register{
-        question.node, question.life,    who.machine.registration(question.node), question.knows,
-        question.name, question.address, LogIndex{question.instead_of},           question.zone};
+    told.admit = service::Register{question.node,
+                                   question.life,
+                                   who.machine.registration(question.node),
+                                   question.knows,
+                                   question.name,
+                                   question.address,
+                                   LogIndex{question.instead_of},
+                                   question.zone,
+                                   retires ? founder->id : NodeId{}};
   return told;
 }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "net/roster.hpp"
 #include "service/state_machine.hpp"
@@ -21,6 +23,10 @@ struct Introducer {
   bool has_leader = false;  // who does not see one may be cut off, and speaks for nobody
   const net::Roster& roster;
   const service::StateMachine& machine;
+  std::vector<NodeId> founders{};  // the numbers of all
+  // Whoever votes no longer may be out by a change that is not committed.
+  std::function<bool(NodeId)> is_out = [](NodeId) { return false; };
+  std::function<bool(NodeId)> seems_alive = [](NodeId) { return true; };
 };
 
 struct Introduced {

@@ -8,6 +8,7 @@
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "daemon/address_book.hpp"
+#include "protocol/raft/voters.hpp"
 #include "store/segment.hpp"
 #include "store/snapshot_file.hpp"
 
@@ -83,6 +84,9 @@ class Joining {
     was_member_ = file->has_value();
     if (!was_member_) return no_log();
     file_ = std::move(**file);
+    const auto logs = has_log();
+    if (!logs) return logs.error();
+    if (COORD_RULE_OR(number_is_of_its_log, !file_.log.empty() && !*logs, false)) return lose_number();
     // Where the voters are by now, and who they are: written since.
     const auto book = read_address_book(disk_);
     if (book && book->group == file_.group && !book->known.empty()) file_.voters = book->known;
@@ -99,14 +103,32 @@ class Joining {
     return write_member_file(disk_, file_);
   }
 
-  // A directory with a log is of a host that votes, whatever is asked for.
-  Status no_log() {
+  // What its log has promised is lost with it: as an empty directory, of the same group.
+  Status lose_number() {
+    asker_.log(net::LogLevel::warning,
+               "join: the log of this state directory is lost: comes to the group under another number");
+    MemberFile anew;
+    anew.group = file_.group;
+    anew.voters = file_.voters;
+    file_ = std::move(anew);
+    was_member_ = false;
+    settings_.keep_log = false;
+    return done();
+  }
+
+  Result<bool> has_log() {
     const auto names = disk_.list();
     if (!names) return names.error();
-    const bool has_log = std::ranges::any_of(*names, [](const std::string& name) {
+    return std::ranges::any_of(*names, [](const std::string& name) {
       return store::segment_sequence(name).has_value() || store::snapshot_index(name).has_value();
     });
-    if (!has_log) return done();
+  }
+
+  // A directory with a log is of a host that votes, whatever is asked for.
+  Status no_log() {
+    const auto logs = has_log();
+    if (!logs) return logs.error();
+    if (!*logs) return done();
     return Error{ErrorKind::usage, "--join", "this state directory is of a peer that votes, or was alone",
                  "give --join an empty one"};
   }
@@ -150,7 +172,13 @@ class Joining {
     const bool is_behind = settings_.registered_at && answer.at < *settings_.registered_at;
     if (!COORD_RULE(removed_by_who_is_not_behind, !is_behind))
       return not_yet(fmt::format("{}: is behind this host", address.text()));
-    if (Status free = check_name(address, answer); !free) return free.error();
+    const auto free = check_name(address, answer);
+    if (!free) return free.error();
+    if (!*free)
+      return not_yet(
+          fmt::format("{} votes, or did, with a disk that is lost: this host waits until the group "
+                      "has removed it: dpeers remove {}, on another host",
+                      settings_.name, settings_.name));
     if (settings_.registered_at && !answer.is_registered)
       return Error{ErrorKind::unavailable, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
@@ -184,8 +212,8 @@ class Joining {
     return done();
   }
 
-  // Nobody else has the name or the number: by one that is not behind.
-  Status check_name(const net::Address& address, const wire::Introduction& answer) {
+  // Nobody else has the name or the number: by one that is not behind. False: not yet.
+  Result<bool> check_name(const net::Address& address, const wire::Introduction& answer) {
     const std::string& host = settings_.listen.host;
     const bool anywhere = host.empty() || host == "0.0.0.0" || host == "::";
     own_address_ = net::Address{anywhere ? answer.seen : host, settings_.listen.port}.text();
@@ -194,12 +222,20 @@ class Joining {
     });
     if (has_this && !answer.of_name && !answer.of_node)
       return Error{ErrorKind::data, address.text(), "its answer contradicts itself", "install one release"};
-    if (is_decided(answer)) return done();
-    if (Status free = nobody_else(answer); !free) return free;
+    if (is_decided(answer)) return true;
+    if (is_lost_voter(answer)) return false;
+    if (Status free = nobody_else(answer); !free) return free.error();
     const bool of_another = answer.of_name && answer.of_name->node != file_.node;
     settings_.name_of_dead = of_another ? answer.name_since : 0;
     settings_.rounds_of_dead = 0;
-    return done();
+    return true;
+  }
+
+  // The name is that of one who votes, at this very place or nowhere, and this directory has nothing: as a
+  // lost disk leaves it. What that one has promised binds its number until the group has taken its vote away.
+  bool is_lost_voter(const wire::Introduction& answer) {
+    return !was_member_ && answer.of_name && answer.of_name->votes && !lives(*answer.of_name) &&
+           (answer.of_name->address == own_address_ || settings_.comes_anew);
   }
 
   // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
@@ -214,6 +250,7 @@ class Joining {
   Status nobody_else(const wire::Introduction& answer) {
     for (const auto& other : {answer.of_name, answer.of_node}) {
       if (!other) continue;
+      if (is_this_host(*other)) own_address_ = other->address;
       const bool is_this = other->node == file_.node && other->address == own_address_;
       if (is_this || (!other->votes && !lives(*other))) continue;
       const bool has_moved = other->votes && other->node == file_.node && other->name == settings_.name;
@@ -232,6 +269,14 @@ class Joining {
     return done();
   }
 
+  // Listening everywhere it is seen from whichever network its question went by: the address that the group
+  // has for it is its own, if it is one of this host's.
+  bool is_this_host(const wire::KnownPeer& other) {
+    const auto address = net::parse_address(other.address);
+    const bool same = was_member_ && other.node == file_.node && other.name == settings_.name;
+    return same && address && address->port == settings_.listen.port && asker_.is_local(address->host);
+  }
+
   // Of the name or the number that this host has: asked where it was last.
   bool lives(const wire::KnownPeer& other) const {
     const auto address = net::parse_address(other.address);
@@ -246,7 +291,23 @@ class Joining {
     file.name = settings_.name;
     file.level = answer.level;
     file.address = own_address_;
+    // Of this very name: the number that was lost with its disk.
     file.voters = answer.voters;
+    std::erase_if(file.voters, [&](const wire::KnownPeer& peer) {
+      return peer.name == settings_.name && peer.node != file.node;
+    });
+    std::vector<NodeId> named;
+    for (const wire::KnownPeer& peer : file.voters)
+      if (peer.node == net::Roster::founding_id(peer.name)) named.push_back(peer.node);
+    std::ranges::sort(named);
+    std::vector<NodeId> founders = answer.founders;
+    std::ranges::sort(founders);
+    const bool plausible = founders.size() <= raft::Voters::limit &&
+                           std::ranges::adjacent_find(founders) == founders.end() &&
+                           std::ranges::find(founders, NodeId{}) == founders.end();
+    if (!plausible)
+      return Error{ErrorKind::data, "join", "the group's answer contradicts itself", "install one release"};
+    file.founders = founders == named ? std::vector<NodeId>{} : std::move(founders);
     while (file.node == NodeId{}) file.node = NodeId{asker_.draw()};
     if (file == file_) return done();
     const auto as_read = parse_member_file(to_text(file));
@@ -272,6 +333,7 @@ class Joining {
     settings_.level = level;
     settings_.group = file_.group;
     settings_.node = file_.node;
+    settings_.founders = file_.founders;
     settings_.roster = {};
     for (const wire::KnownPeer& peer : file_.voters) {
       const auto address = net::parse_address(peer.address);

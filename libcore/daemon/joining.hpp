@@ -37,6 +37,7 @@ struct Asker {
   std::function<void(Duration)> wait;
   std::function<std::uint64_t()> draw;
   net::Log log;
+  std::function<bool(const std::string& host)> is_local = [](const std::string&) { return false; };
 };
 
 // Fills in what `settings` lacks: node, group, life, level and roster. Returns when this host is of the

@@ -71,6 +71,7 @@ Result<std::optional<net::KeyRing>> ring_after(const net::KeyRing& ring, const k
 bool is_gone_for_good(const node::Moment& moment, NodeId founder) {
   if (moment.service == nullptr) return false;
   const service::StateMachine& machine = moment.service->log().machine();
+  if (machine.state().retired.contains(founder)) return true;  // its name is on another disk
   const replica::Replica* const voter = moment.service->voter();
   return machine.level() >= 2 && !machine.state().registrations.contains(founder) &&
          (voter == nullptr || !voter->raft().voters().has(founder));

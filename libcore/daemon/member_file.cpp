@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "net/address.hpp"
+#include "protocol/raft/voters.hpp"
 
 namespace coord::daemon {
 
@@ -61,6 +62,17 @@ bool take(const std::vector<std::string>& words, MemberFile& file) {
     file.address = words[1];
     return net::parse_address(file.address).ok();
   }
+  if (words.size() == 2 && words[0] == "log") {
+    file.log = words[1];
+    return is_group(file.log);  // as long
+  }
+  if (words.size() == 2 && words[0] == "founded") {
+    NodeId founder;
+    const bool right = parse(words[1], founder.value) && founder != NodeId{};
+    file.founders.push_back(founder);
+    const bool in_order = file.founders.size() < 2 || file.founders.end()[-2] < founder;
+    return right && in_order && file.founders.size() <= raft::Voters::limit;
+  }
   if (words.size() == 2 && words[0] == "level") return parse(words[1], file.level);
   if (words.size() == 2 && words[0] == "keeps") return file.keeps_log = words[1] == "log";
   const bool votes = words.size() == 4 && words[0] == "voter";
@@ -70,8 +82,8 @@ bool take(const std::vector<std::string>& words, MemberFile& file) {
   peer.address = words[3];
   peer.votes = votes;
   const auto address = net::parse_address(peer.address);
-  const bool right =
-      parse(words[2], peer.node.value) && address && !address->host.empty() && address->port != 0;
+  const bool right = parse(words[2], peer.node.value) && peer.node != NodeId{} && address &&
+                     !address->host.empty() && address->port != 0;
   file.voters.push_back(std::move(peer));
   return right && file.voters.size() <= most_voters;
 }
@@ -82,6 +94,8 @@ std::string to_text(const MemberFile& file) {
   std::string text = fmt::format("{}\ngroup {}\nname {}\nnode {}\naddress {}\nlevel {}\n", first_line,
                                  file.group, file.name, file.node.value, file.address, file.level);
   if (file.keeps_log) text += "keeps log\n";
+  if (!file.log.empty()) text += fmt::format("log {}\n", file.log);
+  for (const NodeId founder : file.founders) text += fmt::format("founded {}\n", founder.value);
   for (const wire::KnownPeer& peer : file.voters)
     text += fmt::format("{} {} {} {}\n", peer.votes ? "voter" : "founder", peer.name, peer.node.value,
                         peer.address);

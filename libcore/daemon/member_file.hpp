@@ -29,6 +29,9 @@ struct MemberFile {
   Level level = first_level;            // of the group, when it was written
   std::vector<wire::KnownPeer> voters;  // the founders and all who vote
   bool keeps_log = false;               // it is sent the log: it votes, or learns to
+  std::string log{};  // the incarnation of its log, since it has one: without that log its number is lost
+  // The numbers of all founders, if the name of one is on another disk by now (this host's own, for one).
+  std::vector<NodeId> founders{};
 
   bool operator==(const MemberFile&) const = default;
 };

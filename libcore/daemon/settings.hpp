@@ -91,6 +91,10 @@ struct Settings {
   // A host that can do without a log has been sent one, or sends it back (member_file.hpp): as its last life
   // in this process has found.
   std::optional<bool> keep_log;
+  // It founded the group, its disk was lost, and the group has removed it: it comes again, as a host that
+  // comes later does.
+  bool comes_anew = false;
+  std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster
 
   engines::Settings engine_access;  // of a gateway
 

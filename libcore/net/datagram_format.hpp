@@ -22,6 +22,7 @@
 #include "net/key_file.hpp"
 #include "wire/frame.hpp"
 #include "wire/hello.hpp"
+#include "wire/stamp.hpp"
 
 namespace coord::net {
 
@@ -61,7 +62,8 @@ inline constexpr std::size_t sealed_overhead = datagram_header_size + 8 + datagr
 // A message that goes by datagram: with all that is put around it, below what the
 // networks in use carry whole.
 inline constexpr std::size_t datagram_message_limit = 1200;
-inline constexpr std::size_t sealed_payload_limit = datagram_message_limit + wire::frame_header_size;
+inline constexpr std::size_t stamped_message_limit = datagram_message_limit + wire::stamp_size;
+inline constexpr std::size_t sealed_payload_limit = stamped_message_limit + wire::frame_header_size;
 inline constexpr std::size_t largest_datagram = sealed_overhead + sealed_payload_limit;
 
 // What can be said of a datagram before its key is known. Views into the datagram.

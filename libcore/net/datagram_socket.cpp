@@ -94,7 +94,8 @@ std::uint64_t DatagramSocket::dropped(const std::string& peer) const {
 
 bool DatagramSocket::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
   std::optional<Bytes> datagram;
-  if (message.size() <= datagram_message_limit && socket_.is_open()) {
+  const std::size_t most = version < wire::stamps_since ? datagram_message_limit : stamped_message_limit;
+  if (message.size() <= most && socket_.is_open()) {
     const Bytes frame = wire::frame(type, message, version);
     const std::optional<Instant> before = datagrams_.deadline();
     const bool waits = datagrams_.keep(steady_now(), peer, frame);

@@ -9,6 +9,7 @@
 #include "base/check.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "net/roster.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::net {
@@ -17,9 +18,11 @@ Bytes Greeting::hello_to(const std::string& peer) const {
   const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count()};
-  return wire::encode(wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor,
-                                      peers, now, founding, group_id},
-                      hello_version);
+  const NodeId founder = Roster::founding_id(peer);
+  return wire::encode(
+      wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor, peers, now,
+                      founding, group_id, node, retired.contains(founder) ? founder : NodeId{}},
+      hello_version);
 }
 
 // A peer that lags behind the group's level is let in, if its program knows it: else it could never catch up.
@@ -67,6 +70,26 @@ std::string other_group(const std::string& ours, const std::string& theirs) {
 
 }  // namespace
 
+// A number is of one disk. What its disk has promised it must remember, and so no other one may speak by it;
+// and what comes under a name is taken for what the number of that name has said.
+std::string Greeting::refusal_of_disk(const wire::PeerHello& hello, const std::string& peer) const {
+  if (hello.retired != NodeId{} && hello.retired == node) {
+    told_retired(peer);
+    return "it says that another disk has this host's place: this one is refused for ever";
+  }
+  if (!COORD_RULE(retired_disk_is_refused, !retired.contains(hello.node)))
+    return "this disk of it was lost, and another one has its place since: it is refused for ever, and must "
+           "not "
+           "be used again";
+  const auto known = nodes.find(peer);
+  const bool same = hello.node == NodeId{} || known == nodes.end() || known->second == hello.node;
+  if (!COORD_RULE(name_is_of_one_disk, same))
+    return "it is on another disk than the one that has its name here: this host has not heard of that yet, "
+           "or "
+           "its name is used twice";
+  return "";
+}
+
 Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::string& peer) const {
   const auto refuse = [](std::string why) -> Error {
     return {ErrorKind::unavailable, "", std::move(why), ""};
@@ -79,6 +102,7 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
   if (const std::string why = refusal_of(*hello); !why.empty()) return refuse(why);
   if (hello->name != peer || hello->to != self)
     return refuse("its hello names other peers than its key does");
+  if (const std::string why = refusal_of_disk(*hello, peer); !why.empty()) return refuse(why);
   // Who came later has no list: the group itself is what must be the same.
   if (!are_founders(peer)) {
     const bool same = hello->group_id == group_id && !group_id.empty();

@@ -2,6 +2,7 @@
 // The peers' hello: what a peer says first on each connection, and what it makes of the other's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -28,6 +29,11 @@ struct Greeting {
   bool has_state = true;   // of a group
   std::string group_id{};  // once it is known
   std::set<std::string> founders{};
+  NodeId node{};                          // this host's number
+  std::map<std::string, NodeId> nodes{};  // those of the others
+  std::set<NodeId> retired{};             // of founders whose disk was lost: refused for ever
+  // Somebody has said that this host's own is one of these.
+  std::function<void(const std::string& peer)> told_retired = [](const std::string&) {};
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;
@@ -38,6 +44,8 @@ struct Greeting {
   }
   // Why a peer that has said this must not take part; empty: it may.
   std::string refusal_of(const wire::PeerHello& hello) const;
+  // Why its disk is not the one that has its name; empty: it is.
+  std::string refusal_of_disk(const wire::PeerHello& hello, const std::string& peer) const;
 };
 
 // NAME=HOST:PORT,... sorted by name; empty: longer than a hello takes.

@@ -42,6 +42,12 @@ std::set<std::string> founder_names(const Roster& roster) {
   return names;
 }
 
+std::map<std::string, NodeId> numbers_of(const Roster& roster) {
+  std::map<std::string, NodeId> numbers;
+  for (const auto& [id, node] : roster.all()) numbers.emplace(node.name, id);
+  return numbers;
+}
+
 wire::GroupDigest digest_of(const std::string& group_id) {
   wire::GroupDigest digest{};
   const ByteView input = bytes_of(group_id);
@@ -87,7 +93,11 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
                 config_.founding,
                 config_.has_state,
                 config_.group_id,
-                founder_names(config_.roster)},
+                founder_names(config_.roster),
+                config_.roster.id_of(config_.self),
+                numbers_of(config_.roster),
+                {},
+                handlers_.told_retired},
       tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)),
       log_(log) {
   // A peer that has just reached us can be reached again.
@@ -99,7 +109,7 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
     datagrams_->greeted(peer);
   };
   const auto message = [this](const std::string& peer, wire::Frame&& frame) {
-    handlers_.message(peer, std::move(frame));
+    if (take_stamp(peer, frame)) handlers_.message(peer, std::move(frame));
   };
   const auto gone = [this](const std::string& peer) { tell_if_parted(peer); };
   acceptor_ =
@@ -112,7 +122,7 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
       io, std::move(sealed),
       [this](const std::string& peer, wire::Frame&& frame) {
         links_->hurry(peer);  // what gets through this way may get through the other
-        handlers_.datagram(peer, std::move(frame));
+        if (take_stamp(peer, frame)) handlers_.datagram(peer, std::move(frame));
       },
       log);
   datagrams_->set_peers(with_datagrams());
@@ -184,7 +194,26 @@ std::set<std::string> PeerTransport::kept() const {
   return kept;
 }
 
-void PeerTransport::update(const Roster& roster, const std::string& group_id) {
+// From the level on that has them. A message without one is another release's fault, or a stranger's.
+Bytes PeerTransport::with_stamp(ByteView message, Level version) const {
+  ByteWriter out;
+  if (version >= wire::stamps_since) out.put(config_.stamp());
+  Bytes bytes = out.take();
+  bytes.insert(bytes.end(), message.begin(), message.end());
+  return bytes;
+}
+
+bool PeerTransport::take_stamp(const std::string& peer, wire::Frame& frame) {
+  if (frame.version < wire::stamps_since) return true;
+  ByteReader in(frame.payload);
+  const auto stamp = in.get<std::uint64_t>();
+  if (in.failed()) return false;
+  frame.payload.erase(frame.payload.begin(), frame.payload.begin() + wire::stamp_size);
+  handlers_.stamped(peer, stamp);
+  return true;
+}
+
+void PeerTransport::update(const Roster& roster, const std::string& group_id, std::set<NodeId> retired) {
   std::set<std::string> moved;
   for (const auto& [id, node] : roster_.all()) {
     const Roster::Node* const now = roster.find(id);
@@ -195,9 +224,14 @@ void PeerTransport::update(const Roster& roster, const std::string& group_id) {
   for (const std::string& peer : moved) {
     links_->forget(peer);
     acceptor_->forget_addresses(peer);
-    if (roster.find(peer) == nullptr) acceptor_->drop(peer, "it is of the group no more");
+    const NodeId now = roster.id_of(peer);
+    if (now == NodeId{}) acceptor_->drop(peer, "it is of the group no more");
+    if (now != NodeId{} && now != roster_.id_of(peer)) acceptor_->drop(peer, "another disk has its name");
   }
   roster_ = roster;
+  greeting_.founders = founder_names(roster);
+  greeting_.nodes = numbers_of(roster);
+  greeting_.retired = std::move(retired);
   greeting_.group_id = group_id;
   datagrams_->set_peers(with_datagrams());
   links_->keep(kept());
@@ -271,7 +305,7 @@ void PeerTransport::set_keys(const KeyRing& keys) {
 bool PeerTransport::send_datagram(const std::string& peer, ByteView message, Level version,
                                   wire::FrameType type) {
   COORD_CHECK(is_other(peer));
-  return datagrams_->send(peer, message, version, type);
+  return datagrams_->send(peer, with_stamp(message, version), version, type);
 }
 
 void PeerTransport::tell_if_parted(const std::string& peer) {
@@ -287,7 +321,7 @@ void PeerTransport::speak(Level level) {
 
 bool PeerTransport::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
   COORD_CHECK(is_other(peer));
-  return links_->send(peer, message, version, type);
+  return links_->send(peer, with_stamp(message, version), version, type);
 }
 
 std::vector<PeerStatus> PeerTransport::status() const {

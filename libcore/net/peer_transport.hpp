@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@
 #include "net/peer_acceptor.hpp"
 #include "net/peer_links.hpp"
 #include "net/roster.hpp"
+#include "wire/stamp.hpp"
 
 namespace coord::net {
 
@@ -57,6 +59,8 @@ struct PeerConfig {
   Duration idle_after = std::chrono::seconds(60);
   std::size_t most_on_demand = 1024;
   std::string group_id{};  // once it is known
+  // Of this host's hybrid clock, for what is sent now (wire/stamp.hpp).
+  std::function<std::uint64_t()> stamp = [] { return std::uint64_t{0}; };
 };
 
 struct PeerHandlers {
@@ -68,6 +72,11 @@ struct PeerHandlers {
       [](const std::string&, const wire::PeerHello&) {};
   // On each that the other peer has made, after `greeted`: what it sends comes by this one from now on.
   std::function<void(const std::string& peer)> came = [](const std::string&) {};
+  // With each message and datagram, before it: the stamp that it bears.
+  std::function<void(const std::string& peer, std::uint64_t stamp)> stamped = [](const std::string&,
+                                                                                 std::uint64_t) {};
+  // It has said that another disk has this host's place in the group.
+  std::function<void(const std::string& peer)> told_retired = [](const std::string&) {};
   // None is left, in neither direction.
   std::function<void(const std::string& peer)> parted = [](const std::string&) {};
   // send() reaches it from now on, and what is sent in this goes first.
@@ -116,8 +125,8 @@ class PeerTransport {
   // all others are greeted anew.
   void speak(Level level);
   // Who is in the group from now on, this peer among them, and which group that is. Links to who is not, or
-  // is elsewhere, are closed; the founders are who they are.
-  void update(const Roster& roster, const std::string& group_id);
+  // is elsewhere or on another disk, are closed. `retired`: numbers of disks that are refused.
+  void update(const Roster& roster, const std::string& group_id, std::set<NodeId> retired = {});
   // It has sent what cannot be read: its connection to us is closed.
   void drop(const std::string& peer, const std::string& why) { acceptor_->drop(peer, why); }
 
@@ -137,6 +146,8 @@ class PeerTransport {
   PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log);
   Status listen(const Log& log);
   void tell_if_parted(const std::string& peer);
+  Bytes with_stamp(ByteView message, Level version) const;
+  bool take_stamp(const std::string& peer, wire::Frame& frame);
   void locate_undialled();
   std::set<std::string> kept() const;
   std::map<std::string, SealedDatagrams::Other> with_datagrams() const;

@@ -26,7 +26,8 @@ Status Roster::found(const std::string& name, const Address& address) {
 }
 
 Status Roster::admit(Node node) {
-  COORD_CHECK(node.id.value != 0);
+  if (node.id.value == 0)
+    return Error{ErrorKind::usage, fmt::format("'{}'", node.name), "has no number", "install one release"};
   if (ids_.contains(node.name))
     return Error{ErrorKind::usage, fmt::format("'{}'", node.name), "is named twice",
                  "give every peer a name of its own"};

@@ -32,6 +32,7 @@
 #include "replica/ordered_log.hpp"
 #include "replica/voter_changes.hpp"
 #include "replica/voter_keeper.hpp"
+#include "replica/voter_pause.hpp"
 #include "service/effects.hpp"
 #include "service/state_machine.hpp"
 #include "service/timers.hpp"
@@ -234,6 +235,7 @@ class Replica final : public OrderedLog {
 
   VoterChanges changes_;
   VoterKeeper keeper_;
+  VoterPause pause_;
   Instant keeper_looked_;
   LogIndex replaced_at_;             // of the state, as it was looked at last
   std::optional<Instant> replaced_;  // when this peer learnt of that

@@ -166,6 +166,9 @@ void Replica::on(Instant now, const GrantNothing& event) {
 
 void Replica::on(Instant now, const PutIntoLog& event) {
   if (!has_quorum() || machine_.level() < 2 || raft_.role() == raft::Role::bootstrap) return;
+  // Who is being given a vote is not forgotten: nobody could name it.
+  const auto* forget = std::get_if<service::Forget>(&event.body);
+  if (forget != nullptr && raft_.voters().has(forget->node)) return;
   service::Command command;
   command.node = config_.raft.self;
   command.wall = wall_;

@@ -19,6 +19,7 @@ void Replica::keep_voters(Instant now) {
   const LogIndex replaced_at = machine_.state().replaced_at;
   if (replaced_at != replaced_at_) replaced_ = now;
   replaced_at_ = replaced_at;
+  pause_.look(now, machine_.state().kept_voters);
   // Time in which it has not heard a majority counts for nothing.
   if (raft_.role() != raft::Role::leader || !has_quorum() || machine_.level() < 2) return keeper_.reset();
   if (now < keeper_looked_ + look_every) return;
@@ -37,7 +38,8 @@ void Replica::keep_voters(Instant now) {
   view.contact = std::max<Duration>(std::chrono::seconds(1), config_.raft.heartbeat * 3);
   view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
   view.replaced = replaced_;
-  const auto order = keeper_.next(now, wall_, view);
+  view.paused = pause_.left(now) > Duration{};
+  const auto order = keeper_.next(now, view);
   if (!order) return;
   // In the log before the change, so whoever leads when that is committed knows of it.
   const auto note = [&](const raft::Change& change) {

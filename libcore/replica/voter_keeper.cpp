@@ -33,6 +33,13 @@ std::optional<NodeId> too_many(const VoterKeeper::View& view) {
   return most;
 }
 
+// In the place of `goes`; of both it must be known where they stand.
+bool stands_better(const VoterKeeper::View& view, NodeId comes, NodeId goes) {
+  const bool known = view.zones.contains(comes) && view.zones.contains(goes);
+  return known && COORD_RULE(keeper_spreads_for_the_better,
+                             neighbours(view, comes, goes) < neighbours(view, goes, {}));
+}
+
 NodeId comes(const VoterOrder& order) {
   return order.verb == VoterVerb::replace ? order.other : order.node;
 }
@@ -44,14 +51,13 @@ void VoterKeeper::reset() {
   order_.reset();
 }
 
-std::optional<VoterOrder> VoterKeeper::next(Instant now, WallTime wall, const View& view) {
+std::optional<VoterOrder> VoterKeeper::next(Instant now, const View& view) {
   const Duration gap = std::min(longest_gap, after(view) / 2);
   if (COORD_RULE_OR(keeper_counts_anew_after_a_gap, since_ && now > looked_ + gap, false)) reset();
   if (!since_) since_ = now;
   looked_ = now;
   std::erase_if(avoided_, [now](const auto& each) { return now >= each.second; });
-  const bool is_kept =
-      view.policy.count != 0 && !COORD_RULE_OR(keeper_pauses, wall < view.policy.paused_until, false);
+  const bool is_kept = view.policy.count != 0 && !COORD_RULE_OR(keeper_pauses, view.paused, false);
   if (!is_kept) {
     order_.reset();
     return std::nullopt;
@@ -63,6 +69,7 @@ std::optional<VoterOrder> VoterKeeper::next(Instant now, WallTime wall, const Vi
   }
   if (!order_) {
     order_ = choose(now, view);
+    spreads_ = order_ && order_->verb == VoterVerb::replace && !is_silent(now, view, order_->node);
     ordered_ = now;
   }
   return order_;
@@ -94,13 +101,31 @@ std::optional<VoterOrder> VoterKeeper::choose(Instant now, const View& view) con
     if (!goes) return std::nullopt;
     return VoterOrder{VoterVerb::remove, *goes, {}, by_itself};
   }
-  const std::optional<NodeId> comes = candidate(view, count < view.policy.count ? std::nullopt : silent);
-  if (!comes) return std::nullopt;
-  if (count < view.policy.count) return VoterOrder{VoterVerb::promote, *comes, {}, by_itself};
+  if (count < view.policy.count) {
+    const std::optional<NodeId> comes = candidate(view, {});
+    return comes ? std::optional(VoterOrder{VoterVerb::promote, *comes, {}, by_itself}) : std::nullopt;
+  }
   const bool rests = COORD_RULE_OR(keeper_replaces_one_an_hour,
                                    view.replaced && now < *view.replaced + between_replacements, false);
-  if (!silent || rests) return std::nullopt;
-  return VoterOrder{VoterVerb::replace, *silent, *comes, by_itself};
+  if (rests) return std::nullopt;
+  if (!silent) {
+    const bool all_there =
+        std::ranges::all_of(view.voters.voters, [&](NodeId voter) { return is_there(now, view, voter); });
+    return COORD_RULE(keeper_spreads_among_the_living, all_there) ? better_spread(view) : std::nullopt;
+  }
+  const std::optional<NodeId> comes = candidate(view, silent);
+  return comes ? std::optional(VoterOrder{VoterVerb::replace, *silent, *comes, by_itself}) : std::nullopt;
+}
+
+// A voter that shares its zone with more others than its successor would. Not who leads.
+std::optional<VoterOrder> VoterKeeper::better_spread(const View& view) const {
+  for (const NodeId voter : view.voters.voters) {
+    if (voter == view.self) continue;
+    const std::optional<NodeId> comes = candidate(view, voter);
+    if (comes && stands_better(view, *comes, voter))
+      return VoterOrder{VoterVerb::replace, voter, *comes, by_itself};
+  }
+  return std::nullopt;
 }
 
 // One that learns already, before others; then one that stands where the fewest voters do.
@@ -121,6 +146,11 @@ std::optional<NodeId> VoterKeeper::silent_voter(Instant now, const View& view) c
     if (is_silent(now, view, voter)) return voter;
   }
   return std::nullopt;
+}
+
+bool VoterKeeper::is_there(Instant now, const View& view, NodeId voter) const {
+  const auto found = view.heard.find(voter);
+  return voter == view.self || (found != view.heard.end() && now < found->second + view.contact);
 }
 
 // A leader that hears hardly anybody was away itself, and knows nothing of the others.
@@ -144,7 +174,8 @@ bool VoterKeeper::is_wanted(Instant now, const View& view, const VoterOrder& ord
   if (order.verb == VoterVerb::promote) return count < view.policy.count;
   if (!view.voters.votes(order.node)) return true;
   const bool silent = is_silent(now, view, order.node);
-  if (order.verb == VoterVerb::replace) return silent;
+  if (order.verb == VoterVerb::replace)
+    return spreads_ ? stands_better(view, order.other, order.node) : silent;
   return count > view.policy.count;
 }
 

@@ -14,7 +14,9 @@
 // meanwhile stays. One replacement an hour, whoever leads (service::Replacing stands in the log), so that a
 // fault that is not the host's does not go through all hosts. While the operator works on hosts it pauses,
 // and whose vote he has taken away it does not give back by itself. Who comes in stands where the fewest
-// voters do, and who is too many where the most do. Pure; for Replica, which asks it twice a second while it
+// voters do, and who is too many where the most do. Where hosts are there again by which the voters would
+// stand in more zones than a replacement has left them in, one of those that share theirs is replaced, too,
+// within the same limit. Pure; for Replica, which asks it twice a second while it
 // leads.
 #pragma once
 
@@ -52,11 +54,12 @@ class VoterKeeper {
     std::map<NodeId, std::string> zones{};       // where they stand, of those that have said so
     Duration contact = std::chrono::seconds(1);  // a voter that has answered within it is there
     Duration least_after{};                      // below this nobody is silent, whatever the policy says
+    bool paused = false;                         // by the operator, and not over
     std::optional<Instant> replaced{};           // when this peer learnt that a voter was replaced last
   };
 
-  // What to order now, said again until it is done. `wall`: only to know whether a pause is over.
-  std::optional<VoterOrder> next(Instant now, WallTime wall, const View& view);
+  // What to order now, said again until it is done.
+  std::optional<VoterOrder> next(Instant now, const View& view);
   // What came of it.
   void answered(const VoterOrder& order, const VoterAnswer& answer);
   // An operator has ordered something.
@@ -67,6 +70,8 @@ class VoterKeeper {
  private:
   std::optional<VoterOrder> choose(Instant now, const View& view) const;
   std::optional<NodeId> candidate(const View& view, std::optional<NodeId> goes) const;
+  std::optional<VoterOrder> better_spread(const View& view) const;
+  bool is_there(Instant now, const View& view, NodeId voter) const;
   std::optional<NodeId> silent_voter(Instant now, const View& view) const;
   bool is_silent(Instant now, const View& view, NodeId voter) const;
   bool is_wanted(Instant now, const View& view, const VoterOrder& order) const;
@@ -75,6 +80,7 @@ class VoterKeeper {
   std::optional<Instant> since_;  // it leads without a break
   Instant looked_;
   std::optional<VoterOrder> order_;  // is being carried out
+  bool spreads_ = false;             // that order: both are there, and one stands better
   Instant ordered_;
   std::map<NodeId, Instant> avoided_;  // until when
 };

@@ -41,12 +41,13 @@ struct Register {
   std::string address{};      // HOST:PORT
   LogIndex instead_of{};      // where another node got the name that it takes from that one
   std::string zone{};         // where it stands, as people call that; empty: not told
+  NodeId retires{};           // the number of its disk that was lost: from now on nobody comes under it
 
   bool operator==(const Register&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(node, nonce, replaces);
-    archive.since(2, knows, name, address, instead_of, zone);
+    archive.since(2, knows, name, address, instead_of, zone, retires);
   }
 };
 

@@ -33,7 +33,8 @@ void StateMachine::on(const Register& body, Step& step) {
   const bool below = COORD_RULE_OR(registers_at_level, body.knows < step.level, false);
   const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes ||
                         body.zone.size() > limits_.peer_bytes;
-  if (body.node.value == 0 || full || below || too_long ||
+  const bool is_lost = COORD_RULE_OR(retired_number_is_void, state_.retired.contains(body.node), false);
+  if (body.node.value == 0 || full || below || too_long || is_lost ||
       !COORD_RULE(late_register_void, body.replaces == current) ||
       !COORD_RULE(name_is_of_one_host, may_take_name(body))) {
     step.effects.push_back(NotRegistered{body.node, body.nonce, current});
@@ -41,6 +42,9 @@ void StateMachine::on(const Register& body, Step& step) {
   }
   const ClientId client{step.index.value};
   take_name(body, step.index);
+  if (body.retires != NodeId{} && body.retires != body.node && !body.name.empty() &&
+      state_.retired.size() < limits_.retired)
+    state_.retired.insert(body.retires);
   // An operator knows better than a configuration that still says what it said before.
   std::string moved = it != state_.registrations.end() ? it->second.moved : std::string();
   const bool says_the_same =
@@ -100,7 +104,8 @@ void StateMachine::on(const Forget& body, Step& step) {
 // What cannot be is void.
 void StateMachine::on(const KeepVoters& body, Step& step) {
   constexpr Duration longest = std::chrono::hours(24 * 365);
-  if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{} || body.policy.after > longest)
+  if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{} ||
+      body.policy.after > longest || body.policy.pause < Duration{} || body.policy.pause > longest)
     return;
   if (!COORD_RULE(kept_as_it_was_seen, body.seen == state_.kept_at)) return;
   state_.kept_voters = body.policy;

@@ -53,12 +53,13 @@ struct VoterPolicy {
 
   std::uint32_t count = 0;  // 0: the group sees to nothing
   Duration after{};         // a voter is replaced that has not been heard for so long
-  WallTime paused_until{};
+  Duration pause{};  // nothing is changed for so long, by each host's own clock (replica/voter_pause.hpp)
+  WallTime pause_asked{};  // tells one pause from another
 
   bool operator==(const VoterPolicy&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(count, after, paused_until);
+    archive(count, after, pause, pause_asked);
   }
 };
 

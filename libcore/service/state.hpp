@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/ids.hpp"
@@ -58,12 +59,15 @@ struct CoreState {
   VoterPolicy kept_voters{};
   LogIndex kept_at{};      // where that was said
   LogIndex replaced_at{};  // where the group last took out a voter by itself, for another one
+  // Numbers of founders whose disk was lost, and whose name came again on another disk under another number;
+  // at most Limits::retired.
+  std::set<NodeId> retired{};
 
   bool operator==(const CoreState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions);
-    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at);
+    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at, retired);
   }
 };
 

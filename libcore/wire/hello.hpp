@@ -52,13 +52,17 @@ struct PeerHello {
   WallTime wall{};         // the sender's clock when it was sent
   std::string founding{};  // id of its group, if that was founded anew; part of `group`
   std::string group_id{};  // of its group, once that is known
+  NodeId node{};           // the sender's number: of its disk
+  // A number that the receiver's name had until its disk was lost: no disk of that number is of the group any
+  // more. 0: none.
+  NodeId retired{};
 
   bool operator==(const PeerHello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, group, at_most<255>(name), at_most<255>(to), text<1024>(software));
     archive.since(2, knows, life, timing, token_floor, text<longest_list>(peers), wall, at_most<64>(founding),
-                  at_most<64>(group_id));
+                  at_most<64>(group_id), node, retired);
   }
 };
 

@@ -60,13 +60,15 @@ struct Introduction {
   std::uint64_t name_since = 0;      // where in the log `of_name` got that name; 0: it has none
   bool admitted = false;             // that very life is of the group
   LogIndex at;  // up to here its state has been applied: what it says of who is of the group is so there
-  bool is_registered = false;  // the number that was asked with, under a name or none
+  bool is_registered = false;      // the number that was asked with, under a name or none
+  std::vector<NodeId> founders{};  // the numbers of all, also of those whose name is on another disk by now
 
   bool operator==(const Introduction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
-            at_most<32>(voters), of_name, of_node, name_since, admitted, at, is_registered);
+            at_most<32>(voters), of_name, of_node, name_since, admitted, at, is_registered,
+            at_most<16>(founders));
   }
 };
 

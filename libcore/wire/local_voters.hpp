@@ -58,12 +58,13 @@ struct KeepVoters {
   std::uint64_t request = 0;
   std::optional<std::uint32_t> count;  // 0: the group sees to nothing
   std::optional<Duration> after;
-  std::optional<WallTime> paused_until;
+  std::optional<Duration> pause;
+  WallTime pause_asked{};  // the same each time that it is said
 
   bool operator==(const KeepVoters&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, count, after, paused_until);
+    archive(request, count, after, pause, pause_asked);
   }
 };
 

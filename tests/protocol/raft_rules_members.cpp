@@ -162,6 +162,42 @@ std::string rejoined_where_voters_changed() {
   return a.raft().recovering() ? "its vote was taken away, and it is still mute" : "";
 }
 
+// Put back from a backup of a time when it had no vote, a host does not know what it has promised since.
+std::string newcomer_without_a_log() {
+  Solo d({}, 0);
+  d.config.peers = {NodeId{2}, NodeId{3}, NodeId{4}};
+  d.recovered.hard_state = {};
+  d.tick_at_deadline();
+  (void)d.sent();
+  for (const bool pre : {true, false}) d.receive('b', VoteRequest{Term{8}, LogIndex{9}, Term{6}, pre});
+  d.durable();
+  for (const std::string& line : d.sent())
+    if (line.find("granted") != std::string::npos) return "it votes, and its log may be lost: " + line;
+  return "";
+}
+
+// A voter has lost its disk. Its number is free when the group has removed it, and not when that may still be
+// undone.
+std::string lost_disk_waits_for_its_removal() {
+  Cluster group(with_later(3, 0));
+  const char leader = group.settle();
+  const auto others = others_of(group, leader, 3);
+  const char lost = others[0], third = others[1];
+  group.wipe(lost);
+  group.start(lost);
+  group.run(600);
+  if (group.raft(lost).may_come_anew()) return "it comes again, and its number votes";
+  group.drop_if = [&](char, char to, const Message& m) { return to == third && is_append(m); };
+  group.change(leader, Step::remove, lost);
+  group.run(250);
+  if (group.raft(leader).voters().has(id_of(lost))) return "the change has not begun";
+  if (group.raft(lost).may_come_anew()) return "it comes again, and the change is not committed";
+  group.drop_if = {};
+  if (!group.run_until([&] { return group.raft(lost).may_come_anew(); }, 3000)) return "it is never told";
+  if (group.raft(lost).role() != Role::bootstrap) return "it takes part";
+  return group.violation;
+}
+
 }  // namespace
 
 const std::vector<RuleScenario>& member_rule_scenarios() {
@@ -172,6 +208,8 @@ const std::vector<RuleScenario>& member_rule_scenarios() {
       {"learner_catches_up_first", learners_catch_up},
       {"removed_leader_does_not_count", removed_leader_leads_on},
       {"rejoined_only_among_founders", rejoined_where_voters_changed},
+      {"newcomer_is_named_before_it_votes", newcomer_without_a_log},
+      {"removed_when_committed", lost_disk_waits_for_its_removal},
   };
   return all;
 }

@@ -5,6 +5,7 @@
 
 #include "base/rule.hpp"
 #include "replica/voter_keeper.hpp"
+#include "replica/voter_pause.hpp"
 
 using namespace coord;
 using namespace coord::replica;
@@ -18,7 +19,7 @@ constexpr NodeId a{1}, b{2}, c{3}, d{4}, e{5};
 struct Leader {
   Leader() {
     view.self = a;
-    view.policy = {3, 60s, {}};
+    view.policy = {3, 60s, {}, {}};
     view.voters = {{a, b, c}, {}};
     view.candidates = {d, e};
     view.heard = {{b, now}, {c, now}};
@@ -29,7 +30,7 @@ struct Leader {
     for (const Instant end = now + time; now < end; now += 1s) {
       view.heard[b] = now;
       if (lives) view.heard[c] = now;
-      order = keeper.next(now, wall, view);
+      order = keeper.next(now, view);
     }
     return order;
   }
@@ -41,7 +42,6 @@ struct Leader {
   }
 
   Instant now{1000s};
-  WallTime wall{100};
   bool lives = true;
   VoterKeeper keeper;
   VoterKeeper::View view;
@@ -126,6 +126,66 @@ TEST_CASE("who comes in stands where the fewest voters do, and of too many one g
   CHECK(order->node == b);
 }
 
+TEST_CASE("hosts are there again by which the voters stand better: one of those that share a zone goes") {
+  Leader leader;
+  leader.view.zones = {{a, "north"}, {b, "south"}, {c, "south"}, {d, "south"}, {e, "east"}};
+  const auto order = leader.after(70s);
+  REQUIRE(order);
+  CHECK(order->verb == VoterVerb::replace);
+  CHECK(order->node == b);
+  CHECK(order->other == e);
+  CHECK(leader.after(10s) == order);
+  leader.done(*order);
+  leader.view.voters.voters = {a, c, e};
+  leader.view.candidates = {b, d};
+  CHECK_FALSE(leader.after(2 * 3600s));
+  // Within the same limit as any other replacement.
+  Leader rests;
+  rests.view.zones = leader.view.zones;
+  rests.view.replaced = rests.now;
+  CHECK_FALSE(rests.after(59 * 60s));
+  CHECK(rests.after(120s));
+}
+
+TEST_CASE("keeper_spreads_for_the_better: nobody goes round among hosts that stand alike") {
+  noticed("keeper_spreads_for_the_better", [] {
+    Leader leader;
+    leader.view.zones = {{a, "north"}, {b, "south"}, {c, "east"}, {d, "south"}, {e, "east"}};
+    return !leader.after(2 * 3600s);
+  });
+}
+
+TEST_CASE("keeper_spreads_among_the_living: with a voter away the one that is there does not go") {
+  noticed("keeper_spreads_among_the_living", [] {
+    Leader leader;
+    leader.view.zones = {{a, "north"}, {b, "north"}, {c, "south"}, {d, "east"}};
+    leader.lives = false;
+    return !leader.after(50s) && !leader.after(5s);
+  });
+}
+
+TEST_CASE("a pause is a length, by a clock that nobody sets") {
+  VoterPause pause;
+  service::VoterPolicy policy{3, 60s, {}, {}};
+  const Instant begin{1000s};
+  pause.look(begin, policy);
+  CHECK(pause.left(begin) == Duration{});
+  policy.pause = 100s;
+  policy.pause_asked = WallTime{7};
+  pause.look(begin + 1s, policy);
+  CHECK(pause.left(begin + 1s) == 100s);
+  policy.count = 5;  // what else is ordered meanwhile does not begin it anew
+  pause.look(begin + 51s, policy);
+  CHECK(pause.left(begin + 51s) == 50s);
+  policy.pause_asked = WallTime{8};  // asked for again
+  pause.look(begin + 51s, policy);
+  CHECK(pause.left(begin + 51s) == 100s);
+  CHECK(pause.left(begin + 151s) == Duration{});
+  policy.pause = {};
+  pause.look(begin + 60s, policy);
+  CHECK(pause.left(begin + 60s) == Duration{});
+}
+
 TEST_CASE("keeper_waits_for_unbroken_leadership: what an earlier leader saw counts for nothing") {
   noticed("keeper_waits_for_unbroken_leadership", [] {
     Leader leader;
@@ -182,9 +242,9 @@ TEST_CASE("keeper_pauses: while the operator works on hosts nothing is done") {
   noticed("keeper_pauses", [] {
     Leader leader;
     leader.lives = false;
-    leader.view.policy.paused_until = WallTime{200};
+    leader.view.paused = true;
     const bool paused = !leader.after(300s);
-    leader.wall = WallTime{200};
+    leader.view.paused = false;
     return paused && leader.after(1s).has_value();
   });
 }
@@ -225,7 +285,7 @@ TEST_CASE("a leader that hears nobody knows nothing of them") {
     Leader leader;
     bool orders = false;
     for (const Instant end = leader.now + 200s; leader.now < end; leader.now += 1s)
-      orders |= leader.keeper.next(leader.now, leader.wall, leader.view).has_value();
+      orders |= leader.keeper.next(leader.now, leader.view).has_value();
     return !orders;
   });
 }

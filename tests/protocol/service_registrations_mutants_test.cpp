@@ -180,15 +180,31 @@ TEST_CASE("kept_as_it_was_seen: a late copy of an order takes no pause away") {
   const auto paused = [] {
     Hosts hosts;
     const auto& state = hosts.log.machine.state();
-    const KeepVoters early{{3, 600s, {}}, state.kept_at};
+    const KeepVoters early{{3, 600s, {}, {}}, state.kept_at};
     hosts.log.leader(early);
-    hosts.log.leader(KeepVoters{{3, 600s, WallTime{99}}, state.kept_at});
+    hosts.log.leader(KeepVoters{{3, 600s, 7200s, WallTime{99}}, state.kept_at});
     hosts.log.leader(early);
-    return state.kept_voters.paused_until == WallTime{99};
+    return state.kept_voters.pause_asked == WallTime{99};
   };
   CHECK(paused());
   mutants::removed = "kept_as_it_was_seen";
   CHECK_FALSE(paused());
+  mutants::removed.clear();
+}
+
+TEST_CASE("retired_number_is_void: a disk that was lost and turns up again is of the group no more") {
+  const auto is_refused = [] {
+    Hosts hosts;
+    const auto& machine = hosts.log.machine;
+    Register again{second, 9, machine.registration(second), 2, "again", "10.0.0.9:7411", {}, {}, first};
+    hosts.log.leader(again);
+    const Register old{first, 10, machine.registration(first), 2, "old", "10.0.0.5:7411"};
+    hosts.log.leader(old);
+    return machine.state().retired.contains(first) && !machine.state().registrations.contains(first);
+  };
+  CHECK(is_refused());
+  mutants::removed = "retired_number_is_void";
+  CHECK_FALSE(is_refused());
   mutants::removed.clear();
 }
 

@@ -153,3 +153,42 @@ TEST_CASE("datagrams under keys of a ring, changed while they run") {
   CHECK(b->transport->send_datagram("a", Bytes{1}));
   CHECK(run_until(io, [&] { return a->datagrams.size() == 1 && b->datagrams.size() == 1; }));
 }
+
+TEST_CASE("from level 2 on each message bears its sender's stamp, by both ways, and level 1 none") {
+  boost::asio::io_context io;
+  const auto peers = peers_named({"a", "b"});
+  std::vector<std::uint64_t> heard;
+  std::vector<Bytes> messages, datagrams;
+  const auto start = [&](const std::string& name, std::uint64_t stamp, bool listens) {
+    auto config = config_of(name, peers);
+    config.level = config.knows = 2;
+    config.stamp = [stamp] { return stamp; };
+    PeerHandlers handlers{[&, listens](const std::string&, wire::Frame&& frame) {
+      if (listens) messages.push_back(std::move(frame.payload));
+    }};
+    handlers.datagram = [&, listens](const std::string&, wire::Frame&& frame) {
+      if (listens) datagrams.push_back(std::move(frame.payload));
+    };
+    handlers.stamped = [&, listens](const std::string&, std::uint64_t what) {
+      if (listens) heard.push_back(what);
+    };
+    auto transport =
+        PeerTransport::open(io, std::move(config), std::move(handlers), [](LogLevel, const std::string&) {});
+    (*transport)->start();
+    return std::move(transport).value();
+  };
+  const auto a = start("a", 77, false);
+  const auto b = start("b", 88, true);
+  const Bytes largest(datagram_message_limit, 5);
+  REQUIRE(run_until(io, [&] { return a->send("b", Bytes{1, 2, 3}, 2); }));
+  REQUIRE(run_until(io, [&] { return a->send_datagram("b", largest, 2); }));
+  CHECK_FALSE(a->send_datagram("b", Bytes(datagram_message_limit + 1), 2));
+  REQUIRE(run_until(io, [&] { return !messages.empty() && !datagrams.empty(); }));
+  CHECK(messages.front() == Bytes{1, 2, 3});
+  CHECK(datagrams.front() == largest);
+  CHECK(heard == std::vector<std::uint64_t>{77, 77});
+  REQUIRE(a->send("b", Bytes{4}, 1));
+  REQUIRE(run_until(io, [&] { return messages.size() == 2; }));
+  CHECK(messages.back() == Bytes{4});
+  CHECK(heard.size() == 2);
+}

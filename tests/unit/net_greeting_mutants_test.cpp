@@ -4,6 +4,7 @@
 
 #include "base/rule.hpp"
 #include "net/greeting.hpp"
+#include "net/roster.hpp"
 #include "wire/codec.hpp"
 
 using namespace coord;
@@ -58,4 +59,64 @@ TEST_CASE("founders_are_of_one_group: a list that differs counts for nothing onc
   mutants::removed = "founders_are_of_one_group";
   CHECK(lets_in());
   mutants::removed.clear();
+}
+
+namespace {
+
+// One founder, and another that is on `disk`.
+struct TwoFounders {
+  TwoFounders() {
+    one.self = "a";
+    one.level = one.knows = 2;
+    one.founders = {"a", "b"};
+    one.group_id = std::string(32, 'a');
+    one.node = Roster::founding_id("a");
+    one.nodes = {{"a", one.node}, {"b", Roster::founding_id("b")}};
+    other = one;
+    other.self = "b";
+    other.node = Roster::founding_id("b");
+  }
+  Result<wire::PeerHello> heard() const {
+    return one.check({hello_version, wire::FrameType::hello, other.hello_to("a")}, "b");
+  }
+  Greeting one, other;
+};
+
+}  // namespace
+
+TEST_CASE("name_is_of_one_disk: what another number says under a name is not taken for that name's") {
+  TwoFounders two;
+  CHECK(two.heard().ok());
+  two.other.node = NodeId{77};
+  const auto heard = two.heard();
+  REQUIRE_FALSE(heard.ok());
+  CHECK(heard.error().what.find("on another disk") != std::string::npos);
+  mutants::removed = "name_is_of_one_disk";
+  CHECK(two.heard().ok());
+  mutants::removed.clear();
+  two.one.nodes["b"] = NodeId{77};
+  CHECK(two.heard().ok());
+  two.other.node = {};  // an earlier release tells none
+  CHECK(two.heard().ok());
+}
+
+TEST_CASE("retired_disk_is_refused: and it is told so, by whoever knows") {
+  TwoFounders two;
+  two.one.nodes.erase("b");
+  two.one.retired = {two.other.node};
+  const auto heard = two.heard();
+  REQUIRE_FALSE(heard.ok());
+  CHECK(heard.error().what.find("refused for ever") != std::string::npos);
+  mutants::removed = "retired_disk_is_refused";
+  CHECK(two.heard().ok());
+  mutants::removed.clear();
+  std::string told;
+  two.other.told_retired = [&](const std::string& by) { told = by; };
+  const wire::Frame hello{hello_version, wire::FrameType::hello, two.one.hello_to("b")};
+  CHECK_FALSE(two.other.check(hello, "a").ok());
+  CHECK(told == "a");
+  two.other.node = NodeId{77};  // who has its place
+  told.clear();
+  CHECK(two.other.check(hello, "a").ok());
+  CHECK(told.empty());
 }

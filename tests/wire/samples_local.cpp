@@ -202,7 +202,7 @@ const Named<local::Request>& requests() {
       {"ask_commit", local::Question{8, service::GetCommit{"deploy"}, false, true}},
       {"ask_commits", local::Question{8, service::ListCommits{"a/", "a/b"}, true, false}},
       {"ask_values", local::Question{8, service::ListValues{"a/", "a/b"}, true, false}},
-      {"keep_voters", local::KeepVoters{9, 3, 600s, WallTime{7}}},
+      {"keep_voters", local::KeepVoters{9, 3, 600s, 7200s, WallTime{7}}},
       {"move_peer", local::MovePeer{9, "gamma", "192.0.2.7:7411"}},
       {"order_voters", local::OrderVoters{9, local::VoterVerb::replace, "gamma", "delta"}},
   };
@@ -342,6 +342,8 @@ const Named<wire::PeerHello>& peer_hellos() {
   hello.knows = 2;
   hello.founding = "00112233445566778899aabbccddeeff";
   hello.group_id = "ffeeddccbbaa99887766554433221100";
+  hello.node = NodeId{0x33};
+  hello.retired = NodeId{0x44};
   hello.life = 0x1122334455667788;
   hello.timing = {50ms, 150ms, 300ms};
   hello.token_floor = Token{1855425871872001};
@@ -378,7 +380,8 @@ const Named<wire::Introduction>& introductions() {
                                                9,
                                                true,
                                                LogIndex{17},
-                                               true}}};
+                                               true,
+                                               {NodeId{1}, NodeId{2}}}}};
   return all;
 }
 

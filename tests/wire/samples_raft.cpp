@@ -64,7 +64,8 @@ const Named<raft::Message>& raft_messages() {
                          true,
                          true,
                          Term{9},
-                         {{NodeId{1}, incarnation(0x50)}, {NodeId{0xffffffffffffffff}, incarnation(0)}}}},
+                         {{NodeId{1}, incarnation(0x50)}, {NodeId{0xffffffffffffffff}, incarnation(0)}},
+                         true}},
       {"not_voter", raft::NotVoter{LogIndex{41}}},
   };
   return all;

@@ -142,7 +142,7 @@ service::BarrierState barriers() {
 const Named<service::Command>& commands() {
   static const Named<service::Command> all{
       {"register", command(service::Register{NodeId{1}, 77, service::ClientId{1}, 2, "alpha",
-                                             "192.0.2.1:7411", LogIndex{9}, "rack-2"})},
+                                             "192.0.2.1:7411", LogIndex{9}, "rack-2", NodeId{8}})},
       {"acquire", command(acquire({}))},
       {"open_and_acquire", command(acquire(service::Open{owner(), 10s, 99}))},
       {"cancel", command(service::Cancel{SessionId{12}, 3})},
@@ -166,7 +166,7 @@ const Named<service::Command>& commands() {
       {"forget", command(service::Forget{NodeId{4}, service::ClientId{9}})},
       {"move", command(service::Move{NodeId{4}, service::ClientId{9}, "192.0.2.7:7411", LogIndex{7}})},
       {"keep_voters",
-       command(service::KeepVoters{{3, 600s, WallTime{1'700'000'000'000'000'000}}, LogIndex{6}})},
+       command(service::KeepVoters{{3, 600s, 7200s, WallTime{1'700'000'000'000'000'000}}, LogIndex{6}})},
       {"replacing", command(service::Replacing{NodeId{4}, NodeId{5}})},
       {"put_value", command(service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"})},
       {"remove_value", command(service::RemoveValue{"k", Token{1855425871872001}, 1000, "backup"})},
@@ -234,9 +234,10 @@ const Named<service::State>& states() {
                            "192.0.2.7:7411"}}};
   state.group = {0x0123456789abcdef, 0xfedcba9876543210};
   state.roster_at = LogIndex{3};
-  state.kept_voters = {5, 60s, WallTime{9}};
+  state.kept_voters = {5, 60s, 30s, WallTime{9}};
   state.kept_at = LogIndex{8};
   state.replaced_at = LogIndex{9};
+  state.retired = {NodeId{7}};
   state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}, true}}};
   state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
   state.lingering_holds = {{Token{1855425871871999},

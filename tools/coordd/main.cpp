@@ -90,9 +90,15 @@ bool is_of_leader(const net::LogFields& fields) {
   });
 }
 
+// How its last life in this process has ended.
+struct Anew {
+  std::optional<bool> keep_log;  // nothing: it is over
+  bool without_its_disk = false;
+};
+
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
                                       const std::vector<std::string>& command_line, daemon::Settings settings,
-                                      daemon::LogThread& lines, std::optional<bool>& anew) {
+                                      daemon::LogThread& lines, Anew& anew) {
   boost::asio::io_context io(1);
   boost::asio::signal_set hup(io);
   if (!has_terminal()) hup.add(SIGHUP);
@@ -142,7 +148,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   coordd::tell_status(fmt::format("{}: no leader yet", arguments.peer.name));
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
-  anew = (*peer)->begins_anew();
+  anew = {(*peer)->begins_anew(), (*peer)->begins_without_its_disk()};
   if (failure) return *failure;
   return cli::Exit::done;
 }
@@ -155,13 +161,14 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that write
   net::raise_descriptor_limit();
   daemon::LogThread lines(STDERR_FILENO, arguments.level);
-  std::optional<bool> anew;
+  Anew anew;
   auto ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
   // It votes now, or does not any more: as another one, with the keys as they are by now.
-  while (ended && anew) {
+  while (ended && anew.keep_log) {
     settings = daemon::check(arguments.peer);
     if (!settings) return settings.error();
-    settings->keep_log = std::exchange(anew, std::nullopt);
+    settings->comes_anew = anew.without_its_disk;
+    settings->keep_log = std::exchange(anew, {}).keep_log;
     ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
   }
   // Nobody reads standard error: another line there would wait for ever.

@@ -154,7 +154,7 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
 namespace {
 
 bool changes(const local::KeepVoters& request) {
-  return request.count || request.after || request.paused_until;
+  return request.count || request.after || request.pause;
 }
 bool changes(const local::MovePeer&) {
   return true;
@@ -200,11 +200,12 @@ cli::JsonObject json_begun(const char* verb, const local::VoterView& view) {
 }  // namespace
 
 Result<cli::Exit> keep_voters(const KeepSettings& settings) {
-  local::KeepVoters request{0, settings.count, settings.after, {}};
+  local::KeepVoters request{0, settings.count, settings.after, {}, {}};
   if (settings.pause) {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    request.paused_until = WallTime{now.tv_sec * 1'000'000'000 + now.tv_nsec + settings.pause->count()};
+    request.pause = settings.pause;
+    request.pause_asked = WallTime{now.tv_sec * 1'000'000'000 + now.tv_nsec};
   }
   const auto view = ordered(settings.peer, request, "voters", settings.within);
   if (!view) return view.error();

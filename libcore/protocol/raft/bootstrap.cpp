@@ -29,6 +29,12 @@
 // leader: it has lost data, and says so by not answering. The others go on knowing the incarnation of the
 // founding only: else a peer that asked to rejoin, and was started again without --rejoin before it became
 // recovering, would be taken for one that has never been here.
+//
+// Without --rejoin: its number votes, and nobody may vote by it, until the others have removed it, which they
+// do without it. Once that is committed what the number has promised counts no more; but its disk may turn up
+// again, and remembers. So the number stays that disk's, and who has nothing comes again under another one
+// (may_come_anew()), as any host does that comes later. Where a majority has nothing nobody can remove
+// anybody, and nobody comes back by itself.
 #include <algorithm>
 
 #include "base/rule.hpp"
@@ -55,6 +61,7 @@ void Raft::answer_state(NodeId from, const StateQuery& query) {
     const auto known = hard_.founders.find(from);
     answer.knows_you = known != hard_.founders.end() && known->second == query.incarnation;
     answer.founders = hard_.founders;
+    answer.removed = is_out(from);
   }
   outbox_.send(from, std::move(answer), 0);
 }
@@ -68,11 +75,12 @@ void Raft::receive_state(NodeId from, const StateAnswer& answer) {
     if (!same_peers) return refuse(from, "was founded with another list of peers: its answer was ignored");
   }
   bootstrap_.answers[from] = answer;
+  bootstrap_.removed = bootstrap_.removed || (!answer.empty && answer.removed);
   try_to_found();
 }
 
 void Raft::try_to_found() {
-  if (bootstrap_.write != 0) return;
+  if (bootstrap_.write != 0 || bootstrap_.removed) return;
   const auto& answers = bootstrap_.answers;
   const bool all_answered = answers.size() + 1 == config_.peers.size();
   const auto founder =
@@ -82,8 +90,10 @@ void Raft::try_to_found() {
   if (against != answers.end() && config_.rejoin && all_answered) return rejoin();
   if (against != answers.end() && !config_.rejoin) {
     const std::string why =
-        "has met this peer with a state that is lost now: it takes no part until it is started with "
-        "--rejoin, or with a file `rejoin` in its state directory";
+        "has met this peer with a state that is lost now: it takes no part until the group has removed it "
+        "from the voters (dpeers remove, replace), or it is started with --rejoin, or with a file `rejoin` "
+        "in "
+        "its state directory";
     if (bootstrap_.refused != why) refuse(against->first, why);
     bootstrap_.refused = why;
   }

@@ -6,6 +6,16 @@
 
 namespace coord::raft {
 
+namespace {
+
+// A newcomer's log that says nothing of voters may be one that was lost, and has promised what it does not
+// know: it votes when a leader has sent it who does.
+bool is_named(bool newcomer, const VotersOfLog& said) {
+  return COORD_RULE(newcomer_is_named_before_it_votes, !newcomer || !said.are_founders());
+}
+
+}  // namespace
+
 // Election time-outs "are chosen randomly from a fixed interval", so that split votes are rare (section 5.2).
 void Raft::arm_election_timer() {
   election_deadline_ = alone() ? now_ : now_ + random_.between(config_.election_low, config_.election_high);
@@ -133,8 +143,8 @@ bool Raft::holds_enough(const VoteRequest& request) const {
 // Would this peer vote for `from` in a term that nobody is in yet? Nothing is promised and nothing changes.
 void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
   // Whose disk stands still could not give the vote that it promises.
-  const bool granted = request.term > hard_.term && !recovering() && hears_no_leader() &&
-                       holds_enough(request) && disk_state() != DiskState::stalled;
+  const bool granted = request.term > hard_.term && !recovering() && is_named(joined_later(), members_) &&
+                       hears_no_leader() && holds_enough(request) && disk_state() != DiskState::stalled;
   if (granted) nobody_stands_since_.reset();
   send(from, VoteReply{granted ? request.term : hard_.term, true, granted});
 }
@@ -144,7 +154,8 @@ void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
 void Raft::receive(NodeId from, const VoteRequest& request) {
   const bool free_to_vote =
       COORD_RULE(one_vote_a_term, hard_.vote == NodeId{} || hard_.vote == from) && role_ != Role::leader;
-  const bool granted = free_to_vote && holds_enough(request) && !recovering();
+  const bool granted =
+      free_to_vote && holds_enough(request) && !recovering() && is_named(joined_later(), members_);
   if (granted) {
     nobody_stands_since_.reset();
     if (hard_.vote != from) {

@@ -129,8 +129,12 @@ void Raft::step_down_if_removed() {
 // Whoever asks for a vote that the others do not count, for it was away when it was removed, would ask for
 // ever: each time-out a message to everybody.
 void Raft::tell_if_removed(NodeId asker) {
-  const bool removed = !members_.are_founders() && members_.index() <= commit_ && !voters().has(asker);
-  if (removed) send(asker, NotVoter{members_.index()});
+  if (is_out(asker)) send(asker, NotVoter{members_.index()});
+}
+
+bool Raft::is_out(NodeId node) const {
+  const bool committed = COORD_RULE(removed_when_committed, members_.index() <= commit_);
+  return committed && !members_.are_founders() && !voters().has(node);
 }
 
 // A word that is committed and not in this log: without it this peer cannot win, whoever votes, so nothing is

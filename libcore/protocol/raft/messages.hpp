@@ -169,11 +169,13 @@ struct StateAnswer {
   bool knows_you = false;     // it has founded the group with the asker's incarnation
   Term term;
   std::map<NodeId, Incarnation> founders;  // of the answerer, when not empty
+  bool removed = false;                    // the asker neither votes nor learns, and that is committed
 
   bool operator==(const StateAnswer&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(nonce, incarnation, empty, knows_you, term, founders);
+    archive.since(2, removed);
   }
 };
 

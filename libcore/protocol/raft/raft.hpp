@@ -127,7 +127,10 @@ class Raft {
   const Log& log() const { return log_; }                    // for invariants and listings
   std::vector<NodeId> not_met() const;  // while founding: who has not said yet what it remembers
   bool recovering() const;              // came back empty (--rejoin) and has not caught up yet
-  DiskState disk_state() const;         // of this peer, as of the last step
+  // It has nothing, and is out of the group: what its number has promised before counts no more, and it may
+  // come again, under another one.
+  bool may_come_anew() const { return role_ == Role::bootstrap && bootstrap_.removed; }
+  DiskState disk_state() const;  // of this peer, as of the last step
   // Of all peers, as far as this one knows: the leader from their answers, the others from the leader.
   std::map<NodeId, DiskState> disks() const;
   // A leader that cannot write and is looking for somebody who can: what adds to the state should wait.
@@ -143,6 +146,8 @@ class Raft {
   }
   // It has been a voter or a learner, and is nothing now: it keeps its state and is silent.
   bool is_removed() const;
+  // It neither votes nor learns, and that is committed.
+  bool is_out(NodeId node) const;
   // Against a change of the voters, now; nothing: ChangeMembers appends it.
   std::optional<ChangeRefusal> why_not(Change change) const;
   // The only peer there is: nobody is to be asked or told.
@@ -151,7 +156,7 @@ class Raft {
   }
   // Nobody else was ever one of the group, as far as this peer knows: only then is not synced what others may
   // know of.
-  bool always_alone() const { return alone() && config_.peers.size() == 1; }
+  bool always_alone() const { return alone() && config_.peers.size() == 1 && !joined_later(); }
   bool majority_has_room() const;  // as far as a leader was told; who has not told counts as having it
   // Leader only, else empty: every other voter and learner.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
@@ -189,6 +194,7 @@ class Raft {
     Instant ask_at;
     std::map<NodeId, StateAnswer> answers;
     std::string refused;  // last reported, so that each reason is reported once
+    bool removed = false;
   };
   struct MakingWay {                  // of a leader that cannot write
     Instant asked_last;               // or when it began

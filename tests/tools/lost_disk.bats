@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Hosts whose disk was lost: mute until the group has removed them, back by themselves then, and the old disk refused.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+load member_helpers
+
+setup() { export BATS_TEST_TIMEOUT=120; members=(); }
+
+teardown() {
+  end_jobs TERM
+  stop_members
+  stop_group
+}
+
+# voters NAME...: a group of these, at level 2.
+voters() {
+  new_group "$BATS_TEST_TMPDIR/g" "$@"
+  export COORD_SOCKET=$group/$1.sock
+  start_group "${calm[@]}"
+  eventually at_level_2
+}
+at_level_2() { [ "$(dpeers level --json | jq .level)" = 2 ]; }
+leader() { leader_seen_by "${1:-${names[0]}}"; }
+who_votes() { on "$1" dpeers --json | jq -r 'select(.voter) | .name' | sort | tr -d '\n'; }  # SEEN_BY
+votes_are() { [ "$(who_votes "$1")" = "$2" ]; }                                                 # SEEN_BY NAMES
+role_is() { [ "$(on "$1" dpeers --json | jq -r --arg name "$2" 'select(.name == $name) | "\(.role) \(.state)"')" = "$3" ]; }
+locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
+says() { grep -q -- "$2" "$group/$1.log"; } # NAME WORDS
+# ends NAME STATUS: it is run here, and does not serve.
+ends() {
+  local list
+  list=$(cat "$group/peers")
+  run "-$2" timeout 20 coordd --name "$1" --peers "$list" --key-file "$group/key" --state-dir "$group/$1" --socket "$group/$1.sock" "${calm[@]}"
+}
+stop_dead() { signal_peer KILL "$1" && eventually peer_gone "$1"; }
+# lose_disk NAME: it is killed, and what it had is in NAME.old.
+lose_disk() {
+  stop_dead "$1"
+  mv "$group/$1" "$group/$1.old"
+  mkdir "$group/$1"
+  start_peer "$1" "${calm[@]}"
+}
+
+@test "a founder without its disk is mute, comes back once it was removed, votes again, and its old disk is refused" {
+  voters a b c
+  first=$(leader)
+  lost=$(others_than "$first" | head -1)
+  other=$(others_than "$first" | tail -1)
+  rest=$(printf '%s\n' "$first" "$other" | sort | tr -d '\n')
+  lose_disk "$lost"
+  eventually says "$lost" 'takes no part until the group has removed it'
+  run -1 on "$lost" dpeers doctor
+  [[ $output == *"its disk was replaced or emptied"*"dpeers remove"* ]]
+  locks_work "$first"
+  votes_are "$first" abc
+  run -0 --separate-stderr on "$first" dpeers remove "$lost"
+  eventually says "$lost" 'comes to the group again, under another number'
+  eventually serves "$lost"
+  for name in "$first" "$other" "$lost"; do
+    eventually role_is "$name" "$lost" 'member alive'
+    votes_are "$name" "$rest"
+    locks_work "$name"
+  done
+  run -0 on "$first" dpeers promote "$lost"
+  for name in a b c; do eventually votes_are $name abc; done
+  # All at once: whom to dial, and who votes, is known without anybody who leads.
+  for name in a b c; do signal_peer KILL $name; done
+  for name in a b c; do eventually peer_gone $name; done
+  stopped=$first
+  for name in "$other" "$lost"; do start_peer "$name" "${calm[@]}"; done
+  eventually locks_work "$lost"
+  start_peer "$stopped" "${calm[@]}"
+  for name in a b c; do
+    eventually votes_are $name abc
+    locks_work $name
+  done
+  # The disk that was lost turns up again.
+  stop_dead "$lost"
+  mv "$group/$lost" "$group/$lost.new"
+  mv "$group/$lost.old" "$group/$lost"
+  ends "$lost" 64
+  [[ $output == *"goes on with another disk under this name"*"refused for ever"* ]]
+  eventually says "$first" 'its disk\|disk of it was lost'
+  locks_work "$first"
+  votes_are "$first" abc
+  mv "$group/$lost" "$group/$lost.old"
+  mv "$group/$lost.new" "$group/$lost"
+  start_peer "$lost" "${calm[@]}"
+  eventually locks_work "$lost"
+  eventually role_is "$first" "$lost" "follower alive"
+}
+
+@test "a majority without its disks: nobody comes back by itself, and doctor says what to do" {
+  voters a b c
+  for name in b c; do stop_dead $name; done
+  for name in b c; do
+    rm -r "${group:?}/$name"
+    mkdir "$group/$name"
+    start_peer $name "${calm[@]}"
+  done
+  for name in b c; do eventually says $name 'takes no part until'; done
+  sees_none a
+  run -69 on a dlock -w 1 x -- true
+  run -1 on b dpeers doctor
+  [[ $output == *"its disk was replaced or emptied"* ]]
+  run -69 on a dpeers remove c -w 1
+  for name in b c; do run ! says $name 'comes to the group again'; done
+}
+
+@test "a host that came later, voted and lost its disk waits in its place until it is removed" {
+  voters a b c
+  read -r -a spare < <(free_ports 1)
+  member m "${spare[0]}" a -- "${calm[@]}"
+  run -0 dpeers promote m
+  eventually votes_are a abcm
+  stop_dead m
+  rm -r "${group:?}/m"
+  start_member m "${spare[0]}" a -- "${calm[@]}"
+  eventually says m 'waits until the group has removed it: dpeers remove m'
+  votes_are a abcm
+  run -0 dpeers remove m
+  eventually serves m
+  eventually role_is a m 'member alive'
+  locks_work m
+}

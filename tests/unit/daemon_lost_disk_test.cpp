@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Hosts whose disk was lost come to their group again. The rules are removed in unit_joining_mutants.
+#include <algorithm>
+#include <set>
+
+#include "daemon_joining_world.hpp"
+
+using namespace joining_test;
+
+namespace {
+
+// Gamma founded the group, too, and its disk was lost.
+struct LostFounder : World {
+  LostFounder() {
+    REQUIRE(roster.found("gamma", {"10.0.0.4", 7411}).ok());
+    founders = {net::Roster::founding_id("alpha"), lost};
+    std::ranges::sort(founders);
+    settings.name = "gamma";
+    settings.comes_anew = true;
+  }
+  // It gives up when it has asked so often.
+  bool comes() {
+    try {
+      return run().ok();
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  }
+  const NodeId lost = net::Roster::founding_id("gamma");
+};
+
+}  // namespace
+
+TEST_CASE("a founder whose disk was lost comes again under another number, and the former one is retired") {
+  LostFounder world;
+  world.is_out = world.lost;
+  REQUIRE(world.comes());
+  CHECK(world.settings.node != world.lost);
+  CHECK(world.machine.state().retired == std::set{world.lost});
+  CHECK(world.settings.founders == world.founders);
+  const auto file = read_member_file(world.disk);
+  REQUIRE((file.ok() && file->has_value()));
+  CHECK((*file)->founders == world.founders);
+  CHECK(parse_member_file(to_text(**file)).ok());
+}
+
+TEST_CASE("it waits, and says for what, until the group has removed it and hears nobody under its name") {
+  LostFounder votes;
+  CHECK_FALSE(votes.comes());
+  CHECK(votes.machine.state().registrations.empty());
+  CHECK(votes.log.find("waits until the group has removed it") != std::string::npos);
+  LostFounder lives;
+  lives.is_out = lives.is_alive = lives.lost;
+  CHECK_FALSE(lives.comes());
+  CHECK(lives.machine.state().registrations.empty());
+}
+
+TEST_CASE(
+    "a host that came later and votes: an empty directory in its place waits, elsewhere it is refused") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.0.0.4", 7411}, false, true}).ok());
+  CHECK_THROWS_AS(world.run(), std::runtime_error);
+  CHECK(world.log.find("dpeers remove delta") != std::string::npos);
+  CHECK(world.machine.state().registrations.empty());
+  World elsewhere;
+  REQUIRE(elsewhere.roster.admit({NodeId{9}, "delta", {"10.0.0.8", 7411}, false, true}).ok());
+  const Status refused = elsewhere.run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::usage);
+}
+
+TEST_CASE("a number is of its log: where that is lost the host comes under another one, when it is out") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId before = world.settings.node;
+  auto file = read_member_file(world.disk);
+  REQUIRE((file.ok() && file->has_value()));
+  (*file)->keeps_log = true;
+  (*file)->log = std::string(32, 'c');
+  REQUIRE(write_member_file(world.disk, **file).ok());
+  world.roster.remove(before);
+  REQUIRE(world.roster.admit({before, "delta", {"10.0.0.4", 7411}, false, true}).ok());
+  CHECK_THROWS_AS(world.run(), std::runtime_error);  // it votes
+  CHECK(world.log.find("comes to the group under another number") != std::string::npos);
+  world.roster.set_voter(before, false);
+  world.waits = 0;
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.node != before);
+  CHECK(world.settings.group == group);
+#ifdef COORD_MUTANTS
+  World without;
+  REQUIRE(without.run().ok());
+  const NodeId same = without.settings.node;
+  file = read_member_file(without.disk);
+  (*file)->log = std::string(32, 'c');
+  REQUIRE(write_member_file(without.disk, **file).ok());
+  const Without rule("number_is_of_its_log");
+  REQUIRE(without.run().ok());
+  CHECK(without.settings.node == same);
+#endif
+}
+
+TEST_CASE("a voter that listens everywhere is itself at its own address, whichever network it is seen from") {
+  const auto begins_again = [](const std::string& local) {
+    World world;
+    REQUIRE(world.run().ok());
+    const NodeId node = world.settings.node;
+    world.roster.remove(node);
+    REQUIRE(world.roster.admit({node, "delta", {"10.9.9.9", 7411}, false, true}).ok());
+    world.local = local;
+    return world.run().ok();
+  };
+  CHECK(begins_again("10.9.9.9"));
+  CHECK_FALSE(begins_again("10.7.7.7"));  // it has moved, or is a copy
+}
+
+TEST_CASE("a file or an answer with a voter of number 0 is refused in words") {
+  MemberFile file;
+  file.group = group;
+  file.name = "delta";
+  file.node = NodeId{7};
+  file.address = "10.0.0.4:7411";
+  file.voters = {{NodeId{9}, "alpha", "10.0.0.1:7411", true}};
+  CHECK(parse_member_file(to_text(file)).ok());
+  file.voters.front().node = NodeId{};
+  CHECK_FALSE(parse_member_file(to_text(file)).ok());
+  net::Roster roster;
+  CHECK_FALSE(roster.admit({NodeId{}, "alpha", {"10.0.0.1", 7411}, false, true}).ok());
+}
+
+#ifdef COORD_MUTANTS
+TEST_CASE("founder_is_out_before_its_name_is_taken") {
+  LostFounder world;
+  const Without rule("founder_is_out_before_its_name_is_taken");
+  CHECK(world.comes());
+}
+#endif
