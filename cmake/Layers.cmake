@@ -53,8 +53,9 @@ function(coord_layer name)
   set(shared)
   if(ARG_MESSAGES)
     add_library(coord_${name}_messages STATIC ${ARG_MESSAGES})
-    target_include_directories(coord_${name}_messages PUBLIC ${root})
-    target_link_libraries(coord_${name}_messages PUBLIC coord_wire)
+    # Not linked with wire: who links them has that, or the one with mutants.
+    target_include_directories(coord_${name}_messages PUBLIC ${root}
+      PRIVATE $<TARGET_PROPERTY:coord_wire,INTERFACE_INCLUDE_DIRECTORIES>)
     coord_precompile_for(coord_${name}_messages ${name})
     list(APPEND ARG_LINKS coord_${name}_messages)
   endif()
