@@ -63,6 +63,7 @@ Actions EngineLog::settle(Instant now, WallTime wall) {
   }
   remember();
   put_down(now);
+  tell_held();
   return std::exchange(out_, {});
 }
 

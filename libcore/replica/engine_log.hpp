@@ -180,6 +180,7 @@ class EngineLog final : public OrderedLog {
 
   // ---- engine_log_trust.cpp: is it the log that was seen?
   enum class Way : std::uint8_t { same, other, untold };
+  bool is_beyond_memory() const;
   bool has_memory() const { return memory_.place.index != 0; }
   Way way_of(const EngineState& state) const;
   void look_whether_on_way(Instant now);
@@ -205,6 +206,7 @@ class EngineLog final : public OrderedLog {
 
   Actions& for_desk();
   void desk_reads_anew();
+  void tell_held();
   void ask(engine::Request what);
   void append(std::string key, const Bytes& command, EngineEntry::Kind kind = EngineEntry::Kind::command);
   void append_word(std::string key, const EngineWord& word, EngineEntry::Kind kind);
@@ -273,7 +275,7 @@ class EngineLog final : public OrderedLog {
   std::optional<Instant> full_at_;  // the engine takes nothing; asked last
   std::string full_why_;
   unsigned gaps_ = 0;  // since all was read
-  Actions held_;       // for the desk, until what they depend on is remembered
+  Actions held_;       // for the desk, while it is in doubt whether this is the log
   std::uint64_t tries_ = 0;
   std::optional<Instant> name_refused_at_;
   std::uint64_t registers_ = 0;  // how often that was refused

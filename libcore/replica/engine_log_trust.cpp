@@ -170,9 +170,15 @@ void EngineLog::note_leases() {
     longest_ttl_ = std::max(longest_ttl_, session.ttl);
 }
 
-// Only what was walked from what is remembered already.
+bool EngineLog::is_beyond_memory() const {
+  if (current_) return true;
+  if (!believes_ || !walk_ || walk_->other_way || walk_->over) return false;
+  return walk_->era > memory_.era || (walk_->era == memory_.era && walk_->place.index >= memory_.place.index);
+}
+
+// Only what was walked from what is remembered already; on the way in as well.
 void EngineLog::remember() {
-  if (!current_) return;
+  if (!COORD_RULE_OR(remembered_before_it_is_told, is_beyond_memory(), current_)) return;
   heard_new_era_ &= memory_.era == walk_->era;
   memory_.era = walk_->era;
   memory_.place = walk_->place;

@@ -113,7 +113,7 @@ void EngineLog::hear(Instant now, const engine::State& event) {
   if (is_newer) install(now, std::move(*state));
 }
 
-void EngineLog::install(Instant, EngineState&& state) {
+void EngineLog::install(Instant now, EngineState&& state) {
   auto machine = machine_from({LogIndex{state.place.index}, {}, std::move(state.machine), state.level});
   if (!machine)
     return halt(fmt::format("the state that the engine keeps cannot be read: {}", machine.error().text()));
@@ -126,6 +126,9 @@ void EngineLog::install(Instant, EngineState&& state) {
   closed_for_ = state.closed_for;
   note_leases();
   keepers_.restore(std::move(state.words));
+  remember();
+  put_down(now);
+  tell_held();
   desk_reads_anew();
   // In a new era, of a backup from before it: this life has no registration.
   const service::ClientId own = commands_.id();
@@ -134,9 +137,14 @@ void EngineLog::install(Instant, EngineState&& state) {
   commands_.replaced(machine_, for_desk());
 }
 
-// While all is read it is not remembered yet.
+// Nothing of a log that may be another one can be remembered, and what is not is not told.
 Actions& EngineLog::for_desk() {
-  return COORD_RULE(remembered_before_it_is_told, current_) ? out_ : held_;
+  return held_.empty() && (current_ || believes_) ? out_ : held_;
+}
+
+void EngineLog::tell_held() {
+  if (held_.empty() || !is_beyond_memory() || memory_.place.index < applied_) return;
+  for (Action& action : std::exchange(held_, {})) out_.push_back(std::move(action));
 }
 
 // What it was not told of earlier entries is in that; what became of its own commands it is told all the
@@ -196,10 +204,9 @@ void EngineLog::apply(Instant now, const EngineEntry& entry) {
   if (!machine_.state().sessions.empty())
     longest_ttl_ = std::max(longest_ttl_, machine_.state().sessions.rbegin()->second.ttl);
   if (!machine_.state().closed) closed_for_ = {};
-  if (current_) {
-    remember();
-    put_down(now);
-  }
+  remember();
+  put_down(now);
+  tell_held();
   keepers_.applied(now, effects, machine_);
   commands_.applied(*command, effects, machine_, for_desk());
   note_refused_names(now, effects);
@@ -326,7 +333,7 @@ void EngineLog::serve(Instant now) {
   trouble_.clear();
   remember();
   put_down(now);
-  for (Action& action : std::exchange(held_, {})) out_.push_back(std::move(action));
+  tell_held();
   keepers_.began(now, machine_);
   out_.push_back(LeaderChanged{raft::Role::follower, Term{connection_}, config_.self});
 }
