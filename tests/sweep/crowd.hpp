@@ -46,7 +46,10 @@ class Crowd : public HostWatcher {
   }
   void voter_step(NodeId node, const replica::VoterStep& step) override { operators_.stepped(node, step); }
   void heard_of(NodeId node, NodeId from) override { operators_.heard(node, from); }
-  void log_was_restored() override { tools_.log_was_restored(); }
+  void log_was_restored() override {
+    tools_.log_was_restored();
+    participants_.log_was_restored();
+  }
   bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override {
     return tools_.taken_up(node, session,
                            connection);  // of barriers nothing is kept: who is left arrives again

@@ -49,8 +49,10 @@ class Participants : public HostWatcher {
 
   // ---- HostWatcher
   void told(NodeId node, const replica::ToTool& answer) override;
+  bool restored_ = false;  // places in the log say nothing any more
   void stop_command(NodeId node, const replica::StopCommand& stop) override;
   void applied(NodeId node, const replica::Applied& applied) override;
+  void log_was_restored() override { restored_ = true; }
   void process_died(NodeId node) override;
   void process_started(NodeId node) override;
 

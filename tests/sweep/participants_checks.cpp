@@ -15,9 +15,10 @@ std::string text(const std::pair<std::string, std::uint64_t>& place) {
 }  // namespace
 
 // The first to apply an entry decides what it did (ledger.hpp looks whether the others agree). The log of a
-// peer alone may be taken back by a power cut, with all who were told of it.
+// peer alone may be taken back by a power cut, with all who were told of it, and that of an engine by a
+// backup.
 void Participants::applied(NodeId node, const replica::Applied& applied) {
-  if (applied.index <= top_ || world_.nodes() == 1) return;
+  if (applied.index <= top_ || world_.nodes() == 1 || restored_) return;
   top_ = applied.index;
   for (const service::Effect& effect : applied.effects) {
     if (const auto* arrival = std::get_if<service::BarrierArrived>(&effect)) {
@@ -51,7 +52,7 @@ void Participants::released(NodeId node, const service::BarrierMoved& moved) {
 }
 
 void Participants::check_passed(const Member& member, const local::Passed& answer) {
-  if (answer.late || world_.nodes() == 1) return;
+  if (answer.late || world_.nodes() == 1 || restored_) return;
   const auto found = generations_of_.find(member.request.key);
   const Place place{member.request.name, answer.generation};
   if (found == generations_of_.end() || !found->second.contains(place))
