@@ -130,6 +130,10 @@ bool ServiceLog::has_quorum(const node::Moment& moment) const {
   return moment.service->log().has_quorum();
 }
 
+std::string ServiceLog::group(const node::Moment& moment) const {
+  return text_of(machine_of(moment).state().group);
+}
+
 bool ServiceLog::takes_part(const node::Moment& moment, Token epoch, SessionId session) const {
   const auto& locks = machine_of(moment).of<service::Locks>();
   const std::string* name = locks.name_in(epoch);

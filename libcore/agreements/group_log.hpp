@@ -93,6 +93,8 @@ class GroupLog {
   virtual std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const = 0;
   virtual bool is_epoch(const node::Moment& moment, Token epoch) const = 0;
   virtual bool has_quorum(const node::Moment& moment) const = 0;
+  // Which group this is, in words.
+  virtual std::string group(const node::Moment&) const { return {}; }
   // The session takes part in this epoch.
   virtual bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const = 0;
   // Who votes by now, sorted; nullopt: this peer cannot tell.
@@ -115,6 +117,7 @@ class ServiceLog final : public GroupLog {
   std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const override;
   bool is_epoch(const node::Moment& moment, Token epoch) const override;
   bool has_quorum(const node::Moment& moment) const override;
+  std::string group(const node::Moment& moment) const override;
   bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const override;
   std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const override;
 };

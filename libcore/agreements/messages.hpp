@@ -158,8 +158,13 @@ struct FindCircles {  // of waits, by probes; answered by Circles
   template <class Archive>
   void serialize(Archive&) {}
 };
+struct GetSigningKeys {  // answered by SigningKeys
+  bool operator==(const GetSigningKeys&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
 using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand,
-                              StepDown, WhoLeads, GetLog, FindCircles>;
+                              StepDown, WhoLeads, GetLog, FindCircles, GetSigningKeys>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
@@ -350,7 +355,25 @@ struct Circles {
     archive(circles, silent);
   }
 };
+struct SigningKeys {  // as they stand in files
+  struct OfHost {
+    std::string host{}, pinned{};
+    std::string shown{};  // in place of the pinned one; empty: none other
+    bool operator==(const OfHost&) const = default;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(host, pinned, shown);
+    }
+  };
+  std::string own{};  // empty: it cannot be read
+  std::vector<OfHost> others{};
+  bool operator==(const SigningKeys&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(own, others);
+  }
+};
 using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing, Begun, Withdrawn, Busy,
-                            DealIs, Standing, LogIs, Circles>;
+                            DealIs, Standing, LogIs, Circles, SigningKeys>;
 
 }  // namespace coord::agreements

@@ -16,7 +16,7 @@ using Why = CannotTell::Why;
 }  // namespace
 
 AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::unique_ptr<const GroupLog> log,
-                               Trace trace)
+                               Trace trace, Keys keys)
     : self_(setting.self),
       founders_(setting.founders),
       names_(setting.names),
@@ -24,8 +24,10 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
       random_(setting.seed ^ 0x61677265656d6500U),
       life_(random_.next() | 1U),
       shelf_(std::move(shelf)),
+      signer_(std::move(keys.signer)),
       trace_(std::move(trace.write)),
-      started_at_(setting.now) {
+      started_at_(setting.now),
+      last_question_(life_) {
   by_name_ = founders_;
   std::ranges::stable_sort(by_name_, {}, [&](NodeId node) { return host_of(node); });
   for (const auto& [node, name] : names_) {
@@ -35,6 +37,7 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
   if (const auto kept = shelf_.kept.extract(longest_lease_place))
     longest_lease_.before = longest_lease_in(kept.mapped());
   for (const auto& [generation, kept] : shelf_.kept) deals_kept_.insert(generation);
+  take_pins(keys.pinned);
   COORD_CHECK(log_ != nullptr && std::ranges::is_sorted(founders_));
 }
 
@@ -52,6 +55,7 @@ node::PartActions AgreementsPart::step(const node::Moment& moment, const node::E
 }
 
 node::PartActions AgreementsPart::settle(const node::Moment& moment) {
+  ask_for_keys(moment);
   forget_the_forgotten(moment);
   take_the_early(moment);
   if (const LogIndex position = log_->position(moment); position != looked_until_) {
@@ -74,7 +78,9 @@ std::optional<Instant> AgreementsPart::deadline() const {
     if (at && (!first || *at < *first)) first = at;
   };
   for (const auto& [generation, site] : sites_) {
-    if (site.is_driven()) consider(site.core->deadline());
+    if (!site.is_driven()) continue;
+    consider(site.core->deadline());
+    consider(site.driven_until);
   }
   for (const auto& [epoch, region] : regions_) {
     consider(region.core->deadline());
@@ -99,6 +105,7 @@ std::optional<Instant> AgreementsPart::deadline() const {
 
 void AgreementsPart::time_passes(const node::Moment& moment) {
   for (auto& [generation, site] : sites_) {
+    if (site.driven_until && *site.driven_until <= moment.now) site.driven_until.reset();
     if (!site.is_driven()) continue;
     const auto due = site.core->deadline();
     if (due && *due <= moment.now) perform(moment, generation, site, site.core->tick(moment.now));

@@ -27,6 +27,7 @@
 #include "agreements/group_log.hpp"
 #include "agreements/messages.hpp"
 #include "agreements/shelf.hpp"
+#include "agreements/signing.hpp"
 #include "base/random.hpp"
 #include "classical/registry.hpp"
 #include "node/part.hpp"
@@ -58,7 +59,8 @@ struct Trace {
 class AgreementsPart final : public node::Part {
  public:
   AgreementsPart(const node::Setting& setting, Shelf shelf,
-                 std::unique_ptr<const GroupLog> log = std::make_unique<ServiceLog>(), Trace trace = {});
+                 std::unique_ptr<const GroupLog> log = std::make_unique<ServiceLog>(), Trace trace = {},
+                 Keys keys = {});
 
   node::Channel channel() const override { return node::Channel::agreements; }
   std::string name() const override { return "agreements"; }
@@ -84,14 +86,18 @@ class AgreementsPart final : public node::Part {
   struct Site {
     Known known;
     const classical::Algorithm* algorithm = nullptr;
-    std::unique_ptr<classical::Instance> core;  // null: it had decided when it was made
+    std::unique_ptr<SiteNotary> notary{};       // where sites may lie; null elsewhere
+    std::unique_ptr<classical::Instance> core;  // null: it had decided when it was made, and proves nothing
     std::map<std::string, Bytes> records;       // none any more once it has decided
     std::deque<classical::Action> held;         // behind what is being written
     std::size_t writing = 0;                    // saves that are not over
     bool broken = false;
     // By time, until it has decided, and as long as a tool waits for that. Else others' messages drive it: no
     // site elects, beats and writes for a proposer that is gone.
-    bool is_driven() const { return !waiting.empty() && writing == 0 && !broken && !decided; }
+    bool is_driven() const {
+      return (!waiting.empty() || driven_until) && writing == 0 && !broken && !decided;
+    }
+    std::optional<Instant> driven_until{};  // others' proposers ask, and their sites may not serve them
     // A value may be chosen that it has accepted.
     bool begun() const { return !records.empty() || decided || wished || depth > 0 || broken; }
     std::optional<Instant> wished;
@@ -238,6 +244,21 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const Withdraw& what);
   void asked(const node::Moment& moment, Tool tool, const GetSelf& what);
   void asked(const node::Moment& moment, Tool tool, const AskDeal& what);
+  void asked(const node::Moment& moment, Tool tool, const GetSigningKeys& what);
+
+  // ---- part_signing.cpp
+  void take_pins(const std::map<std::string, PublicKey>& pinned);
+  void ask_for_keys(const node::Moment& moment);
+  void shows_key(NodeId from, const Bytes& shown);
+  void pinned(const Pin& work);
+  std::unique_ptr<SiteNotary> notary(const node::Moment& moment, const Known& known, Token generation) const;
+  void sign(const Site& site, Item& item) const;
+  bool is_believed(const node::Moment& moment, Site& site, NodeId from, const Item& item) const;
+  TellDecided answer_of(const Site& site, NodeId asked_by, const AskDecided& what) const;
+  std::optional<std::string> proved(const node::Moment& moment, const Known& known, Token generation,
+                                    const Bytes& proof) const;
+  void told_by_signature(const node::Moment& moment, NodeId from, const TellDecided& what,
+                         const Known& known);
 
   // ---- part_log.cpp
   using Clock = std::map<NodeId, std::uint64_t>;
@@ -420,6 +441,11 @@ class AgreementsPart final : public node::Part {
   Random random_;
   const std::uint64_t life_;
   Shelf shelf_;
+  const std::shared_ptr<const Signer> signer_;
+  PinnedKeys pinned_;            // this host's own too
+  std::set<NodeId> pinning_;     // being written
+  PinnedKeys other_keys_;        // that were shown in place of these
+  bool asked_for_keys_ = false;  // whose is not pinned
   std::map<NodeId, Peer> peers_;
   std::map<Token, Site> sites_;
   std::map<Token, Region> regions_;
@@ -440,10 +466,10 @@ class AgreementsPart final : public node::Part {
   std::set<Token> deals_kept_;  // whose records are there from an earlier life, and which are not made yet
   std::map<Token, std::vector<std::pair<NodeId, Item>>> early_;  // the log is behind
   std::size_t early_count_ = 0, early_bytes_ = 0;
-  std::set<Token> early_lost_;  // of which not all could be kept...
-  Token all_lost_to_{};         // ... and, where there were too many, all up to this
-  LogIndex looked_until_{};     // GroupLog::position() when the epochs were looked at
-  std::uint64_t last_question_ = 0;
+  std::set<Token> early_lost_;   // of which not all could be kept...
+  Token all_lost_to_{};          // ... and, where there were too many, all up to this
+  LogIndex looked_until_{};      // GroupLog::position() when the epochs were looked at
+  std::uint64_t last_question_;  // no other life has asked it
   std::map<Token, std::vector<Asking>> asking_;
   std::vector<Gathering> gathering_;
   std::optional<Instant> ask_again_;  // lives that are not known

@@ -23,10 +23,17 @@ void AgreementsPart::say(NodeId to, const ToPeer& what) {
 }
 
 void AgreementsPart::hello(NodeId to, bool asks) {
-  say(to, Hello{life_, shelf_.disk, asks});
+  Hello what{life_, shelf_.disk, asks, {}};
+  if (signer_) {
+    const PublicKey key = signer_->own();
+    what.key.assign(key.begin(), key.end());
+  }
+  say(to, what);
 }
 
 void AgreementsPart::on(const node::Moment&, const node::Greeted& event) {
+  const bool is_founder = std::ranges::binary_search(founders_, event.from);
+  if (asked_for_keys_ && is_founder && !pinned_.contains(event.from)) hello(event.from, true);
   const auto found = peers_.find(event.from);
   if (found == peers_.end()) return;
   if (found->second.channel) {
@@ -57,6 +64,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello&
     another_life(moment, from, is_first);
   }
   peer.disk = what.disk;
+  shows_key(from, what.key);
   if (what.asks) hello(from, false);
 }
 
@@ -134,9 +142,11 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   CannotTell why;
   Site* const found = site(moment, what.generation, why);
   if (found == nullptr || found->broken || what.kind != Item::Kind::message) return;
-  if (!COORD_RULE(only_fixed_sites_are_heard, is_site(found->known, from))) return;
-  if (found->decided) {  // it promises nothing and accepts nothing any more, and has no more to keep for that
-    (void)offer(moment, from, TellDecided{what.generation, 0, true, true, found->decided->value});
+  if (!is_believed(moment, *found, from, what)) return;
+  if (found->decided &&
+      !found->algorithm
+           ->proves) {  // it promises nothing and accepts nothing any more, and has no more to keep for that
+    (void)offer(moment, from, TellDecided{what.generation, 0, true, true, found->decided->value, {}, {}});
     return;
   }
   found->depth = std::max(found->depth, what.depth);
@@ -151,15 +161,16 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const AskDeci
   CannotTell why;
   const Site* const found = site(moment, what.generation, why);
   if (found == nullptr) return;
-  TellDecided answer{what.generation, what.question, found->begun(), found->decided.has_value(), {}};
-  if (found->decided) answer.value = found->decided->value;
-  (void)offer(moment, from, answer);
+  (void)offer(moment, from, answer_of(*found, from, what));
 }
 
 void AgreementsPart::item(const node::Moment& moment, NodeId from, const TellDecided& what) {
   CannotTell why;
   const auto of = known(moment, what.generation, why);
-  if (!of || !is_site(*of, from)) return;
+  if (!of) return;
+  const classical::Algorithm* const algorithm = hosted(of->algorithm);
+  if (algorithm != nullptr && algorithm->proves) return told_by_signature(moment, from, what, *of);
+  if (!is_site(*of, from)) return;
   Site* const found = what.decided ? site(moment, what.generation, why) : nullptr;
   if (found != nullptr) decide(moment, what.generation, *found, what.value);
   answered(what.generation, from, what);

@@ -24,6 +24,7 @@ constexpr char decided_record[] = "!decided";  // beside the algorithm's own
 const classical::Algorithm* hosted(std::string_view algorithm) {
   static const std::vector<classical::Algorithm> all = [] {
     std::vector<classical::Algorithm> some = classical::agreement_on_one();
+    for (classical::Algorithm& one : classical::byzantine_agreement()) some.push_back(std::move(one));
     for (classical::Algorithm& one : classical::mutual_exclusion()) some.push_back(std::move(one));
     for (classical::Algorithm& one : classical::leader_election()) some.push_back(std::move(one));
     for (classical::Algorithm& one : classical::atomic_commit()) some.push_back(std::move(one));
@@ -83,10 +84,18 @@ AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Toke
   Site made;
   made.known = std::move(known);
   made.algorithm = hosted(made.known.algorithm);
+  if (made.algorithm->proves) made.notary = notary(moment, made.known, generation);
+  if (made.algorithm->proves && !made.notary) {
+    why = {Why::store, "this host's signing key cannot be read: see its peer's log"};
+    return nullptr;
+  }
   if (auto kept = shelf_.kept.extract(generation)) made.records = std::move(kept.mapped().records);
   if (const auto decided = made.records.find(decided_record); decided != made.records.end()) {
     made.decided.emplace();
     made.decided->value.assign(decided->second.begin(), decided->second.end());
+    made.records.erase(decided);
+  }
+  if (made.decided && !made.algorithm->proves) {
     made.records.clear();
     return &sites_.emplace(generation, std::move(made)).first->second;
   }
@@ -97,6 +106,7 @@ AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Toke
   setup.seed = random_.next();
   setup.now = moment.now;
   setup.stored = made.records;
+  setup.notary = made.notary.get();
   // A name is decided by the first value of a log: no site has to keep or to tell what would come after it.
   if (std::ranges::find(made.algorithm->options, "places", &classical::Option::name) !=
       made.algorithm->options.end())
@@ -133,10 +143,17 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
     if (auto* persist = std::get_if<classical::Persist>(&action)) {
       if (site.decided) continue;
       site.records[persist->key] = std::move(persist->value);
+      // What follows at once is written with it.
+      while (!site.held.empty() && std::holds_alternative<classical::Persist>(site.held.front())) {
+        auto& more = std::get<classical::Persist>(site.held.front());
+        site.records[more.key] = std::move(more.value);
+        site.held.pop_front();
+      }
       if (COORD_RULE_OR(stored_before_it_is_told, true, false)) save(generation, site);
     } else if (auto* send = std::get_if<classical::Send>(&action)) {
       note(moment, site, true, send->to, send->message);
       Item item{generation, site.depth + 1, std::move(send->message)};
+      sign(site, item);
       stamp(moment, site.known.name, send->to, site.algorithm, item);
       (void)offer(moment, send->to, item);
     } else if (const auto* told = std::get_if<classical::Tell>(&action)) {
@@ -158,6 +175,7 @@ void AgreementsPart::save(Token generation, Site& site) {
 }
 
 void AgreementsPart::on(const node::Moment& moment, const node::Worked& event) {
+  if (const auto* pin = dynamic_cast<const Pin*>(event.work.get())) return pinned(*pin);
   const auto& work = dynamic_cast<const Save&>(*event.work);
   if (work.kept.generation == longest_lease_place) return longest_lease_saved(moment, work);
   const auto found = sites_.find(work.kept.generation);
@@ -189,7 +207,7 @@ void AgreementsPart::decide(const node::Moment& moment, Token generation, Site& 
   event(moment, generation, site.known.name, fmt::format("decided {}", value));
   for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, *site.decided);
   site.decided->steps.clear();
-  site.records.clear();
+  if (!site.algorithm->proves) site.records.clear();
   save(generation, site);
 }
 

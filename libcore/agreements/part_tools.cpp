@@ -184,7 +184,11 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetDecid
   if (!of) return tell(tool, why);
   const Site* const own = site(moment, what.generation, why);
   if (own != nullptr && own->decided) return tell(tool, *own->decided);
-  Asking asking{tool, ++last_question_, {}, 0, 0, of->sites.size() / 2 + 1, moment.now + others_tell_in};
+  const classical::Algorithm* const algorithm = hosted(of->algorithm);
+  const std::size_t faulty = (of->sites.size() - 1) / 3;  // may lie, where some may
+  const std::size_t enough =
+      algorithm != nullptr && algorithm->proves ? 2 * faulty + 1 : of->sites.size() / 2 + 1;
+  Asking asking{tool, ++last_question_, {}, 0, 0, enough, moment.now + others_tell_in};
   if (own != nullptr) {
     asking.answered = 1;
     asking.not_begun = own->begun() ? 0 : 1;

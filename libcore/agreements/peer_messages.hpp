@@ -21,10 +21,11 @@ namespace coord::agreements {
 struct Hello {
   std::uint64_t life = 0, disk = 0;
   bool asks = false;
+  Bytes key{};  // by which it signs; empty: none
   bool operator==(const Hello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(life, disk, asks);
+    archive(life, disk, asks, wire::at_most<32>(key));
   }
 };
 // Of protocol/channel: what follows goes by items, each once and in order between two lives.
@@ -155,11 +156,12 @@ struct Item {
   // How many events of each host its sender knew: of this generation, and, where they are written down, of
   // all.
   std::map<NodeId, std::uint64_t> clock{}, trace_clock{};
+  Bytes signature{};  // of its sender, over the message and what it is of; where sites may lie
   bool operator==(const Item&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question, from, to, clock,
-            trace_clock);
+            trace_clock, wire::at_most<64>(signature));
   }
 };
 constexpr const char* name_of(Item::Kind value) {
@@ -197,10 +199,15 @@ struct TellDecided {
   bool begun = false;
   bool decided = false;
   std::string value{};
+  // Where sites may lie: what shows to anybody that the value was decided, which has it; and that this
+  // sender says this to who has asked.
+  Bytes proof{};
+  Bytes signature{};
   bool operator==(const TellDecided&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, question, begun, decided, wire::at_most<65'536>(value));
+    archive(generation, question, begun, decided, wire::at_most<65'536>(value),
+            wire::at_most<item_message_bytes>(proof), wire::at_most<64>(signature));
   }
 };
 using AnyItem = std::variant<Item, AskDecided, TellDecided>;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "agreements/signing.hpp"
 #include "base/format.hpp"
 #include "store/crc32c.hpp"
 #include "wire/archive.hpp"
@@ -130,6 +131,13 @@ Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
 
 void SaveWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   for (const auto& work : batch) {
+    if (auto* pinned = dynamic_cast<Pin*>(work.get())) {
+      const auto disk = open_();
+      const auto key = disk ? pin(**disk, pinned->host, pinned->key) : disk.error();
+      if (key) pinned->key = *key;
+      pinned->outcome = key ? done() : Status(key.error());
+      continue;
+    }
     auto& what = dynamic_cast<Save&>(*work);
     const auto disk = open_();
     what.outcome = disk ? save(**disk, what.kept) : disk.error();

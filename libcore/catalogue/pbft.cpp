@@ -41,14 +41,14 @@ struct PbftModel : Model<PbftModel> {
   }
 
   Result<std::unique_ptr<Node>> start(Instant, Port& port) {
-    if (!lived_.insert(port.self()).second) {
-      return Error{ErrorKind::unavailable, "replica", "has forgotten its promises", "leave it out"};
-    }
     classical::Setup setup;
     setup.group = Group::numbered(port.self(), nodes_);
     setup.options = {{"checkpoint_every", std::to_string(every_)}};
     setup.notary = &notaries_.at(port.self());
-    return std::unique_ptr<Node>(new Node{classical::make_core<Algorithm>(setup).value()});
+    executed_to_.erase(port.self());  // what no checkpoint has is executed again
+    const auto stored = stored_.find(port.self());
+    const auto* restored = stored == stored_.end() ? nullptr : &stored->second;
+    return std::unique_ptr<Node>(new Node{classical::make_core<Algorithm>(setup, restored).value()});
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
     const auto liar = liars_.find(port.self());
@@ -60,7 +60,9 @@ struct PbftModel : Model<PbftModel> {
   void on_input(Node& node, Instant now, OperationId operation, Port& port) {
     asked_[port.self()].push_back(operation);
     book().begin(operation, port.world_now());
-    perform(node.both.step(now, pbft_::Client::Ask{fmt::format("op{}", operation)}), port);
+    perform(
+        node.both.step(now, pbft_::Client::Ask{fmt::format("op{}", operation), asked_[port.self()].size()}),
+        port);
   }
   std::optional<Instant> deadline(const Node& node) const { return node.both.deadline(); }
   void on_tick(Node& node, Instant now, Port& port) {
@@ -92,9 +94,15 @@ struct PbftModel : Model<PbftModel> {
   template <class Action>
   void perform(const std::vector<Action>& actions, Port& port) {
     for (const auto& action : actions) {
+      static_cast<void>(port.disk().sync_directory());  // an armed crash strikes here
       std::visit([&](const auto& what) { perform(what, port); }, action);
     }
   }
+  template <class Stored>
+  void perform(const Stored& what, Port& port) requires requires(pbft_::Durable durable) {
+    Algorithm::apply(durable, what);
+  }
+  { Algorithm::apply(stored_[port.self()], what); }
   void perform(const classical::PbftNode::Send& send, Port& port) {
     const auto liar = liars_.find(port.self());
     if (liar == liars_.end() || send.to == port.self()) return port.send(send.to, send.message);
@@ -140,7 +148,7 @@ struct PbftModel : Model<PbftModel> {
   std::map<NodeId, std::string> byzantine_;
   std::map<NodeId, classical::ToyNotary> notaries_;
   std::map<NodeId, PbftLiar> liars_;
-  std::set<NodeId> lived_;
+  std::map<NodeId, pbft_::Durable> stored_;
   std::map<NodeId, std::vector<OperationId>> asked_;  // by client, in the order of its timestamps
   std::map<NodeId, Sequence> executed_to_;
   std::map<Sequence, std::pair<NodeId, std::uint64_t>> order_;
@@ -151,8 +159,7 @@ struct PbftModel : Model<PbftModel> {
 
 Protocol pbft() {
   Protocol p = named(classical::Pbft::identity);
-  p.stands.kinds = Stands::of_links();
-  p.stands.lossy_links = true;
+  p.stands = Stands::of_crashes_and_links();
   p.stands.byzantine = {"silent", "equivocating", "lying", "forging"};
   p.stands.byzantine_limit = [](std::size_t n) { return (n - 1) / 3; };
   p.most_nodes = 31;

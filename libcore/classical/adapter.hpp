@@ -49,6 +49,13 @@ class InstanceOf final : public Instance {
     }
   }
   std::string state() const override { return Traits::state(core_); }
+  std::optional<Bytes> proof() const override {
+    if constexpr (requires { core_.proof(); }) {
+      const auto message = core_.proof();
+      if (message) return wire::encode(*message);
+    }
+    return std::nullopt;
+  }
   bool holds_up(NodeId node) const override {
     if constexpr (requires { core_.holds_up(node); }) {
       return core_.holds_up(node);
@@ -186,6 +193,9 @@ Algorithm algorithm() {
   made.identity = Traits::identity;
   made.options = {Traits::options.begin(), Traits::options.end()};
   made.types = {Traits::types.begin(), Traits::types.end()};
+  made.proves = requires(const typename Traits::Core& core) {
+    core.proof();
+  };
   made.stores = Stores<Traits>;
   made.make = make_instance<Traits>;
   made.describe = describe_message<Traits>;

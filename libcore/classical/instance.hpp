@@ -177,6 +177,9 @@ class Instance {
   virtual std::optional<Instant> deadline() const = 0;
   virtual std::set<NodeId> missing() const = 0;  // whom it waits for, as far as it knows
   virtual std::string state() const = 0;         // for people
+  // Where liars take part: a message by which any other instance, of whatever node, decides as this one has;
+  // nullopt: it has not.
+  virtual std::optional<Bytes> proof() const = 0;
   // Mutual exclusion: what this node has asked for is held up here by another one.
   virtual bool holds_up(NodeId node) const = 0;
   // Mutual exclusion: no token given so far is larger, if all nodes of the epoch that live are asked.

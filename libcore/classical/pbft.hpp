@@ -20,11 +20,12 @@ class PbftNode : public Shape<PbftNode> {
   using Event = std::variant<Client::Ask, Receive, Tick>;
   using Send = Replica::Send;
   using Action = std::variant<Send, Client::Send, Replica::Executed, Replica::Installed, Replica::Entered,
-                              Client::Answered>;
+                              Client::Answered, consensus::pbft::PersistView, consensus::pbft::PersistPlace,
+                              consensus::pbft::PersistState>;
   using Actions = std::vector<Action>;
 
-  PbftNode(Replica::Config replica, Client::Config client)
-      : replica_(std::move(replica)), client_(std::move(client)) {}
+  PbftNode(Replica::Config replica, Client::Config client, const consensus::pbft::Durable* restored)
+      : replica_(std::move(replica), restored), client_(std::move(client)) {}
 
   [[nodiscard]] Actions step(Instant now, const Event& event) {
     Actions actions;
@@ -47,6 +48,11 @@ class PbftNode : public Shape<PbftNode> {
     return !replica || (client && *client < *replica) ? client : replica;
   }
   const Replica& replica() const { return replica_; }
+  // By which anybody can see what the first place has.
+  std::optional<Message> proof() const {
+    const auto* first = replica_.committed(1);
+    return first == nullptr ? std::nullopt : std::optional<Message>(*first);
+  }
 
  private:
   template <class Some>
@@ -60,17 +66,21 @@ class PbftNode : public Shape<PbftNode> {
 
 struct Pbft {
   using Core = PbftNode;
+  using Durable = consensus::pbft::Durable;
+  using Record = std::variant<consensus::pbft::PersistView, consensus::pbft::PersistPlace,
+                              consensus::pbft::PersistState>;
   static constexpr Identity identity{"pbft", "byzantine agreement",
                                      "one order although f of 3f+1 lie (Castro, Liskov 1999)", 4};
   static constexpr std::array options{
       number_option("checkpoint_every", 1, 1'000'000, 128,
                     "requests, after which the agreed ones may be forgotten"),
       duration_option("patience_ms", 1, 300, "for a request, at first: then the next view is asked for"),
-      duration_option("resend_ms", 1, 200, "how often a user's request is repeated")};
-  static constexpr std::array<std::string_view, 10> types = {
-      "request",    "pre-prepare", "prepare", "commit",      "reply",
-      "checkpoint", "fetch-state", "state",   "view-change", "new-view"};
-  static Result<Core> make(const Setup& setup, const Given& given) {
+      duration_option("resend_ms", 1, 200, "how often a user's request is repeated"),
+      number_option("places", 0, 1'000'000, 0, "in the order; 0: any number")};
+  static constexpr std::array<std::string_view, 11> types = {
+      "request",     "pre-prepare", "prepare",     "commit",   "reply",    "checkpoint",
+      "fetch-state", "state",       "view-change", "new-view", "committed"};
+  static Result<Core> make(const Setup& setup, const Given& given, const Durable* restored) {
     const auto wrong = [](const char* what, const char* remedy) {
       return Error{ErrorKind::usage, std::string(identity.name), what, remedy};
     };
@@ -81,21 +91,32 @@ struct Pbft {
     replica.notary = setup.notary;
     replica.checkpoint_every = given.number("checkpoint_every");
     replica.patience = given.duration("patience_ms");
+    replica.places = given.number("places");
     Core::Client::Config client;
     client.group = setup.group;
     client.notary = setup.notary;
     client.resend = given.duration("resend_ms");
-    return Core(replica, client);
+    return Core(replica, client, restored);
   }
   static std::string_view type_of(const Core::Message& message) { return type_by_index<Pbft>(message); }
   static std::string describe(const Core::Message& message) { return text(message); }
-  static Core::Event event(const Propose& wish) { return Core::Client::Ask{wish.value}; }
+  static Core::Event event(const Propose& wish) { return Core::Client::Ask{wish.value, 0}; }
   static std::optional<Told> told(const Core::Replica::Executed& what) {
     return Decided{what.request.operation, what.sequence};
   }
   static std::optional<Told> told(const Core::Client::Answered& what) { return Answered{what.result}; }
   static std::optional<Told> told(const Core::Replica::Installed&) { return std::nullopt; }
   static std::optional<Told> told(const Core::Replica::Entered&) { return std::nullopt; }
+  static std::string key(const consensus::pbft::PersistView&) { return "view"; }
+  static std::string key(const consensus::pbft::PersistState&) { return "state"; }
+  static std::string key(const consensus::pbft::PersistPlace& what) {
+    return "place/" + std::to_string(what.key);
+  }
+  static void apply(Durable& durable, const consensus::pbft::PersistView& what) { durable.view = what; }
+  static void apply(Durable& durable, const consensus::pbft::PersistState& what) { durable.state = what; }
+  static void apply(Durable& durable, const consensus::pbft::PersistPlace& what) {
+    durable.places[what.key] = what;
+  }
   static std::string state(const Core& core) {
     const auto& replica = core.replica();
     return "view " + std::to_string(replica.view()) + (replica.active() ? "" : ", not begun") +

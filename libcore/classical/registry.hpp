@@ -16,6 +16,7 @@ struct Algorithm {
   Identity identity;
   std::vector<Option> options;
   std::vector<std::string_view> types;  // of its messages
+  bool proves = false;  // liars take part: it needs a notary, and what it decided is believed by proof()
   bool stores = false;  // it persists, and may come back after a crash; else a node that forgot stays out
 
   // An Error (usage) for options, or a group, that it cannot have; (data) for a state that cannot be read.

@@ -2,6 +2,7 @@
 // PBFT, message by message: certificates, demands for a view, and what a new primary owes. In the build whose
 // rules can be removed, for one of them is too rarely decisive for a sweep.
 #include "base/rule.hpp"
+#include "classical/pbft.hpp"
 #include "classical/toy_notary.hpp"
 #include "classical_play.hpp"
 #include "protocol/consensus/pbft.hpp"
@@ -49,7 +50,8 @@ pbft::ViewChange demand(NodeId from, pbft::View view, std::vector<pbft::Prepared
 }
 
 struct Bench {
-  explicit Bench(NodeId self) : own(notary(self)), replica(config(self)) {}
+  explicit Bench(NodeId self, const pbft::Durable* restored = nullptr)
+      : own(notary(self)), replica(config(self), restored) {}
   pbft::Replica::Config config(NodeId self) {
     pbft::Replica::Config made;
     made.group = Group::numbered(self, 4);
@@ -67,6 +69,18 @@ struct Bench {
     }
     return said;
   }
+  // It is killed when it has begun to speak: what is stored then.
+  void hear_and_die(NodeId from, const pbft::Message& message, pbft::Durable& stored) {
+    for (const auto& action : replica.step(Instant{}, pbft::Replica::Receive{from, message})) {
+      if (std::holds_alternative<pbft::Replica::Send>(action)) return;
+      std::visit(
+          [&](const auto& what) {
+            if constexpr (requires { classical::Pbft::apply(stored, what); })
+              classical::Pbft::apply(stored, what);
+          },
+          action);
+    }
+  }
   ToyNotary own;
   pbft::Replica replica;
 };
@@ -78,6 +92,19 @@ pbft::PrePrepare pre_prepare(pbft::View view, pbft::Sequence sequence, const pbf
 pbft::Prepare prepare(NodeId from, pbft::View view, pbft::Sequence sequence, const pbft::Request& what) {
   const auto proof = certificate(view, sequence, what);
   return {view, sequence, proof.digest, proof.prepares.at(from)};
+}
+
+pbft::Commit commit(NodeId from, const pbft::Request& what) {
+  const auto digest = notary(one).digest(what.words().view());
+  return {0, 1, digest, notary(from).sign(pbft::commit_words(0, 1, digest).view())};
+}
+
+// A backup that was killed when it had told one other what it was given, and is given something else then.
+std::string prepared_after_a_crash() {
+  pbft::Durable stored;
+  Bench(two).hear_and_die(one, pre_prepare(0, 1, request(3, "a")), stored);
+  Bench again(two, &stored);
+  return again.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(4, "b"))).empty() ? "nothing" : "another";
 }
 
 // Replica 3 becomes the primary of view 2, told of a certificate of view 0 first and of one of view 1 then.
@@ -144,6 +171,61 @@ TEST_CASE("PBFT: the new primary proposes again the certificate of the highest v
   mutants::removed = "pbft_highest_view_wins";
   CHECK(proposed_in_view_two() != "new");
   mutants::removed.clear();
+}
+
+TEST_CASE("PBFT: a replica that was killed says nothing else than before") {
+  CHECK(prepared_after_a_crash() == "nothing");
+  mutants::removed = "pbft_stored_before_it_is_said";
+  CHECK(prepared_after_a_crash() == "another");
+  mutants::removed.clear();
+}
+
+TEST_CASE("PBFT: a replica that was killed has its certificate, its view and what was committed") {
+  pbft::Durable stored;
+  const auto what = request(3, "a");
+  {
+    Bench bench(two);
+    bench.hear_and_die(one, pre_prepare(0, 1, what), stored);
+    bench.hear_and_die(three, prepare(three, 0, 1, what), stored);
+  }
+  {
+    Bench prepared(two, &stored);  // asks for view 1 because two others do, and is its primary
+    static_cast<void>(prepared.hear<pbft::ViewChange>(three, demand(three, 1, {})));
+    prepared.hear_and_die(four, demand(four, 1, {}), stored);
+    CHECK(prepared.replica.view() == 1);
+    CHECK(prepared.replica.active());
+  }
+  Bench begun(two, &stored);
+  CHECK(begun.replica.view() == 1);
+  CHECK(begun.hear<pbft::Prepare>(one, pre_prepare(0, 1, what)).empty());  // that view is over
+  const auto handed_on = begun.hear<pbft::NewView>(three, demand(three, 1, {}));
+  REQUIRE(handed_on.size() == 1);
+  CHECK(handed_on[0].pre_prepares.at(0).request.operation == "a");
+  CHECK(handed_on[0].reasons.at(two).prepared.at(0).request.nothing());  // it is said once
+}
+
+TEST_CASE("PBFT: what 2f+1 have signed is committed, whoever brings it, and what fewer have is not") {
+  const auto what = request(3, "a");
+  pbft::Committed proof{0, 1, notary(one).digest(what.words().view()), what, {}};
+  for (const NodeId node : {one, three}) proof.commits[node] = commit(node, what).signature;
+  Bench bench(two);
+  static_cast<void>(bench.hear<pbft::Commit>(four, proof));
+  CHECK(bench.replica.state().sequence == 0);
+  proof.commits[four] = commit(one, what).signature;
+  static_cast<void>(bench.hear<pbft::Commit>(four, proof));
+  CHECK(bench.replica.state().sequence == 0);
+  Bench believes(two);
+  mutants::removed = "pbft_what_is_committed_is_proved";
+  static_cast<void>(believes.hear<pbft::Commit>(four, proof));
+  mutants::removed.clear();
+  CHECK(believes.replica.state().sequence == 1);
+  proof.commits[four] = commit(four, what).signature;
+  pbft::Durable stored;
+  bench.hear_and_die(four, proof, stored);
+  CHECK(bench.replica.state().sequence == 1);
+  Bench again(two, &stored);
+  static_cast<void>(again.hear<pbft::Commit>(three, prepare(three, 0, 1, what)));
+  CHECK(again.replica.state().sequence == 1);
 }
 
 TEST_CASE("PBFT: a demand with a forged certificate does not count, and does not hide the good ones") {

@@ -105,6 +105,17 @@ void silent_primary(Desk& desk) {
   desk.run_until([&] { return desk.node(1).state().find("executed to 2") != std::string::npos; });
 }
 
+// All places are taken: whoever asks is shown by whom.
+void late_replica(Desk& desk) {
+  desk.crash(4);
+  desk.wish(2, Propose{"blue"});
+  desk.run_until([&] { return desk.was_told(2, "answered 1:blue"); });
+  desk.settle();
+  desk.heal(4);
+  desk.wish(4, Propose{"red"});
+  desk.run_until([&] { return desk.was_told(4, "decided blue at 1"); });
+}
+
 void all_wake(Desk& desk) {
   for (std::size_t i = 1; i <= desk.size(); ++i) desk.wish(i, Begin{});
   desk.settle();
@@ -154,6 +165,7 @@ std::vector<Run> troubled_runs() {
           run("2pc", blocked_participants),
           run("3pc", another_takes_over),
           run("pbft", silent_primary, 4, {{"checkpoint_every", "1"}}),
+          run("pbft", late_replica, 4, {{"places", "1"}}),
           run("ghs", all_wake, 6, {{"edges", "1-2:1,2-3:2,4-5:4,5-6:5,3-6:9"}}),
           run("cmh-and", no_deadlock),
           run("cmh-or", no_deadlock),

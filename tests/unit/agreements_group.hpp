@@ -91,11 +91,16 @@ struct Network {
   std::map<NodeId, std::deque<std::shared_ptr<node::Work>>> work{};
   std::map<NodeId, std::vector<ToTool>> told{};
   std::map<NodeId, ToldLog::State> log{};
+  std::function<Keys(NodeId)> keys{};  // of each node; none: it signs nothing
+  std::map<NodeId, std::map<std::string, PublicKey>> pins{};
+  std::map<NodeId, std::vector<std::string>> reports{};
+  std::map<NodeId, std::function<void(const Carried&)>> taken_over{};  // what comes for a node goes there
   std::set<std::uint64_t> stopped{};  // tools that do not say that they begin
   std::uint64_t lives = 0;
   std::size_t saves = 0;
 
-  explicit Network(std::size_t nodes) : size(nodes) {
+  explicit Network(std::size_t nodes, std::function<Keys(NodeId)> given = {})
+      : size(nodes), keys(std::move(given)) {
     for (std::uint64_t i = 1; i <= nodes; ++i) {
       shelves[NodeId{i}].disk = 100 + i;
       start(NodeId{i});
@@ -110,8 +115,10 @@ struct Network {
     setting.seed = ++lives;
     setting.now = now;
     work[node].clear();
-    parts[node] =
-        std::make_unique<AgreementsPart>(setting, shelves[node], std::make_unique<ToldLog>(log[node]));
+    Keys own = keys ? keys(node) : Keys{};
+    own.pinned.merge(std::map(pins[node]));
+    parts[node] = std::make_unique<AgreementsPart>(
+        setting, shelves[node], std::make_unique<ToldLog>(log[node]), Trace{}, std::move(own));
     for (auto& [other, part] : parts) {
       if (other == node) continue;
       step(other, node::Greeted{node});
@@ -142,6 +149,8 @@ struct Network {
         if (std::holds_alternative<Begun>(what)) continue;
         told[node].push_back(what);
         if (std::holds_alternative<Entered>(what)) entered.emplace_back(node, tool->connection.value);
+      } else if (auto* report = std::get_if<node::Report>(&action)) {
+        reports[node].push_back(report->text);
       } else if (auto* todo = std::get_if<node::Do>(&action)) {
         work[node].push_back(todo->work);
       }
@@ -153,6 +162,11 @@ struct Network {
       const auto done = queue.front();
       queue.pop_front();
       ++saves;
+      if (auto* pin = dynamic_cast<Pin*>(done.get())) {
+        pin->key = pins[node].emplace(pin->host, pin->key).first->second;
+        step(node, node::Worked{done});
+        return true;
+      }
       Save& save = dynamic_cast<Save&>(*done);
       const Kept& kept = save.kept;
       if (full.contains(node)) {
@@ -176,6 +190,10 @@ struct Network {
         const Carried next = std::move(on_way.front());
         on_way.pop_front();
         if (cut.contains(next.from) || cut.contains(next.to)) continue;
+        if (const auto hook = taken_over.find(next.to); hook != taken_over.end()) {
+          hook->second(next);
+          continue;
+        }
         if (slow == std::pair(next.from, next.to)) {
           late.push_back(next);
         } else {

@@ -5,7 +5,7 @@ namespace coord::samples {
 
 const Named<agreements::ToPeer>& agreements_to_peer() {
   static const Named<agreements::ToPeer> all = {
-      {"hello", agreements::Hello{0x1122334455667788, 0x99aabbccddeeff00, true}},
+      {"hello", agreements::Hello{0x1122334455667788, 0x99aabbccddeeff00, true, Bytes{1, 2}}},
       {"packet", agreements::Packet{Bytes{1, 2, 3}}},
       {"probe", agreements::Probe{agreements::Probe::Kind::who_is_inside,
                                   NodeId{1},
@@ -24,11 +24,13 @@ const Named<agreements::AnyItem>& agreements_items() {
                                 .depth = 4,
                                 .message = Bytes{1, 2, 3},
                                 .clock = {{NodeId{1}, 2}},
-                                .trace_clock = {{NodeId{1}, 3}, {NodeId{2}, 1}}}},
+                                .trace_clock = {{NodeId{1}, 3}, {NodeId{2}, 1}},
+                                .signature = Bytes{5, 6}}},
       {"is_busy", agreements::Item{Token{1855425871872001}, 4, {}, agreements::Item::Kind::is_busy, 9}},
       {"ready", agreements::Item{Token{1855425871872001}, 4, {}, agreements::Item::Kind::ready, 1, 3, 1}},
       {"ask_decided", agreements::AskDecided{Token{1855425871872001}, 3}},
-      {"tell_decided", agreements::TellDecided{Token{1855425871872001}, 3, true, true, "v"}},
+      {"tell_decided",
+       agreements::TellDecided{Token{1855425871872001}, 3, true, true, "v", Bytes{7}, Bytes{8}}},
   };
   return all;
 }
@@ -42,6 +44,7 @@ const Named<agreements::FromTool>& agreements_from_tool() {
       {"step_down", agreements::StepDown{agreements::ElectBy::lease_race, "reports"}},
       {"who_leads", agreements::WhoLeads{agreements::ElectBy::bully, "reports"}},
       {"find_circles", agreements::FindCircles{}},
+      {"get_signing_keys", agreements::GetSigningKeys{}},
       {"get_log", agreements::GetLog{Token{1855425871872001}, 7}},
       {"enter", agreements::Enter{SessionId{7}, 1, true, {SessionId{5}}}},
       {"begin", agreements::Begin{SessionId{7}, 1}},
@@ -65,6 +68,7 @@ const Named<agreements::ToTool>& agreements_to_tool() {
        agreements::Entered{
            Token{1855425871872009}, Token{1855425871872001}, {"web1", "web2"}, {{"request", 1}}, 2, 3, 4}},
       {"begun", agreements::Begun{}},
+      {"signing_keys", agreements::SigningKeys{"ed25519:AA==", {{"web2", "ed25519:AB==", "ed25519:AC=="}}}},
       {"busy", agreements::Busy{}},
       {"circles", agreements::Circles{{{{{SessionId{5}, SessionId{6}, 9, "door", true}},
                                         {{"web1", 4711, "backup", "make"}}}},

@@ -8,6 +8,7 @@
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "casts/part.hpp"
+#include "coordd/signing_keys.hpp"
 #include "group/group_snapshot.hpp"
 #include "members/part.hpp"
 #include "relay/relay.hpp"
@@ -76,7 +77,7 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   }
   parts.push_back(std::make_unique<agreements::AgreementsPart>(
       setting, stored_agreements(setting, directory, log), std::make_unique<agreements::ServiceLog>(),
-      std::move(trace)));
+      std::move(trace), stored_keys(directory, log)));
   return parts;
 }
 

@@ -20,7 +20,7 @@ enum class Health { ok, warn, fail };
 struct Finding {
   Health health = Health::ok;
   std::string check;   // configuration, key, state, disk, clock, socket, address, peer, datagrams, member,
-                       // level, timing
+                       // level, timing, signing
   std::string object;  // the file, address or peer that was looked at
   std::string what;
   std::string remedy;  // empty where all is well
@@ -68,5 +68,8 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
 // What this host's peer knows of the group, if one runs: none is started.
 Result<local::Peers> ask_peer(const cli::ConnectOptions& options, local::Scope* scope = nullptr);
 void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings);
+
+// ---- doctor_signing.cpp: whose key is whose, where sites may lie
+void examine_signing(const cli::ConnectOptions& options, const Examined& examined, Findings& findings);
 
 }  // namespace coord::dpeers

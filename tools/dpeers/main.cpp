@@ -68,6 +68,7 @@ cli::Exit examine(const Settings& settings) {
   dpeers::examine_state(examined, findings);
   dpeers::examine_clock(findings);
   dpeers::examine_group(settings.peer, examined, findings);
+  dpeers::examine_signing(settings.peer, examined, findings);
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   const WallTime as_of{now.tv_sec * 1'000'000'000 + now.tv_nsec};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What a tool and the sites of a decision by a classical algorithm say to each other.
+#include <algorithm>
 #include <chrono>
+#include <set>
+#include <string_view>
 
 #include "base/format.hpp"
 #include "cli/names.hpp"
@@ -65,6 +68,40 @@ Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::s
     if (const auto* why = std::get_if<agreements::CannotTell>(&*told)) return error_of(object, *why);
     return std::move(*told);
   }
+}
+
+Status choose_sites(const Settings& settings, const std::string& self,
+                    std::vector<service::DecisionSite>& sites) {
+  const auto hosts_of = [](const std::vector<service::DecisionSite>& some) {
+    std::string hosts;
+    for (const service::DecisionSite& site : some) hosts += (hosts.empty() ? "" : ", ") + site.host;
+    return hosts;
+  };
+  if (!settings.among.empty()) {
+    std::set<std::string> wanted;
+    for (std::string_view rest = settings.among;;) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      wanted.emplace(rest.substr(0, comma));
+      if (comma == rest.size()) break;
+      rest.remove_prefix(comma + 1);
+    }
+    for (const std::string& host : wanted) {
+      if (std::ranges::find(sites, host, &service::DecisionSite::host) == sites.end())
+        return Error{ErrorKind::usage, "--among",
+                     fmt::format("{} is no voter of the group", cli::shown(host)),
+                     fmt::format("the voters are {}", hosts_of(sites))};
+    }
+    std::erase_if(sites, [&](const service::DecisionSite& site) { return !wanted.contains(site.host); });
+    if (!wanted.contains(self))
+      return Error{ErrorKind::usage, "--among", fmt::format("{} is none of them", cli::shown(self)),
+                   fmt::format("propose on one of {}", hosts_of(sites))};
+  }
+  if (settings.algorithm != service::Agreement::pbft || (sites.size() >= 4 && sites.size() % 3 == 1))
+    return done();
+  return Error{
+      ErrorKind::usage, "--algorithm pbft",
+      fmt::format("it needs 4, 7, 10, ... sites, and there are {}: {}", sites.size(), hosts_of(sites)),
+      "choose so many by --among"};
 }
 
 void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,

@@ -42,6 +42,9 @@ Result<cli::Exit> propose(dpropose::Settings& settings, const std::string& value
     return Error{ErrorKind::usage, "--algorithm exchange",
                  "with two proposers two values may be decided: it shows why Paxos asks first",
                  "add --i-know, or use --algorithm paxos"};
+  if (!settings.among.empty() && settings.algorithm == service::Agreement::raft)
+    return Error{ErrorKind::usage, "--among", "raft's sites are the group's voters",
+                 "give another --algorithm"};
   if (settings.trace && settings.algorithm == service::Agreement::raft)
     return Error{ErrorKind::usage, "--trace", "raft's steps are the group's own", "give another --algorithm"};
   if (settings.algorithm == service::Agreement::ben_or && *read != "0" && *read != "1")
@@ -93,9 +96,14 @@ int main(int argc, char** argv) {
                {"paxos", service::Agreement::paxos},
                {"multi-paxos", service::Agreement::multi_paxos},
                {"ben-or", service::Agreement::ben_or},
+               {"pbft", service::Agreement::pbft},
                {"exchange", service::Agreement::exchange}},
               "by the group's log, or among its voters as they are at first")
       .without_mode();
+  options.value("--among", "HOST,...", settings.among, "the sites: these voters, in place of all")
+      .without_mode()
+      .needs("--algorithm")
+      .minor();
   options.flag("--trace", settings.trace, "the algorithm's messages here, with their times").without_mode();
   options.flag("--i-know", settings.i_know, "that exchange promises nothing").without_mode().minor();
   options.value("--log", "FILE", settings.log, "write the events of this host's site to FILE, for dclock")

@@ -141,6 +141,7 @@ Result<service::AnyOrder> Proposal::what_to_order() {
   }
   auto* sites = std::get_if<agreements::Sites>(&*told);
   if (sites == nullptr) return Error{ErrorKind::unavailable, object_, "its peer does not say its sites", ""};
+  if (Status fits = choose_sites(settings_, host, sites->sites); !fits) return fits.error();
   return service::AnyOrder(service::OpenDecision{
       settings_.name, settings_.algorithm, std::move(sites->sites), *seen_, host, 0, {}});
 }

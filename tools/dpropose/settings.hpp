@@ -27,6 +27,7 @@ struct Settings {
   bool as_it_is = false;  // no newline behind it: VALUE was -
   std::optional<Duration> wait;
   service::Agreement algorithm = service::Agreement::raft;
+  std::string among;  // hosts, separated by commas; empty: all voters
   bool trace = false, i_know = false;
   bool no_wait = false, stale = false, json = false, quiet = false;
   std::string report;
@@ -46,6 +47,9 @@ Result<cli::Exit> list(const Settings& settings);     //
 Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
                                      const agreements::FromTool& what, std::optional<Instant> end);
 bool is_forgotten(const Error& error);
+// Leaves those that --among names, of which this host must be one, and as many as the algorithm can have.
+Status choose_sites(const Settings& settings, const std::string& self,
+                    std::vector<service::DecisionSite>& sites);
 // On stderr: what this host's site has sent and received on the way.
 void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
                  const std::string& self);

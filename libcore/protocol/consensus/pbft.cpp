@@ -15,14 +15,18 @@ constexpr View views_ahead = 8;  // votes for later views than this are not kept
 
 }  // namespace
 
-Replica::Replica(Config config) : config_(std::move(config)), time_out_(config_.patience) {
+Replica::Replica(Config config, const Durable* restored)
+    : config_(std::move(config)), time_out_(config_.patience) {
   config_.group.check();
   COORD_CHECK(config_.group.size() % 3 == 1 && config_.notary != nullptr && config_.checkpoint_every > 0);
+  if (restored != nullptr) restore(*restored);
 }
 
 Replica::Actions Replica::step(Instant now, const Event& event) {
   Actions actions;
+  if (!std::exchange(replayed_, true)) execute_ready(now, actions);
   std::visit([&](const auto& what) { on(now, what, actions); }, event);
+  store_changes(actions);
   return actions;
 }
 
@@ -70,6 +74,7 @@ bool Replica::was_executed(const Request& request) const {
 }
 
 void Replica::receive(Instant now, NodeId from, const Request& request, Actions& actions) {
+  if (is_full()) return prove_to(from, actions);
   if (request.nothing() || !is_authentic(request)) return;
   if (was_executed(request)) {
     const auto& last = state_.clients.at(request.client);
@@ -126,7 +131,7 @@ void Replica::repeat(Instant now, Actions& actions) {
     const auto own = round.prepares.find(config_.group.self);
     if (primary(view_) == config_.group.self) send_to_others(*round.pre_prepare, actions);
     if (own != round.prepares.end()) send_to_others(own->second, actions);
-    if (round.prepared) send_to_others(Commit{view_, sequence, round.pre_prepare->digest}, actions);
+    if (round.prepared) send_to_others(commit_of(*round.pre_prepare), actions);
   }
 }
 
@@ -156,10 +161,9 @@ void Replica::receive(Instant now, NodeId from, const PrePrepare& message, Actio
 void Replica::take_pre_prepare(Instant now, const PrePrepare& message, Actions& actions) {
   Round& round = slots_[message.sequence].rounds[message.view];
   round.pre_prepare = message;
+  changed_places_.insert(message.sequence);
   if (primary(message.view) != config_.group.self) {
-    Prepare prepare{message.view, message.sequence, message.digest, {}};
-    const auto words = prepare_words(message.view, message.sequence, message.digest);
-    prepare.signature = config_.notary->sign(words.view());
+    const Prepare prepare = prepare_of(message);
     round.prepares[config_.group.self] = prepare;
     send_to_others(prepare, actions);
   }
@@ -177,9 +181,20 @@ void Replica::receive(Instant now, NodeId from, const Prepare& message, Actions&
 
 void Replica::receive(Instant now, NodeId from, const Commit& message, Actions& actions) {
   Round* round = round_of(message.view, message.sequence);
-  if (!round) return;
-  round->commits.emplace(from, message.digest);
+  const auto words = commit_words(message.view, message.sequence, message.digest);
+  if (!round || !config_.notary->verify(from, words.view(), message.signature)) return;
+  round->commits.emplace(from, message);
   look_at(now, message.sequence, actions);
+}
+
+Prepare Replica::prepare_of(const PrePrepare& message) const {
+  const auto words = prepare_words(message.view, message.sequence, message.digest);
+  return {message.view, message.sequence, message.digest, config_.notary->sign(words.view())};
+}
+
+Commit Replica::commit_of(const PrePrepare& message) const {
+  const auto words = commit_words(message.view, message.sequence, message.digest);
+  return {message.view, message.sequence, message.digest, config_.notary->sign(words.view())};
 }
 
 std::size_t Replica::prepares_needed() const {
@@ -200,22 +215,31 @@ void Replica::look_at(Instant now, Sequence sequence, Actions& actions) {
   if (!round.prepared && proof.prepares.size() >= prepares_needed()) {
     round.prepared = true;
     slot.proof = std::move(proof);
-    round.commits[config_.group.self] = digest;
-    send_to_others(Commit{view_, sequence, digest}, actions);
+    changed_places_.insert(sequence);
+    const Commit commit = commit_of(*round.pre_prepare);
+    round.commits[config_.group.self] = commit;
+    send_to_others(commit, actions);
   }
   if (!round.prepared || slot.committed) return;
-  const auto commits = static_cast<std::size_t>(std::count_if(
-      round.commits.begin(), round.commits.end(), [&](const auto& vote) { return vote.second == digest; }));
-  if (commits < COORD_RULE_OR(pbft_committed_by_2f_plus_1, quorum(), 2 * faulty())) return;
-  slot.committed = round.pre_prepare->request;
+  Committed committed{view_, sequence, digest, round.pre_prepare->request, {}};
+  for (const auto& [node, commit] : round.commits) {
+    if (commit.digest == digest) committed.commits[node] = commit.signature;
+  }
+  if (committed.commits.size() < commits_needed()) return;
+  slot.committed = std::move(committed);
+  changed_places_.insert(sequence);
   execute_ready(now, actions);
+}
+
+std::size_t Replica::commits_needed() const {
+  return COORD_RULE_OR(pbft_committed_by_2f_plus_1, quorum(), 2 * faulty());
 }
 
 void Replica::execute_ready(Instant now, Actions& actions) {
   while (true) {
     const auto next = slots_.find(state_.sequence + 1);
     if (next == slots_.end() || !next->second.committed) return;
-    const Request request = *next->second.committed;  // a checkpoint may forget the slot
+    const Request request = next->second.committed->request;  // a checkpoint may forget the slot
     execute(now, next->first, request, actions);
   }
 }
@@ -234,7 +258,44 @@ void Replica::execute(Instant now, Sequence sequence, const Request& request, Ac
     time_out_ = config_.patience;
     watch_pending(now, true);
   }
+  if (is_full()) {
+    pending_.clear();
+    give_up_at_.reset();
+    resend_at_.reset();
+  }
   if (sequence % config_.checkpoint_every == 0) make_checkpoint(now, actions);
+}
+
+// ---- what is proved
+
+const Committed* Replica::committed(Sequence sequence) const {
+  const auto slot = slots_.find(sequence);
+  return slot == slots_.end() || !slot->second.committed ? nullptr : &*slot->second.committed;
+}
+
+void Replica::prove_to(NodeId node, Actions& actions) const {
+  for (const auto& [sequence, slot] : slots_) {
+    if (slot.committed && node != config_.group.self) actions.push_back(Send{node, *slot.committed});
+  }
+}
+
+bool Replica::is_valid(const Committed& proof) const {
+  if (proof.digest != digest_of(proof.request)) return false;
+  if (proof.commits.size() < commits_needed()) return false;
+  const auto words = commit_words(proof.view, proof.sequence, proof.digest);
+  return std::all_of(proof.commits.begin(), proof.commits.end(), [&](const auto& commit) {
+    return config_.group.knows(commit.first) &&
+           config_.notary->verify(commit.first, words.view(), commit.second);
+  });
+}
+
+// Whoever brings it.
+void Replica::receive(Instant now, NodeId, const Committed& message, Actions& actions) {
+  if (!in_window(message.sequence) || slots_[message.sequence].committed) return;
+  if (!COORD_RULE(pbft_what_is_committed_is_proved, is_valid(message))) return;
+  slots_[message.sequence].committed = message;
+  changed_places_.insert(message.sequence);
+  execute_ready(now, actions);
 }
 
 // ---- the client
@@ -246,7 +307,7 @@ Client::Actions Client::step(Instant now, const Event& event) {
 }
 
 void Client::on(Instant now, const Ask& ask, Actions& actions) {
-  waiting_.push_back(ask.operation);
+  waiting_.push_back(ask);
   if (!asked_) ask_next(now, actions);
 }
 
@@ -255,7 +316,8 @@ void Client::ask_next(Instant now, Actions& actions) {
   asked_.reset();
   replies_.clear();
   if (waiting_.empty()) return;
-  asked_ = Request{config_.group.self, ++timestamp_, waiting_.front(), {}};
+  timestamp_ = std::max(timestamp_ + 1, waiting_.front().timestamp);
+  asked_ = Request{config_.group.self, timestamp_, waiting_.front().operation, {}};
   waiting_.erase(waiting_.begin());
   asked_->signature = config_.notary->sign(asked_->words().view());
   resend_at_ = now + config_.resend;

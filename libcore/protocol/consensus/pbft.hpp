@@ -20,13 +20,18 @@
 //   checkpoints: every so many requests replicas sign a digest of their state; 2f+1 alike make it stable: all
 //     before is forgotten, and who is behind fetches the state and compares the digest.
 //
+//   restarts: what a replica has accepted, prepared and committed, and which view it has asked for, is stored
+//     before it says anything that follows from it. One that forgets it all the same counts among the f.
+//
 // Rules, each a COORD_RULE: 2f prepares; 2f+1 commits, not 2f; a demand's certificates are verified before it
 // counts, and one bad demand does not hide good ones; the certificate of the highest view wins; the new view
-// is worked out, not believed; the client needs f+1.
+// is worked out, not believed; the client needs f+1; stored before it is said.
 //
 // Safe however slow the network is. Live while at most f lie and messages arrive within a bound that grows:
-// time-outs double. Normal case 2n(n-1) messages among replicas and five message delays to the client. A
-// replica keeps its state in memory: one that forgets it counts among the f.
+// time-outs double. Normal case 2n(n-1) messages among replicas and five message delays to the client.
+//
+// Not in the papers: commits are signed, so that 2f+1 of them prove to anybody what stands at a place; and a
+// new view's demands leave out the requests, of which each is among its pre-prepares.
 #pragma once
 
 #include <chrono>
@@ -49,6 +54,7 @@ class Replica : public Shape<Replica> {
     const Notary* notary = nullptr;  // this replica's; outlives it
     std::uint64_t checkpoint_every = 128;
     Duration patience = std::chrono::milliseconds(300);  // for a request, at first
+    std::uint64_t places = 0;  // in the order; when all are taken it only proves what they are. 0: any number
   };
 
   using Event = std::variant<Receive, Tick>;
@@ -65,10 +71,11 @@ class Replica : public Shape<Replica> {
   struct Entered {
     View view = 0;
   };
-  using Action = std::variant<Send, Executed, Installed, Entered>;
+  // Executed is said once in a life.
+  using Action = std::variant<Send, Executed, Installed, Entered, PersistView, PersistPlace, PersistState>;
   using Actions = std::vector<Action>;
 
-  explicit Replica(Config config);
+  explicit Replica(Config config, const Durable* restored = nullptr);
 
   // ---- input
   [[nodiscard]] Actions step(Instant now, const Event& event);
@@ -80,28 +87,32 @@ class Replica : public Shape<Replica> {
   NodeId primary(View view) const { return config_.group.nodes[view % config_.group.size()]; }
   Sequence stable() const { return stable_.sequence; }
   const State& state() const { return state_; }
+  const Committed* committed(Sequence sequence) const;  // nullptr: nothing that is known here
 
  private:
   struct Round {  // one place in one view
     std::optional<PrePrepare> pre_prepare;
     std::optional<PrePrepare> early;  // came before the view began here: not looked at yet
     std::map<NodeId, Prepare> prepares;
-    std::map<NodeId, Digest> commits;
+    std::map<NodeId, Commit> commits;
     bool prepared = false;
   };
   struct Slot {
     std::map<View, Round> rounds;
     std::optional<PreparedProof> proof;  // of the highest view
-    std::optional<Request> committed;
+    std::optional<Committed> committed;
   };
 
   std::size_t faulty() const { return (config_.group.size() - 1) / 3; }
   std::size_t quorum() const { return 2 * faulty() + 1; }
   std::size_t prepares_needed() const;
+  std::size_t commits_needed() const;
   Sequence window() const { return 2 * config_.checkpoint_every; }
   bool in_window(Sequence sequence) const {
-    return sequence > stable_.sequence && sequence <= stable_.sequence + window();
+    return sequence > stable_.sequence && sequence <= stable_.sequence + window() &&
+           (config_.places == 0 || sequence <= config_.places);
   }
+  bool is_full() const { return config_.places != 0 && state_.sequence >= config_.places; }
 
   void on(Instant now, const Receive& receive, Actions& actions);
   void on(Instant now, const Tick&, Actions& actions);
@@ -111,7 +122,12 @@ class Replica : public Shape<Replica> {
   void receive(Instant now, NodeId from, const PrePrepare& message, Actions& actions);
   void receive(Instant now, NodeId from, const Prepare& message, Actions& actions);
   void receive(Instant now, NodeId from, const Commit& message, Actions& actions);
+  void receive(Instant now, NodeId from, const Committed& message, Actions& actions);
   void receive(Instant, NodeId, const Reply&, Actions&) {}
+  void prove_to(NodeId node, Actions& actions) const;
+  bool is_valid(const Committed& proof) const;
+  Prepare prepare_of(const PrePrepare& message) const;
+  Commit commit_of(const PrePrepare& message) const;
   bool is_authentic(const Request& request) const;
   bool was_executed(const Request& request) const;
   Round* round_of(View view, Sequence sequence);
@@ -138,17 +154,26 @@ class Replica : public Shape<Replica> {
   void receive(Instant now, NodeId from, const ViewChange& message, Actions& actions);
   void receive(Instant now, NodeId from, const NewView& message, Actions& actions);
   void ask_for_view(Instant now, View view, Actions& actions);
+  ViewChange own_demand() const;
   void join_others(Instant now, Actions& actions);
   void begin_view_if_asked(Instant now, Actions& actions);
   void enter_view(Instant now, const NewView& message, Actions& actions);
   void take_early(Instant now, Actions& actions);
-  bool is_valid(NodeId from, const ViewChange& message) const;
-  bool is_valid(const PreparedProof& proof) const;
+  bool is_valid(NodeId from, const ViewChange& message, bool with_requests) const;
+  bool is_valid(const PreparedProof& proof, bool with_request) const;
   bool is_valid(const NewView& message) const;
   bool follows_from_reasons(const NewView& message) const;
-  std::map<Sequence, Request> proposals_of(const std::map<NodeId, ViewChange>& reasons) const;
+  struct Proposal {
+    Digest digest;
+    Request request;
+  };
+  std::map<Sequence, Proposal> proposals_of(const std::map<NodeId, ViewChange>& reasons) const;
 
   void send_to_others(const Message& message, Actions& actions) const;
+
+  // ---- what is stored (pbft_storage.cpp)
+  void restore(const Durable& stored);
+  void store_changes(Actions& actions);
 
   Config config_;
   View view_ = 0;
@@ -170,6 +195,11 @@ class Replica : public Shape<Replica> {
   Duration time_out_;
   std::optional<Instant> give_up_at_;  // on the view, or on its beginning
   std::optional<Instant> resend_at_;   // the demand, or the question for a state
+
+  bool replayed_ = false;  // what was committed in earlier lives is executed
+  // Not stored yet.
+  std::set<Sequence> changed_places_;
+  bool view_changed_ = false, state_changed_ = false;
 };
 
 // The client's side: one request at a time; first to the primary, then to all; f+1
@@ -184,6 +214,7 @@ class Client : public Shape<Client> {
   };
   struct Ask {
     Value operation;
+    std::uint64_t timestamp = 0;  // above those of all before, of earlier lives too; 0: by its own count
   };
   using Event = std::variant<Ask, Receive, Tick>;
   struct Answered {
@@ -204,7 +235,7 @@ class Client : public Shape<Client> {
   void ask_next(Instant now, Actions& actions);
 
   Config config_;
-  std::vector<Value> waiting_;
+  std::vector<Ask> waiting_;
   std::optional<Request> asked_;
   std::uint64_t timestamp_ = 0;
   View view_ = 0;

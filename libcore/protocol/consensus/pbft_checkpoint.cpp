@@ -18,6 +18,7 @@ void Replica::make_checkpoint(Instant now, Actions& actions) {
   checkpoint.signature = config_.notary->sign(checkpoint_words(sequence, checkpoint.digest).view());
   snapshots_[sequence] = state_;
   checkpoints_[config_.group.self][sequence] = checkpoint;
+  state_changed_ = true;
   send_to_others(checkpoint, actions);
   look_for_stable(now, sequence, actions);
 }
@@ -56,6 +57,7 @@ bool Replica::is_valid(const StableProof& proof) const {
 void Replica::make_stable(Instant now, const StableProof& proof, Actions& actions) {
   if (proof.sequence <= stable_.sequence) return;
   stable_ = proof;
+  state_changed_ = true;
   const Sequence all_before = proof.sequence;
   slots_.erase(slots_.begin(), slots_.upper_bound(all_before));
   snapshots_.erase(snapshots_.begin(), snapshots_.lower_bound(all_before));
@@ -87,6 +89,7 @@ void Replica::receive(Instant now, NodeId, const StateIs& message, Actions& acti
   if (digest != message.proof.digest || !is_valid(message.proof)) return;
   state_ = message.state;
   snapshots_[state_.sequence] = state_;
+  state_changed_ = true;
   fetching_ = false;
   if (active_) resend_at_.reset();
   std::erase_if(pending_, [&](const auto& pending) { return was_executed(pending.second); });

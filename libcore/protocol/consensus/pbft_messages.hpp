@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What replicas and clients of PBFT say to each other (pbft.hpp), and what of it is signed: whatever is shown
-// to a third party later. Commits and replies are not; for them it is enough that the link tells who speaks.
+// What replicas and clients of PBFT say to each other (pbft.hpp), what of it is signed: whatever is shown to
+// a third party later, and what a replica stores. Replies are not signed; for them it is enough that whoever
+// drives the protocol knows who speaks.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -37,6 +39,9 @@ inline Canonical pre_prepare_words(View view, Sequence sequence, const Digest& d
 inline Canonical prepare_words(View view, Sequence sequence, const Digest& digest) {
   return Canonical().put("prepare").put(view).put(sequence).put(digest);
 }
+inline Canonical commit_words(View view, Sequence sequence, const Digest& digest) {
+  return Canonical().put("commit").put(view).put(sequence).put(digest);
+}
 inline Canonical checkpoint_words(Sequence sequence, const Digest& digest) {
   return Canonical().put("checkpoint").put(sequence).put(digest);
 }
@@ -66,9 +71,21 @@ struct Commit {
   View view = 0;
   Sequence sequence = 0;
   Digest digest;
+  Signature signature;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(view, sequence, digest);
+    archive(view, sequence, digest, signature);
+  }
+};
+struct Committed {  // this request has this place for ever: 2f+1 replicas said commit in that view
+  View view = 0;
+  Sequence sequence = 0;
+  Digest digest;
+  Request request;
+  Signatures commits;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(view, sequence, digest, request, commits);
   }
 };
 struct Reply {
@@ -148,7 +165,7 @@ struct PreparedProof {  // pre-prepared by that view's primary and prepared by 2
   View view = 0;
   Sequence sequence = 0;
   Digest digest;
-  Request request;
+  Request request;  // in a NewView left out: what of it counts is among the pre-prepares
   Signature pre_prepare;
   Signatures prepares;
   template <class Archive>
@@ -194,7 +211,44 @@ struct NewView {
 };
 
 using Message = std::variant<Request, PrePrepare, Prepare, Commit, Reply, Checkpoint, FetchState, StateIs,
-                             ViewChange, NewView>;
+                             ViewChange, NewView, Committed>;
 std::string text(const Message& message);
+
+// ---- what a replica stores, before it says anything that follows from it
+
+struct PersistView {  // all that it has said of earlier views is over
+  View view = 0;
+  bool active = true;
+  std::optional<NewView> begun;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(view, active, begun);
+  }
+};
+struct PersistPlace {
+  Sequence sequence = 0;
+  std::uint64_t key = 0;               // an earlier place with the same one is forgotten by now
+  std::optional<PrePrepare> accepted;  // in the latest view: it has said prepare, or is the primary
+  std::optional<PreparedProof> proof;  // of the highest view
+  std::optional<Committed> committed;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(sequence, key, accepted, proof, committed);
+  }
+};
+struct PersistState {  // at checkpoints; what was executed after the last one is executed again
+  StableProof stable;
+  std::map<Sequence, State> snapshots;
+  std::map<Sequence, Checkpoint> checkpoints;  // its own, not stable yet
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(stable, snapshots, checkpoints);
+  }
+};
+struct Durable {
+  PersistView view;
+  PersistState state;
+  std::map<std::uint64_t, PersistPlace> places;  // by key
+};
 
 }  // namespace coord::consensus::pbft

@@ -27,6 +27,9 @@ std::string line(const Prepare& m) {
 std::string line(const Commit& m) {
   return fmt::format("commit {}", at(m.view, m.sequence));
 }
+std::string line(const Committed& m) {
+  return fmt::format("committed {} at {}", of(m.request), at(m.view, m.sequence));
+}
 std::string line(const Reply& m) {
   return fmt::format("reply {}", m.result);
 }

@@ -18,27 +18,34 @@ constexpr std::int64_t longest_time_out = 64;  // times the patience
 void Replica::ask_for_view(Instant now, View view, Actions& actions) {
   view_ = view;
   active_ = false;
+  view_changed_ = true;
+  begun_.reset();
   give_up_at_.reset();
   resend_at_ = now + config_.patience;
   time_out_ = std::min(2 * time_out_, longest_time_out * config_.patience);
-  ViewChange demand{view, stable_, {}, {}};
+  demands_[config_.group.self] = own_demand();
+  send_to_others(demands_[config_.group.self], actions);
+  begin_view_if_asked(now, actions);
+}
+
+ViewChange Replica::own_demand() const {
+  ViewChange demand{view_, stable_, {}, {}};
   for (const auto& [sequence, slot] : slots_) {
     if (slot.proof) demand.prepared.push_back(*slot.proof);
   }
   demand.signature = config_.notary->sign(demand.words().view());
-  demands_[config_.group.self] = demand;
-  send_to_others(demand, actions);
-  begin_view_if_asked(now, actions);
+  return demand;
 }
 
 void Replica::receive(Instant now, NodeId from, const ViewChange& message, Actions& actions) {
+  if (is_full()) return prove_to(from, actions);
   // It has not heard of the new view. Its primary may have gone on to a later one: whoever is in the view
   // hands on what began it, or one whose help is needed for the next view waits in the last for ever.
   if (message.view < view_ || (message.view == view_ && active_)) {
     if (active_ && begun_ && begun_->view == view_) actions.push_back(Send{from, *begun_});
     return;
   }
-  if (!is_valid(from, message)) return;
+  if (!is_valid(from, message, true)) return;
   ViewChange& latest = demands_[from];
   if (latest.view < message.view) latest = message;
   join_others(now, actions);
@@ -68,8 +75,11 @@ void Replica::begin_view_if_asked(Instant now, Actions& actions) {
   if (as_far >= quorum() && !give_up_at_) give_up_at_ = now + time_out_;
   if (reasons.size() < quorum() || primary(view_) != config_.group.self) return;
   NewView message{view_, reasons, {}, {}};
-  for (const auto& [sequence, request] : proposals_of(reasons)) {
-    PrePrepare proposal{view_, sequence, digest_of(request), request, {}};
+  for (auto& [node, demand] : message.reasons) {
+    for (auto& proof : demand.prepared) proof.request = {};
+  }
+  for (const auto& [sequence, what] : proposals_of(reasons)) {
+    PrePrepare proposal{view_, sequence, what.digest, what.request, {}};
     const auto words = pre_prepare_words(view_, sequence, proposal.digest);
     proposal.signature = config_.notary->sign(words.view());
     message.pre_prepares.push_back(std::move(proposal));
@@ -81,7 +91,8 @@ void Replica::begin_view_if_asked(Instant now, Actions& actions) {
 
 // What the demands oblige the new primary to: at each place after the latest stable checkpoint the
 // certificate of the highest view, nothing where there is none.
-std::map<Sequence, Request> Replica::proposals_of(const std::map<NodeId, ViewChange>& reasons) const {
+std::map<Sequence, Replica::Proposal> Replica::proposals_of(
+    const std::map<NodeId, ViewChange>& reasons) const {
   Sequence stable = 0;
   for (const auto& [node, demand] : reasons) stable = std::max(stable, demand.stable.sequence);
   std::map<Sequence, const PreparedProof*> highest;
@@ -93,22 +104,27 @@ std::map<Sequence, Request> Replica::proposals_of(const std::map<NodeId, ViewCha
       if (!first && later) known->second = &proof;
     }
   }
-  std::map<Sequence, Request> proposals;
+  std::map<Sequence, Proposal> proposals;
   if (highest.empty()) return proposals;
   for (Sequence sequence = stable + 1; sequence <= highest.rbegin()->first; ++sequence) {
     const auto known = highest.find(sequence);
-    proposals[sequence] = known == highest.end() ? Request{} : known->second->request;
+    if (known == highest.end()) {
+      proposals[sequence] = {digest_of({}), {}};
+    } else {
+      proposals[sequence] = {known->second->digest, known->second->request};
+    }
   }
   return proposals;
 }
 
 // ---- believing it
 
-bool Replica::is_valid(const PreparedProof& proof) const {
+bool Replica::is_valid(const PreparedProof& proof, bool with_request) const {
   const NodeId leader = primary(proof.view);
   const auto first = pre_prepare_words(proof.view, proof.sequence, proof.digest);
   const auto others = prepare_words(proof.view, proof.sequence, proof.digest);
-  if (proof.digest != digest_of(proof.request) || !is_authentic(proof.request)) return false;
+  const bool left_out = !with_request && proof.request.nothing();
+  if (!left_out && (proof.digest != digest_of(proof.request) || !is_authentic(proof.request))) return false;
   if (!config_.notary->verify(leader, first.view(), proof.pre_prepare)) return false;
   if (proof.prepares.size() < prepares_needed() || proof.prepares.size() > config_.group.size()) return false;
   return std::all_of(proof.prepares.begin(), proof.prepares.end(), [&](const auto& prepare) {
@@ -117,14 +133,14 @@ bool Replica::is_valid(const PreparedProof& proof) const {
   });
 }
 
-bool Replica::is_valid(NodeId from, const ViewChange& message) const {
+bool Replica::is_valid(NodeId from, const ViewChange& message, bool with_requests) const {
   if (!config_.notary->verify(from, message.words().view(), message.signature)) return false;
   if (!is_valid(message.stable) || message.prepared.size() > window()) return false;
   Sequence last = message.stable.sequence;
   for (const auto& proof : message.prepared) {
     if (proof.sequence <= last || proof.sequence > message.stable.sequence + window()) return false;
     if (proof.view >= message.view) return false;
-    if (!COORD_RULE(pbft_certificates_are_verified, is_valid(proof))) return false;
+    if (!COORD_RULE(pbft_certificates_are_verified, is_valid(proof, with_requests))) return false;
     last = proof.sequence;
   }
   return true;
@@ -134,7 +150,8 @@ bool Replica::is_valid(const NewView& message) const {
   if (message.reasons.size() < quorum() || message.reasons.size() > config_.group.size()) return false;
   if (!config_.notary->verify(primary(message.view), message.words().view(), message.signature)) return false;
   for (const auto& [node, demand] : message.reasons) {
-    if (!config_.group.knows(node) || demand.view != message.view || !is_valid(node, demand)) return false;
+    if (!config_.group.knows(node) || demand.view != message.view || !is_valid(node, demand, false))
+      return false;
   }
   for (const auto& proposal : message.pre_prepares) {
     const auto words = pre_prepare_words(message.view, proposal.sequence, proposal.digest);
@@ -149,12 +166,12 @@ bool Replica::follows_from_reasons(const NewView& message) const {
   const auto expected = proposals_of(message.reasons);
   return std::equal(expected.begin(), expected.end(), message.pre_prepares.begin(),
                     message.pre_prepares.end(), [&](const auto& wanted, const PrePrepare& proposal) {
-                      return wanted.first == proposal.sequence && digest_of(wanted.second) == proposal.digest;
+                      return wanted.first == proposal.sequence && wanted.second.digest == proposal.digest;
                     });
 }
 
 void Replica::receive(Instant now, NodeId, const NewView& message, Actions& actions) {
-  if (message.view < view_ || (message.view == view_ && active_)) return;
+  if (message.view < view_ || (message.view == view_ && active_) || is_full()) return;
   if (!is_valid(message)) return;
   enter_view(now, message, actions);
 }
@@ -174,6 +191,7 @@ void Replica::take_early(Instant now, Actions& actions) {
 void Replica::enter_view(Instant now, const NewView& message, Actions& actions) {
   view_ = message.view;
   active_ = true;
+  view_changed_ = true;
   begun_ = message;
   resend_at_.reset();
   give_up_at_.reset();

@@ -13,7 +13,7 @@
 namespace coord::service {
 
 // By what a name is decided: the group's log, or a classical algorithm among fixed sites (agreements/).
-enum class Agreement : std::uint8_t { raft, paxos, ben_or, exchange, multi_paxos };
+enum class Agreement : std::uint8_t { raft, paxos, ben_or, exchange, multi_paxos, pbft };
 constexpr const char* name_of(Agreement value) {
   switch (value) {
     using enum Agreement;
@@ -27,6 +27,8 @@ constexpr const char* name_of(Agreement value) {
       return "exchange";
     case multi_paxos:
       return "multi-paxos";
+    case pbft:
+      return "pbft";
   }
   return nullptr;
 }

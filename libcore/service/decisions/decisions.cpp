@@ -26,7 +26,8 @@ std::size_t bytes_of(const Decision& decision) {
 // Each peer keeps in memory what it has promised for each, with the value.
 constexpr std::size_t most_by_sites = 1'024, most_by_sites_of_user = 256;
 
-bool are_sites(const std::vector<DecisionSite>& sites) {
+bool are_sites(Agreement algorithm, const std::vector<DecisionSite>& sites) {
+  if (algorithm == Agreement::pbft && (sites.size() < 4 || sites.size() % 3 != 1)) return false;
   for (std::size_t i = 0; i < sites.size(); ++i) {
     if (i > 0 && sites[i - 1].node >= sites[i].node) return false;
     if (sites[i].host.size() > 255) return false;
@@ -108,7 +109,8 @@ void Decisions::on(const OpenDecision& body, Step& step) {
     step.effects.push_back(DecisionAnswered{step.to, why, generation});
   };
   Refusal why = check(body.decision, body.uid, body.user);
-  const bool fits = body.algorithm != Agreement::raft && body.host.size() <= 255 && are_sites(body.sites);
+  const bool fits =
+      body.algorithm != Agreement::raft && body.host.size() <= 255 && are_sites(body.algorithm, body.sites);
   if (why == Refusal::none && (!fits || body.sites.size() > core_->limits().decision_sites))
     why = Refusal::invalid;
   if (why == Refusal::none && is_late(body.decision, body.seen)) why = Refusal::forgotten;
@@ -168,7 +170,7 @@ Status Decisions::rebuild(Rebuild& rebuild) {
       return inconsistent("a decision beyond its bounds");
     const bool by_log = decision.algorithm == Agreement::raft;
     if (by_log ? !decision.sites.empty()
-               : !decision.value.empty() || !are_sites(decision.sites) ||
+               : !decision.value.empty() || !are_sites(decision.algorithm, decision.sites) ||
                      decision.sites.size() > limits.decision_sites)
       return inconsistent("a decision whose sites cannot be");
     if (!given(decision.generation))

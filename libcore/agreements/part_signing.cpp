@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// Decisions among sites that may lie: whom this peer believes (signing.hpp), and what.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "base/rule.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+using consensus::Canonical;
+
+std::string_view as_text(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Canonical item_words(const Item& item) {
+  return std::move(Canonical().put("item").put(as_text(item.message)));
+}
+// The question is of one life of who asked.
+Canonical told_words(const TellDecided& what, NodeId asked_by) {
+  Canonical words;
+  words.put("told").put(asked_by).put(what.question).put(what.begun ? 1U : 0U).put(what.decided ? 1U : 0U);
+  return words;
+}
+
+Bytes bytes_of(const Signature& signature) {
+  return {signature.bytes.begin(), signature.bytes.end()};
+}
+
+bool is_signed(const consensus::Notary& notary, NodeId by, const Canonical& words, const Bytes& with) {
+  Signature signature;
+  if (with.size() != signature.bytes.size()) return false;
+  std::copy(with.begin(), with.end(), signature.bytes.begin());
+  return notary.verify(by, words.view(), signature);
+}
+
+}  // namespace
+
+// ---- keys
+
+void AgreementsPart::take_pins(const std::map<std::string, PublicKey>& pinned) {
+  if (!signer_) return;
+  for (const NodeId node : founders_) {
+    const auto found = pinned.find(host_of(node));
+    if (found != pinned.end()) pinned_[node] = found->second;
+  }
+  pinned_[self_] = signer_->own();
+}
+
+// Once the group knows what is said here: then whenever a link stands.
+void AgreementsPart::ask_for_keys(const node::Moment& moment) {
+  if (!signer_ || asked_for_keys_ || moment.level < wire::channels_since) return;
+  asked_for_keys_ = true;
+  for (const NodeId node : founders_) {
+    if (!pinned_.contains(node)) hello(node, true);
+  }
+}
+
+void AgreementsPart::shows_key(NodeId from, const Bytes& shown) {
+  PublicKey key{};
+  if (!signer_ || shown.size() != key.size()) return;
+  std::copy(shown.begin(), shown.end(), key.begin());
+  const auto pinned = pinned_.find(from);
+  if (pinned == pinned_.end()) {
+    if (!pinning_.insert(from).second) return;
+    auto work = std::make_shared<Pin>();
+    work->node = from;
+    work->host = host_of(from);
+    work->key = key;
+    return out_.push_back(node::Do{std::move(work)});
+  }
+  const auto other = other_keys_.find(from);
+  if (pinned->second == key || (other != other_keys_.end() && other->second == key)) return;
+  other_keys_[from] = key;
+  out_.push_back(node::Report{
+      fmt::format("agreements: {} shows the signing key {}, and {} is pinned: what it signs is not believed; "
+                  "if its disk was replaced, change {} by hand",
+                  host_of(from), text_of(key), text_of(pinned->second), peer_keys_file)});
+}
+
+void AgreementsPart::pinned(const Pin& work) {
+  pinning_.erase(work.node);
+  if (!work.outcome)
+    return out_.push_back(node::Report{fmt::format("agreements: the signing key of {} cannot be pinned: {}",
+                                                   work.host, work.outcome.error().text())});
+  pinned_[work.node] = work.key;
+}
+
+void AgreementsPart::asked(const node::Moment&, Tool tool, const GetSigningKeys&) {
+  SigningKeys keys;
+  if (signer_) keys.own = text_of(signer_->own());
+  for (const NodeId node : founders_) {
+    if (node == self_ || !signer_) continue;
+    const auto pinned = pinned_.find(node), other = other_keys_.find(node);
+    keys.others.push_back({host_of(node), pinned == pinned_.end() ? "" : text_of(pinned->second),
+                           other == other_keys_.end() ? "" : text_of(other->second)});
+  }
+  tell(tool, keys);
+}
+
+std::unique_ptr<SiteNotary> AgreementsPart::notary(const node::Moment& moment, const Known& known,
+                                                   Token generation) const {
+  if (!signer_) return nullptr;
+  return std::make_unique<SiteNotary>(signer_, pinned_, self_, log_->group(moment), known.name, generation);
+}
+
+// ---- messages
+
+void AgreementsPart::sign(const Site& site, Item& item) const {
+  if (site.notary) item.signature = bytes_of(site.notary->sign(item_words(item).view()));
+}
+
+// The link does not count. Of what is asked in vain the site goes on by time for a while.
+bool AgreementsPart::is_believed(const node::Moment& moment, Site& site, NodeId from,
+                                 const Item& item) const {
+  constexpr Duration asked_for = std::chrono::seconds(5);
+  if (!site.notary) return COORD_RULE(only_fixed_sites_are_heard, is_site(site.known, from));
+  const service::DecisionSite* const fixed = site.known.site(from);
+  if (fixed == nullptr || fixed->disk == 0) return false;
+  if (!COORD_RULE(messages_are_signed_by_their_sender,
+                  is_signed(*site.notary, from, item_words(item), item.signature)))
+    return false;
+  const auto text = site.algorithm->describe(item.message);
+  if (text && text->type == "request") site.driven_until = moment.now + asked_for;
+  return true;
+}
+
+TellDecided AgreementsPart::answer_of(const Site& site, NodeId asked_by, const AskDecided& what) const {
+  TellDecided answer;
+  answer.generation = what.generation;
+  answer.question = what.question;
+  answer.begun = site.begun();
+  answer.decided = site.decided.has_value();
+  if (!site.notary) {
+    if (site.decided) answer.value = site.decided->value;
+    return answer;
+  }
+  if (site.decided) answer.proof = site.core->proof().value_or(Bytes{});
+  answer.signature = bytes_of(site.notary->sign(told_words(answer, asked_by).view()));
+  return answer;
+}
+
+// What this proves to anybody; nullopt: nothing.
+std::optional<std::string> AgreementsPart::proved(const node::Moment& moment, const Known& known,
+                                                  Token generation, const Bytes& proof) const {
+  const classical::Algorithm* const algorithm = hosted(known.algorithm);
+  const auto notary = this->notary(moment, known, generation);
+  const std::vector<NodeId> nodes = known.nodes();
+  if (algorithm == nullptr || !notary || nodes.size() < 2) return std::nullopt;
+  classical::Setup setup;
+  setup.group = {nodes[0], nodes};
+  setup.now = moment.now;
+  setup.notary = notary.get();
+  setup.options["places"] = "1";
+  const auto observer = algorithm->make(setup);
+  if (!observer) return std::nullopt;
+  const auto actions = (*observer)->receive(moment.now, nodes[1], proof);
+  if (!actions) return std::nullopt;
+  for (const classical::Action& action : *actions) {
+    const auto* told = std::get_if<classical::Tell>(&action);
+    const auto* decided = told == nullptr ? nullptr : std::get_if<classical::Decided>(&told->what);
+    if (decided != nullptr) return decided->value;
+  }
+  return std::nullopt;
+}
+
+// That something was decided counts by its proof, whoever sends it; that it was not, by who says so.
+void AgreementsPart::told_by_signature(const node::Moment& moment, NodeId from, const TellDecided& what,
+                                       const Known& known) {
+  TellDecided believed = what;
+  if (what.decided) {
+    auto value = proved(moment, known, what.generation, what.proof);
+    if (!value) return;
+    believed.value = std::move(*value);
+    CannotTell why;
+    Site* const own = site(moment, what.generation, why);
+    if (own != nullptr && !own->decided && !own->broken) {
+      auto actions = own->core->receive(moment.now, from, what.proof);
+      if (actions) perform(moment, what.generation, *own, std::move(*actions));
+    }
+  } else {
+    const auto notary = this->notary(moment, known, what.generation);
+    const service::DecisionSite* const fixed = known.site(from);
+    if (!notary || fixed == nullptr || fixed->disk == 0) return;
+    if (!COORD_RULE(answers_are_signed_by_their_sender,
+                    is_signed(*notary, from, told_words(what, self_), what.signature)))
+      return;
+  }
+  answered(what.generation, from, believed);
+}
+
+}  // namespace coord::agreements

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "agreements/signing.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/base64.hpp"
+#include "base/format.hpp"
+#include "base/rule.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+constexpr std::string_view algorithm_prefix = "ed25519:";
+constexpr char new_file[] = "peer-keys-tmp";
+constexpr std::size_t longest_file = std::size_t{1} << 20U;
+constexpr std::string_view heading =
+    "# The public signing keys of the group's hosts, as they were when each was first heard; see "
+    "dpropose(1).\n";
+
+std::string_view as_text(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Error wrong_line(std::size_t number, const char* what) {
+  return {ErrorKind::data, peer_keys_file, fmt::format("line {}: {}", number, what),
+          "a line is HOST, a blank, and ed25519:BASE64; `dpeers doctor` on that host shows its key"};
+}
+
+Result<bool> exists(Disk& disk, const std::string& name) {
+  const auto names = disk.list();
+  if (!names) return names.error();
+  return std::ranges::find(*names, name) != names->end();
+}
+
+Status write_whole(Disk& disk, const std::string& text) {
+  const auto left_over = exists(disk, new_file);
+  if (!left_over) return left_over.error();
+  if (*left_over) {
+    if (Status removed = disk.remove(new_file); !removed) return removed;
+  }
+  auto file = disk.create(new_file);
+  if (!file) return file.error();
+  const Bytes bytes(text.begin(), text.end());
+  if (Status written = (*file)->write(0, bytes); !written) return written;
+  if (Status synced = (*file)->sync(); !synced) return synced;
+  if (Status renamed = disk.rename(new_file, peer_keys_file); !renamed) return renamed;
+  return disk.sync_directory();
+}
+
+Result<std::string> read_text(Disk& disk) {
+  const auto there = exists(disk, peer_keys_file);
+  if (!there) return there.error();
+  if (!*there) return std::string();
+  auto file = disk.open(peer_keys_file);
+  if (!file) return file.error();
+  auto bytes = (*file)->read(0, longest_file);
+  if (!bytes) return bytes.error();
+  return std::string(as_text(*bytes));
+}
+
+}  // namespace
+
+SiteNotary::SiteNotary(std::shared_ptr<const Signer> signer, const PinnedKeys& pinned, NodeId self,
+                       std::string_view group, std::string_view name, Token generation)
+    : signer_(std::move(signer)), pinned_(pinned), self_(self) {
+  domain_.put("coordutils agreement 1");
+  if (COORD_RULE_OR(signatures_are_of_one_generation, true, false))
+    domain_.put(group).put(name).put(generation.value);
+}
+
+consensus::Canonical SiteNotary::words(NodeId sender, ByteView content) const {
+  consensus::Canonical words = domain_;
+  words.put(sender).put(as_text(content));
+  return words;
+}
+
+Digest SiteNotary::digest(ByteView content) const {
+  return signer_->digest(content);
+}
+
+Signature SiteNotary::sign(ByteView content) const {
+  return signer_->sign(words(self_, content).view());
+}
+
+bool SiteNotary::verify(NodeId signer, ByteView content, const Signature& signature) const {
+  const auto key = pinned_.find(signer);
+  if (key == pinned_.end()) return false;
+  return COORD_RULE(signatures_are_verified,
+                    signer_->verify(key->second, words(signer, content).view(), signature));
+}
+
+std::string text_of(const PublicKey& key) {
+  return fmt::format("{}{}", algorithm_prefix, base64(as_text(key)));
+}
+
+std::optional<PublicKey> key_of(std::string_view text) {
+  if (!text.starts_with(algorithm_prefix)) return std::nullopt;
+  const auto bytes = from_base64(text.substr(algorithm_prefix.size()));
+  PublicKey key{};
+  if (!bytes || bytes->size() != key.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), key.begin());
+  return key;
+}
+
+Result<std::map<std::string, PublicKey>> parse_peer_keys(std::string_view text) {
+  std::map<std::string, PublicKey> keys;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t blank = line.find(' ');
+    if (blank == 0 || blank == std::string_view::npos) return wrong_line(number, "it names no key");
+    const auto key = key_of(line.substr(blank + 1));
+    if (!key) return wrong_line(number, "its key is none");
+    if (!keys.emplace(line.substr(0, blank), *key).second)
+      return wrong_line(number, "this host has a key already");
+  }
+  return keys;
+}
+
+Result<std::map<std::string, PublicKey>> read_peer_keys(Disk& disk) {
+  const auto text = read_text(disk);
+  if (!text) return text.error();
+  return parse_peer_keys(*text);
+}
+
+Result<PublicKey> pin(Disk& disk, const std::string& host, const PublicKey& key) {
+  auto text = read_text(disk);
+  if (!text) return text.error();
+  const auto keys = parse_peer_keys(*text);
+  if (!keys) return keys.error();
+  const auto known = keys->find(host);
+  if (COORD_RULE_OR(pinned_keys_are_never_replaced, known != keys->end(), false)) return known->second;
+  if (text->empty()) *text = heading;
+  if (text->back() != '\n') *text += '\n';
+  *text += fmt::format("{} {}\n", host, text_of(key));
+  if (Status written = write_whole(disk, *text); !written) return written.error();
+  return key;
+}
+
+}  // namespace coord::agreements

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Each rule of decisions among sites that may lie is removed in turn; a story must end otherwise.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "agreements_liar.hpp"
+#include "mutants/stories.hpp"
+#include "store/posix_disk.hpp"
+
+using namespace coord;
+using namespace coord::agreements;
+using namespace coord::agreements::test;
+using namespace std::chrono_literals;
+namespace pbft = consensus::pbft;
+
+namespace {
+
+// All but the second are one man with the cluster's key, and a key of his own in place of theirs.
+bool forged_votes_decide_nothing() {
+  Four net;
+  Liar first(net, one), third(net, three), fourth(net, four);
+  net.run(100ms);
+  const auto what = pre_prepare(first.notary(66), request(first.notary(66), one, "evil"));
+  first.say(two, what, 66);
+  third.say(two, prepare(third.notary(66), what.digest), 66);
+  fourth.say(two, prepare(fourth.notary(66), what.digest), 66);
+  first.say(two, commit(first.notary(66), what.digest), 66);
+  third.say(two, commit(third.notary(66), what.digest), 66);
+  fourth.say(two, commit(fourth.notary(66), what.digest), 66);
+  net.run(100ms);
+  net.propose(2, "good");
+  net.run(1s);
+  return net.last_told(2) == "sites" || net.last_told(2).empty();
+}
+
+// What was signed for another name by those whose names it bears, all of it.
+bool votes_for_another_name_decide_nothing() {
+  Four net;
+  Liar first(net, one), third(net, three), fourth(net, four);
+  net.run(100ms);
+  const auto what = pre_prepare(first.notary(1, "other"), request(first.notary(1, "other"), one, "other's"));
+  first.say(two, what, 1, "other");
+  third.say(two, prepare(third.notary(3, "other"), what.digest), 3, "other");
+  first.say(two, commit(first.notary(1, "other"), what.digest), 1, "other");
+  third.say(two, commit(third.notary(3, "other"), what.digest), 3, "other");
+  fourth.say(two, commit(fourth.notary(4, "other"), what.digest), 4, "other");
+  net.run(100ms);
+  net.propose(2, "good");
+  net.run(1s);
+  return net.last_told(2) != "decided other's";
+}
+
+// He has no key of theirs, and does not make them believe that they take part in anything.
+bool a_forged_message_begins_nothing() {
+  Four net;
+  Liar third(net, three);
+  third.say(two, request(third.notary(66), three, "evil"), 66);
+  third.say(one, request(third.notary(66), three, "evil"), 66);
+  net.run(100ms);
+  net.cut = {three};
+  return net.get(4) == "undecided";
+}
+
+// It was decided while the one who asks was away; whoever says to him that nobody has begun is not believed.
+bool forged_answers_are_none() {
+  Four net;
+  net.cut = {four};
+  net.propose(1, "good");
+  net.run(1s);
+  if (net.last_told(1) != "decided good") return false;
+  net.cut.clear();
+  Liar first(net, one), second(net, two), third(net, three);
+  net.run(100ms);
+  net.ask(four, GetDecided{generation});
+  net.run(50ms);
+  for (Liar* liar : {&first, &second, &third}) {
+    for (const AnyItem& item : liar->heard) {
+      const auto* asks = std::get_if<AskDecided>(&item);
+      if (asks == nullptr) continue;
+      TellDecided lie;
+      lie.generation = generation;
+      lie.question = asks->question;
+      liar->say(four, AnyItem(lie));
+    }
+  }
+  net.run(2s);
+  return net.last_told(4) != "undecided";
+}
+
+bool a_key_that_is_pinned_stays() {
+  std::string directory = std::filesystem::temp_directory_path() / "coord-pins-XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) return false;
+  auto opened = store::PosixDisk::open_directory(directory);
+  if (!opened) return false;
+  Disk& disk = **opened;
+  const PublicKey old = ToySigner(1).own(), other = ToySigner(2).own();
+  const bool stays = pin(disk, "web1", old).ok() && *pin(disk, "web1", other) == old &&
+                     read_peer_keys(disk).ok() && read_peer_keys(disk)->at("web1") == old;
+  std::filesystem::remove_all(directory);
+  return stays;
+}
+
+}  // namespace
+
+TEST_CASE("every rule of decisions among liars that is removed is noticed") {
+  mutants::check_stories({{"signatures_are_verified", forged_votes_decide_nothing},
+                          {"signatures_are_of_one_generation", votes_for_another_name_decide_nothing},
+                          {"messages_are_signed_by_their_sender", a_forged_message_begins_nothing},
+                          {"answers_are_signed_by_their_sender", forged_answers_are_none},
+                          {"pinned_keys_are_never_replaced", a_key_that_is_pinned_stays}});
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// PBFT among the parts of four peers, of which one lies, is silent, or is not who he says he is.
+#include <catch2/catch.hpp>
+
+#include "agreements_liar.hpp"
+
+using namespace coord;
+using namespace coord::agreements;
+using namespace coord::agreements::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("pbft: four sites decide one value, and whoever asks is told it") {
+  Four net;
+  net.propose(2, "two's");
+  net.propose(3, "three's");
+  net.run(2s);
+  const std::string decided = net.all_say({2, 3});
+  CHECK((decided == "decided two's" || decided == "decided three's"));
+  CHECK(net.get(4) == decided);
+  net.propose(4, "late");
+  net.run(1s);
+  CHECK(net.last_told(4) == decided);
+  CHECK(net.reports[one].empty());
+}
+
+TEST_CASE("pbft: a value of 64 KiB, through a view change too") {
+  Four net;
+  net.cut = {one};
+  const std::string value(std::size_t{64} << 10U, 'x');
+  net.propose(2, value);
+  net.run(5s);
+  CHECK(net.last_told(2) == "decided " + value);
+  net.cut.clear();
+  CHECK(net.get(1) == "decided " + value);
+}
+
+TEST_CASE("pbft: the messages of one decision are those of the paper") {
+  Four net;
+  net.propose(1, "v");
+  net.run(1s);
+  const Decided* decided = net.decided(1);
+  REQUIRE(decided != nullptr);
+  CHECK(decided->messages.at("pre-prepare") == 3);
+  CHECK(decided->messages.at("prepare") >= 2);
+  CHECK(decided->delays >= 3);
+  CHECK_FALSE(decided->steps.empty());
+}
+
+TEST_CASE("pbft: a primary that is silent is left") {
+  Four net;
+  net.cut = {one};
+  net.propose(3, "three's");
+  net.run(5s);
+  CHECK(net.last_told(3) == "decided three's");
+  CHECK(net.decided(3)->messages.contains("new-view"));
+}
+
+TEST_CASE("pbft: two of four that are away are too many, and one stops nobody") {
+  Four net;
+  net.cut = {one, four};
+  net.propose(2, "two's");
+  net.run(5s);
+  CHECK(net.decided(2) == nullptr);
+  net.cut = {four};
+  net.run(30s);
+  CHECK(net.last_told(2) == "decided two's");
+}
+
+TEST_CASE("pbft: two sites are killed in the middle, at any step, and what was decided stays") {
+  std::set<std::string> decided;
+  for (std::size_t steps = 5; steps < 150; steps += 5) {
+    Four net;
+    net.propose(2, "two's");
+    net.propose(3, "three's");
+    std::size_t seen = 0;
+    net.run(5s, [&] { return ++seen == steps; });
+    for (const NodeId node : {one, three}) {
+      net.start(node);
+      net.run(5s, [&] { return ++seen == steps + 7; });
+    }
+    net.propose(3, "three's again");
+    net.propose(4, "four's");
+    net.run(30s);
+    INFO(steps);
+    const std::string said = net.all_say({3, 4});
+    REQUIRE(said.starts_with("decided "));
+    if (net.decided(2) != nullptr) CHECK(net.last_told(2) == said);
+    decided.insert(said);
+    for (const NodeId node : {one, two, three, four}) net.start(node);
+    CHECK(net.get(1) == said);
+  }
+}
+
+TEST_CASE("pbft: a primary that gives each another request does not split them") {
+  for (std::uint64_t others = 2; others <= 4; ++others) {
+    Four net;
+    Liar first(net, one);
+    net.run(100ms);
+    for (const NodeId node : {two, three, four}) {
+      const char* value = node.value == others ? "left" : "right";
+      first.say(node, pre_prepare(first.notary(1), request(first.notary(1), one, value)), 1);
+    }
+    net.run(100ms);
+    for (const std::uint64_t node : {2, 3, 4}) net.propose(node, "from " + std::to_string(node));
+    net.run(20s);
+    CHECK(net.all_say({2, 3, 4}).starts_with("decided "));
+  }
+}
+
+TEST_CASE("pbft: a site whose key is another than the one that is pinned is named and not believed") {
+  Four net;
+  net.keys = [](NodeId node) { return toy_keys(node == four ? NodeId{77} : node); };
+  net.start(four);
+  net.ask(one, GetSites{});
+  net.run(1s);
+  REQUIRE(net.reports[one].size() == 1);
+  CHECK(net.reports[one].front().find("4 shows the signing key ed25519:TQ") != std::string::npos);
+  net.cut = {three};
+  net.propose(1, "v");
+  net.run(5s);
+  CHECK(net.decided(1) == nullptr);
+  net.cut.clear();
+  net.run(30s);
+  CHECK(net.last_told(1) == "decided v");
+}
+
+TEST_CASE("pbft: a peer that cannot read its key takes no part") {
+  Four net;
+  net.keys = [](NodeId node) { return node == four ? Keys{} : toy_keys(node); };
+  net.start(four);
+  net.propose(4, "v");
+  net.run(1s);
+  CHECK(net.last_told(4) == "store");
+  net.propose(1, "v");
+  net.run(1s);
+  CHECK(net.last_told(1) == "decided v");
+}
+
+TEST_CASE("the file of pinned keys is read as it is written, and not otherwise") {
+  const auto good = parse_peer_keys("# hosts\n\nweb1 " + text_of(ToySigner(1).own()) + "\n");
+  REQUIRE(good.ok());
+  CHECK(good->at("web1") == ToySigner(1).own());
+  for (const std::string bad : {"web1", "web1 ", " x", "web1 ed25519:", "web1 ed25519:AAAA", "web1 rsa:AAAA"})
+    CHECK_FALSE(parse_peer_keys(bad).ok());
+  const std::string line = "web1 " + text_of(ToySigner(1).own()) + "\n";
+  CHECK_FALSE(parse_peer_keys(line + line).ok());
+}
