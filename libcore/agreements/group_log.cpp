@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "replica/forwarder.hpp"
 #include "replica/replica.hpp"
 #include "replica/replicated_service.hpp"
 #include "service/locks/wait_graph.hpp"
@@ -38,13 +39,13 @@ std::optional<Known> ServiceLog::find(const node::Moment& moment, Token generati
   const auto& locks = machine_of(moment).of<service::Locks>();
   if (const std::string* name = locks.name_in(generation)) {
     const service::Epoch& epoch = *locks.epoch_of(*name);
-    return Known{*name, name_of(epoch.by), epoch.sites, true};
+    return Known{*name, name_of(epoch.by), epoch.sites, true, epoch.tokens};
   }
   const std::string* name = machine_of(moment).of<service::Decisions>().name_by_sites(generation);
   if (name == nullptr) return std::nullopt;
   const service::Decision& decision = machine_of(moment).state().decisions.at(*name);
   const bool exchange = decision.algorithm == service::Agreement::exchange;
-  return Known{*name, exchange ? "promise-exchange" : name_of(decision.algorithm), decision.sites, false};
+  return Known{*name, exchange ? "promise-exchange" : name_of(decision.algorithm), decision.sites, false, 0};
 }
 
 std::optional<KnownDeal> ServiceLog::deal(const node::Moment& moment, Token generation) const {
@@ -57,6 +58,10 @@ std::optional<KnownDeal> ServiceLog::deal(const node::Moment& moment, Token gene
     known.participants.push_back({id, each.run, each.user, each.site});
   }
   return known;
+}
+
+bool ServiceLog::has_deal(const node::Moment& moment, Token generation) const {
+  return machine_of(moment).of<service::Commits>().is_by_sites(generation);
 }
 
 std::vector<GroupLog::Wait> ServiceLog::waits(const node::Moment& moment) const {
@@ -153,9 +158,25 @@ Token ServiceLog::last_forgotten(const node::Moment& moment) const {
 }
 
 std::optional<std::vector<NodeId>> ServiceLog::voters(const node::Moment& moment) const {
-  const replica::Replica* voter = moment.service->voter();
-  if (voter == nullptr) return std::nullopt;
-  return voter->raft().voters().voters;
+  if (const replica::Replica* voter = moment.service->voter(); voter != nullptr)
+    return voter->raft().voters().voters;
+  const auto* follower = dynamic_cast<const replica::Forwarder*>(&moment.service->log());
+  if (follower == nullptr) return std::nullopt;
+  std::vector<NodeId> voters = follower->voters();
+  std::ranges::sort(voters);
+  return voters;
+}
+
+std::map<NodeId, std::string> ServiceLog::members(const node::Moment& moment) const {
+  std::map<NodeId, std::string> members;
+  for (const auto& [node, registration] : machine_of(moment).state().registrations) {
+    if (!registration.name.empty()) members.emplace(node, registration.name);
+  }
+  return members;
+}
+
+LogIndex ServiceLog::members_at(const node::Moment& moment) const {
+  return machine_of(moment).state().roster_at;
 }
 
 }  // namespace coord::agreements

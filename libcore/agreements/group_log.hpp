@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct Known {
   std::string_view algorithm;  // as it is registered (classical/registry.hpp)
   std::vector<service::DecisionSite> sites;
   bool region = false;
+  std::uint64_t tokens = 0;  // of a region: the generation's own, and so many after it
 
   const service::DecisionSite* site(NodeId node) const;  // nullptr: it is none
   std::vector<NodeId> nodes() const;
@@ -68,6 +70,10 @@ class GroupLog {
   virtual std::optional<Known> find(const node::Moment& moment, Token generation) const = 0;
   // nullopt: there is none of this generation, any more or yet, or not all have come.
   virtual std::optional<KnownDeal> deal(const node::Moment&, Token) const { return std::nullopt; }
+  // There is one, whether all have come or not.
+  virtual bool has_deal(const node::Moment& moment, Token generation) const {
+    return deal(moment, generation).has_value();
+  }
   // A request that stands in line, and whose holds, or earlier requests, keep it there.
   struct Wait {
     SessionId waiter;
@@ -99,6 +105,9 @@ class GroupLog {
   virtual bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const = 0;
   // Who votes by now, sorted; nullopt: this peer cannot tell.
   virtual std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const = 0;
+  // Who is of the group by its log, under which names, and where that changed last.
+  virtual std::map<NodeId, std::string> members(const node::Moment&) const { return {}; }
+  virtual LogIndex members_at(const node::Moment&) const { return {}; }
 };
 
 // That of the replicated service of the same node.
@@ -106,6 +115,7 @@ class ServiceLog final : public GroupLog {
  public:
   std::optional<Known> find(const node::Moment& moment, Token generation) const override;
   std::optional<KnownDeal> deal(const node::Moment& moment, Token generation) const override;
+  bool has_deal(const node::Moment& moment, Token generation) const override;
   std::vector<Wait> waits(const node::Moment& moment) const override;
   std::optional<NodeId> home_of(const node::Moment& moment, SessionId session) const override;
   WaitParty party(const node::Moment& moment, SessionId session) const override;
@@ -120,6 +130,8 @@ class ServiceLog final : public GroupLog {
   std::string group(const node::Moment& moment) const override;
   bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const override;
   std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const override;
+  std::map<NodeId, std::string> members(const node::Moment& moment) const override;
+  LogIndex members_at(const node::Moment& moment) const override;
 };
 
 }  // namespace coord::agreements

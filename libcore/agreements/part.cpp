@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/rule.hpp"
 #include "node/node.hpp"
 
 namespace coord::agreements {
@@ -19,6 +20,7 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
                                Trace trace, Keys keys)
     : self_(setting.self),
       founders_(setting.founders),
+      known_(setting.founders),
       names_(setting.names),
       log_(std::move(log)),
       random_(setting.seed ^ 0x61677265656d6500U),
@@ -46,9 +48,27 @@ std::string AgreementsPart::host_of(NodeId node) const {
   return found == names_.end() ? std::to_string(node.value) : found->second;
 }
 
+bool AgreementsPart::is_known(NodeId node) const {
+  return std::ranges::binary_search(known_, node);
+}
+
+void AgreementsPart::look_who_is_known(const node::Moment& moment) {
+  const LogIndex at = log_->members_at(moment);
+  if (at == known_at_) return;
+  known_at_ = at;
+  known_ = founders_;
+  for (auto& [node, name] : log_->members(moment)) {
+    known_.push_back(node);
+    names_[node] = name;
+  }
+  std::ranges::sort(known_);
+  known_.erase(std::unique(known_.begin(), known_.end()), known_.end());
+}
+
 // ---- driven
 
 node::PartActions AgreementsPart::step(const node::Moment& moment, const node::Event& event) {
+  look_who_is_known(moment);
   std::visit([&](const auto& what) { on(moment, what); }, event);
   time_passes(moment);
   return std::exchange(out_, {});
@@ -158,7 +178,9 @@ void AgreementsPart::forget_the_forgotten(const node::Moment& moment) {
 }
 
 bool AgreementsPart::is_in_log(const node::Moment& moment, Token generation) const {
-  return log_->find(moment, generation) || log_->deal(moment, generation);
+  return log_->find(moment, generation) ||
+         COORD_RULE_OR(votes_are_kept_until_all_have_come, log_->has_deal(moment, generation),
+                       log_->deal(moment, generation).has_value());
 }
 
 // A write of it that is under way comes before this one.

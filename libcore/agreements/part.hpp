@@ -184,7 +184,7 @@ class AgreementsPart final : public node::Part {
     bool broken = false;
     std::map<NodeId, bool> ready{};  // at the coordinator: who can vote, and says yes
     bool begun = false;              //
-    Instant say_ready_at{};
+    Instant say_ready_at{}, ready_since{};
     Duration ready_pause{};
   };
 
@@ -270,6 +270,7 @@ class AgreementsPart final : public node::Part {
   };
   void asked(const node::Moment& moment, Tool tool, const GetLog& what);
   bool may_read(const GetLog& what, std::uint32_t uid, const std::string& user) const;
+  void take_in(Clock& clock, const Clock& other) const;
   std::string line_of(const node::Moment& moment, const Clock& clock, const std::string& text) const;
   void event(const node::Moment& moment, Token generation, const std::string& name, const std::string& text,
              const Item* received = nullptr);
@@ -358,6 +359,8 @@ class AgreementsPart final : public node::Part {
             const classical::Told& what);
   void vote(const node::Moment& moment, Token generation, Deal& deal, NodeId role);
   void say_ready(const node::Moment& moment, Token generation, Deal& deal);
+  static bool is_ready(const Role& role);  // to vote, and was not asked
+  void look_for_coordinator(const node::Moment& moment, Token generation, Deal& deal);
   void save(Token generation, Deal& deal);
   void deal_saved(const node::Moment& moment, const Save& work);
   void deals_go_on(const node::Moment& moment);
@@ -427,6 +430,8 @@ class AgreementsPart final : public node::Part {
   bool told_by_others(const Asking& asking);  // else others are waited for
   void tell_no_answer(const Asking& asking);
   std::string host_of(NodeId node) const;
+  bool is_known(NodeId node) const;
+  void look_who_is_known(const node::Moment& moment);
 
   // Of what one peer has not taken: decisions stop before epochs, which end when something is lost.
   static constexpr std::size_t some_bytes = channel::Limits{}.queue;
@@ -434,8 +439,10 @@ class AgreementsPart final : public node::Part {
   static constexpr std::size_t any_bytes = std::numeric_limits<std::size_t>::max();
 
   const NodeId self_;
-  const std::vector<NodeId> founders_;  // who may be a site, and is heard
-  const std::map<NodeId, std::string> names_;
+  const std::vector<NodeId> founders_;
+  std::vector<NodeId> known_;  // these, and who came later: who may be a site, and is heard
+  std::map<NodeId, std::string> names_;
+  LogIndex known_at_{};          // GroupLog::members_at() when they were looked at
   std::vector<NodeId> by_name_;  // the founders: their order in elections
   const std::unique_ptr<const GroupLog> log_;
   Random random_;

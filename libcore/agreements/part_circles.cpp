@@ -50,7 +50,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const FindCirc
     return tell(tool, CannotTell{Why::no_majority, "too many of these at once: try again"});
   Finding finding;
   finding.tool = tool;
-  for (const NodeId node : founders_) {
+  for (const NodeId node : known_) {
     if (node != self_) finding.silent.insert(node);
   }
   finding_.push_back(std::move(finding));
@@ -62,7 +62,7 @@ void AgreementsPart::begin_round(const node::Moment& moment, Finding& finding) {
   finding.number = ++last_question_;
   finding.until = moment.now + round_lasts;
   const Probe begin{Probe::Kind::begin, self_, finding.number, {}, {}};
-  for (const NodeId node : founders_) {
+  for (const NodeId node : known_) {
     if (node != self_) say(node, begin);
   }
   begin_search(moment, begin);
@@ -152,7 +152,7 @@ void AgreementsPart::pass_on(const node::Moment& moment, const Probe& probe, std
   const Probe on{Probe::Kind::chase, probe.origin, probe.search, {}, std::move(path)};
   if (to == self_) {
     heard(moment, self_, on);
-  } else if (std::ranges::binary_search(founders_, to)) {
+  } else if (is_known(to)) {
     say(to, on);
   }
 }

@@ -18,7 +18,11 @@
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "classical/enums.hpp"
 #include "classical/options.hpp"
+#include "protocol/commit/three_phase.hpp"
+#include "protocol/commit/two_phase.hpp"
+#include "wire/archive.hpp"
 
 namespace coord::agreements {
 
@@ -31,6 +35,7 @@ constexpr Duration say_ready_every = std::chrono::milliseconds(500);
 constexpr Duration longest_pause = std::chrono::seconds(60);  // to a coordinator that is not heard
 constexpr Duration patience = std::chrono::seconds(2);        // of two phases: for votes that can be given
 constexpr Duration silent_after = std::chrono::seconds(3);
+constexpr Duration look_again_every = std::chrono::seconds(2);  // for a coordinator, by three phases
 constexpr std::uint32_t before_participants = 2;
 
 NodeId role_of(std::size_t participant) {
@@ -44,6 +49,13 @@ const service::DecisionSite& site_of(const KnownDeal& known, NodeId role) {
 
 std::string prefix_of(NodeId role) {
   return fmt::format("{}/", role.value);
+}
+
+// "What became of it?"
+Bytes inquiry(service::CommitBy by) {
+  return by == service::CommitBy::two_phase
+             ? wire::encode(commit::TwoPhase::Message(commit::TwoPhase::Inquire{}))
+             : wire::encode(commit::ThreePhase::Message(commit::ThreePhase::Inquire{}));
 }
 
 }  // namespace
@@ -110,6 +122,9 @@ Status AgreementsPart::add_role(const node::Moment& moment, Deal& deal, NodeId r
   made.core = std::move(*core);
   made.voted = !setup.stored.empty();
   if (const std::string state = made.core->state(); state != "undecided") made.committed = state == "commit";
+  // The coordinator may not have heard of it: without that the others would wait for this one's word.
+  const bool is_no = made.committed.has_value() && !*made.committed && role != coordinator;
+  if (COORD_RULE_OR(a_no_is_said_until_it_is_heard, is_no, false)) made.vote = false;
   deal.roles.emplace(role, std::move(made));
   return done();
 }
@@ -120,12 +135,13 @@ void AgreementsPart::make_deals(const node::Moment& moment) {
     const Token generation = *at++;
     if (!log_->has_come_to(moment, generation)) continue;
     CannotTell why;
-    if (log_->deal(moment, generation)) (void)deal(moment, generation, why);
-    deals_kept_.erase(generation);
+    const bool all_have_come = log_->deal(moment, generation).has_value();
+    if (all_have_come) (void)deal(moment, generation, why);
+    if (all_have_come || !log_->has_deal(moment, generation)) deals_kept_.erase(generation);
   }
   for (auto at = deals_.begin(); at != deals_.end();) {
     const Token generation = (at++)->first;
-    if (!log_->deal(moment, generation)) forget(generation);
+    if (!log_->has_deal(moment, generation)) forget(generation);
   }
 }
 
@@ -161,7 +177,11 @@ void AgreementsPart::receive(const node::Moment& moment, Token generation, Deal&
 
 // At the coordinator.
 void AgreementsPart::ready(const node::Moment& moment, Token generation, Deal& deal, NodeId role, bool yes) {
-  if (!deal.roles.contains(coordinator) || role == coordinator || deal.begun) return;
+  if (!deal.roles.contains(coordinator) || role == coordinator) return;
+  // It was away when that was said.
+  if (deal.roles.at(coordinator).committed && COORD_RULE_OR(who_comes_late_is_told, true, false))
+    return receive(moment, generation, deal, {role, coordinator, 0, inquiry(deal.known.by)});
+  if (deal.begun) return;
   deal.ready[role] = yes;
   const bool all = deal.ready.size() == deal.known.participants.size();
   const bool none_says_no = std::ranges::all_of(deal.ready, [](const auto& each) { return each.second; });
@@ -172,10 +192,14 @@ void AgreementsPart::ready(const node::Moment& moment, Token generation, Deal& d
 
 // Who can vote, until the coordinator is heard. One that is restarted has forgotten who could.
 void AgreementsPart::say_ready(const node::Moment& moment, Token generation, Deal& deal) {
-  deal.ready_pause = std::clamp<Duration>(2 * deal.ready_pause, say_ready_every, longest_pause);
+  const bool looks = deal.known.by == service::CommitBy::three_phase &&
+                     std::ranges::any_of(deal.roles, [](const auto& of) { return is_ready(of.second); });
+  deal.ready_pause =
+      std::clamp<Duration>(2 * deal.ready_pause, say_ready_every, looks ? look_again_every : longest_pause);
   deal.say_ready_at = moment.now + deal.ready_pause;
   const NodeId to = site_of(deal.known, coordinator).node;
   std::vector<std::pair<NodeId, bool>> own;
+  if (deal.known.by == service::CommitBy::three_phase) look_for_coordinator(moment, generation, deal);
   for (auto& [number, role] : deal.roles) {
     if (number == coordinator || !role.vote || role.heard) continue;
     if (to == self_) {
@@ -191,6 +215,39 @@ void AgreementsPart::say_ready(const node::Moment& moment, Token generation, Dea
     (void)offer(moment, to, item);
   }
   for (const auto& [number, yes] : own) ready(moment, generation, deal, number, yes);
+}
+
+bool AgreementsPart::is_ready(const Role& role) {
+  return role.vote && !role.asked && !role.voted && !role.committed;
+}
+
+// By three phases nobody waits for a coordinator that is gone. Who has not voted asks the others, one of
+// which may have taken over without it; if none of them tells and the coordinator stays silent, it says no:
+// that binds nobody who has not been asked.
+void AgreementsPart::look_for_coordinator(const node::Moment& moment, Token generation, Deal& deal) {
+  const NodeId to = site_of(deal.known, coordinator).node;
+  const auto peer = peers_.find(to);
+  const Instant heard = std::max(peer == peers_.end() ? Instant{} : peer->second.heard, deal.ready_since);
+  const Duration silence = std::max<Duration>(silent_after, 18 * deal.known.bound);
+  if (to == self_ || moment.now - heard < silent_after) return;
+  hello(to, true);
+  const bool is_gone = moment.now - heard >= silence;
+  for (NodeId number = coordinator; number.value <= deal.known.participants.size() + 1;
+       number = NodeId{number.value + 1}) {
+    const auto found = deal.roles.find(number);
+    if (found == deal.roles.end() || number == coordinator) continue;
+    Role& role = found->second;
+    if (!is_ready(role)) continue;
+    if (is_gone && COORD_RULE_OR(nobody_waits_for_a_coordinator_that_never_asked, true, false)) {
+      role.vote = false;
+      vote(moment, generation, deal, number);
+      continue;
+    }
+    for (std::size_t i = 0; i < deal.known.participants.size(); ++i) {
+      if (role_of(i) == number) continue;
+      act(moment, generation, deal, number, classical::Send{role_of(i), "inquire", inquiry(deal.known.by)});
+    }
+  }
 }
 
 // ---- what the cores ask for
@@ -346,7 +403,7 @@ DealIs AgreementsPart::how_it_stands(const node::Moment& moment, const Deal& dea
   DealIs is{DealIs::Stage::not_voted, {}, own.messages, own.depth};
   if (own.committed) {
     is.stage = *own.committed ? DealIs::Stage::committed : DealIs::Stage::aborted;
-  } else if (own.voted) {
+  } else if (own.voted || (own.vote && COORD_RULE_OR(a_yes_is_kept_for_the_next_run, true, false))) {
     is.stage = DealIs::Stage::voted;
     const auto name = [&](const service::DecisionSite& site) {
       const std::string host = site.host.empty() ? host_of(site.node) : site.host;
@@ -378,8 +435,10 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const AskDeal&
   if (what.what == AskDeal::What::give_up && own.voted)
     return tell(tool, how_it_stands(moment, *found, role));
   if (!own.voted) own.vote = what.what == AskDeal::What::yes;
+  if (own.waiting && own.waiting->connection != tool.connection)
+    tell(*own.waiting, CannotTell{Why::open, "a later run of this participant waits in its place"});
   own.waiting = tool;
-  found->say_ready_at = moment.now;
+  found->say_ready_at = found->ready_since = moment.now;
   found->ready_pause = {};
   vote(moment, what.generation, *found, role);
 }

@@ -157,6 +157,8 @@ std::string AgreementsPart::believed(const node::Moment& moment, const RaceKey& 
 
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const WhoLeads& what) {
   const RaceKey key{what.by, what.name};
+  if (!std::ranges::binary_search(founders_, self_))
+    return tell(tool, CannotTell{Why::no_site, "this host is none of those that founded the group"});
   Standing is;
   is.leader = believed(moment, key);
   if (const auto race = races_.find(key); race != races_.end()) is.here = race->second.leads;
@@ -379,6 +381,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Electi
   const bool can_be = !what.name.empty() && what.name.size() <= longest_name &&
                       what.bound >= shortest_bound && what.bound <= longest_bound &&
                       what.by <= ElectBy::lease_race;
+  if (!std::ranges::binary_search(founders_, from)) return;  // it has no role there
   if (!can_be) return out_.push_back(node::Unreadable{"it is no message of an election"});
   const auto race = races_.find(key);
   switch (what.kind) {

@@ -12,6 +12,7 @@
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "base/rfc3339.hpp"
+#include "base/rule.hpp"
 #include "service/ownership.hpp"
 
 namespace coord::agreements {
@@ -31,14 +32,15 @@ std::string printable(std::string text) {
   return text;
 }
 
-void take_in(std::map<NodeId, std::uint64_t>& clock, const std::map<NodeId, std::uint64_t>& other,
-             NodeId self) {
+}  // namespace
+
+// Of hosts of the group: it goes along with each message, whatever others have sent.
+void AgreementsPart::take_in(Clock& clock, const Clock& other) const {
   for (const auto& [node, count] : other) {
-    if (node != self) clock[node] = std::max(clock[node], count);
+    if (node != self_ && COORD_RULE(clocks_are_of_hosts_of_the_group, is_known(node)))
+      clock[node] = std::max(clock[node], count);
   }
 }
-
-}  // namespace
 
 std::string AgreementsPart::line_of(const node::Moment& moment, const Clock& clock,
                                     const std::string& text) const {
@@ -60,12 +62,12 @@ void AgreementsPart::event(const node::Moment& moment, Token generation, const s
     log = logs_.emplace(generation, Log{name, {}, {}, true}).first;
   }
   Log& of = log->second;
-  if (received != nullptr) take_in(of.clock, received->clock, self_);
+  if (received != nullptr) take_in(of.clock, received->clock);
   ++of.clock[self_];
   of.whole = of.whole && of.lines.size() < most_lines;
   if (of.whole) of.lines.push_back(line_of(moment, of.clock, text));
   if (!trace_) return;
-  if (received != nullptr) take_in(trace_clock_, received->trace_clock, self_);
+  if (received != nullptr) take_in(trace_clock_, received->trace_clock);
   ++trace_clock_[self_];
   trace_(line_of(moment, trace_clock_, printable(fmt::format("{}: {}", name, what))));
 }

@@ -45,7 +45,7 @@ void AgreementsPart::on(const node::Moment&, const node::Greeted& event) {
 void AgreementsPart::on(const node::Moment& moment, const node::FromPeer& event) {
   auto said = wire::decode<ToPeer>(event.bytes);
   if (!said) return out_.push_back(node::Unreadable{"it is no message of agreements"});
-  if (!std::ranges::binary_search(founders_, event.from)) return;
+  if (!is_known(event.from)) return;
   peers_[event.from].heard = moment.now;
   for (Gathering& gathering : gathering_) gathering.silent.erase(event.from);
   std::visit([&](const auto& what) { heard(moment, event.from, what); }, *said);
@@ -92,7 +92,7 @@ void AgreementsPart::take(const node::Moment& moment, NodeId from, const AnyItem
 // of sites names.
 bool AgreementsPart::offer(const node::Moment& moment, NodeId to, const AnyItem& what,
                            std::size_t most_bytes) {
-  if (!std::ranges::binary_search(founders_, to)) return false;
+  if (!is_known(to)) return false;
   const auto* const item = std::get_if<Item>(&what);
   if (item != nullptr && item->message.size() > item_message_bytes) return false;
   Peer& peer = peers_[to];

@@ -16,7 +16,6 @@
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
-#include "service/locks/limits.hpp"
 
 namespace coord::agreements {
 
@@ -25,7 +24,6 @@ namespace {
 using Why = CannotTell::Why;
 
 constexpr Duration missing_after = std::chrono::seconds(2);
-constexpr std::uint64_t most_tokens = service::tokens_of_epoch - 1;
 
 }  // namespace
 
@@ -42,8 +40,7 @@ AgreementsPart::Region* AgreementsPart::region(const node::Moment& moment, Token
     why = {Why::no_site, "its epoch is over"};
     return nullptr;
   }
-  if (!std::ranges::all_of(of->nodes(),
-                           [&](NodeId node) { return std::ranges::binary_search(founders_, node); })) {
+  if (!std::ranges::all_of(of->nodes(), [&](NodeId node) { return is_known(node); })) {
     why = {Why::no_site, "it names a host that this peer does not know"};
     return nullptr;
   }
@@ -176,7 +173,7 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
   std::erase_if(region.waiting, [&](const Entrance& each) {
     return !COORD_RULE(who_enters_takes_part, log_->takes_part(moment, epoch, each.session));
   });
-  const bool within = token.value <= most_tokens;
+  const bool within = token.value < region.known.tokens;
   if (!within) give_up(moment, epoch, region, "its tokens are used up");
   if (region.waiting.empty()) return wish(moment, epoch, region, classical::Leave{});
   const Entrance first = region.waiting.front();

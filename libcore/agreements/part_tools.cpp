@@ -113,11 +113,10 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
   std::visit([&](const auto& what) { asked(moment, tool, what); }, *said);
 }
 
-// Voters that came later are no sites: their names, and whether they run this part, are not known here.
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites& what) {
   const std::vector<NodeId> voters = log_->voters(moment).value_or(founders_);
   Gathering gathering{tool, {}, moment.now + gather_for, {}, what.answering};
-  std::ranges::set_intersection(voters, founders_, std::back_inserter(gathering.voters));
+  std::ranges::set_intersection(voters, known_, std::back_inserter(gathering.voters));
   if (!std::ranges::binary_search(gathering.voters, self_)) {
     std::string hosts;
     for (const NodeId node : gathering.voters) hosts += (hosts.empty() ? "" : ", ") + host_of(node);
@@ -194,7 +193,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetDecid
     asking.not_begun = own->begun() ? 0 : 1;
   }
   for (const service::DecisionSite& other : of->sites) {
-    if (other.node == self_ || !std::ranges::binary_search(founders_, other.node)) continue;
+    if (other.node == self_ || !is_known(other.node)) continue;
     asking.open.insert(other.node);
     (void)offer(moment, other.node, AskDecided{what.generation, asking.question});
   }

@@ -111,7 +111,7 @@ struct TokenRing : SiteUser<mutex::TokenRing> {
       epoch_option, floor_option,
       duration_option("rest_ms", 0, 5, "how long a site that does not want the token keeps it"),
       duration_option("lost_after_ms", 0, 0, "without the token: when it is taken for lost; 0: never")};
-  static constexpr std::array<std::string_view, 2> types = {"token", "census"};
+  static constexpr std::array<std::string_view, 3> types = {"token", "census", "ask"};
   static Result<Core> make(const Setup& setup, const Given& given) {
     return Core({membership(setup, given), given.duration("rest_ms"), given.duration("lost_after_ms")});
   }
@@ -120,6 +120,7 @@ struct TokenRing : SiteUser<mutex::TokenRing> {
     if (const auto* token = std::get_if<mutex::token_ring::Pass>(&message))
       return "token of generation " + std::to_string(token->generation.number) + " after " +
              std::to_string(token->entries) + " entries";
+    if (std::holds_alternative<mutex::token_ring::Ask>(message)) return "ask for the token";
     const auto& census = std::get<mutex::token_ring::Census>(message);
     return "census " + std::to_string(census.generation.number) + " of " +
            std::to_string(census.generation.maker.value);

@@ -148,6 +148,7 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
                         process::boot_now()};
   setting.names = settings_.roster.names_by_id();
   setting.has_founders_parts = service.voter() != nullptr && !settings_.joins();
+  setting.is_gateway = settings_.is_gateway();
   node::Parts others = parts ? parts(setting) : node::Parts{};
   add_keys_part(setting, others);
   node_.emplace(std::move(service), std::move(others), setting.has_founders_parts);

@@ -95,9 +95,9 @@ struct Setting {
   std::uint64_t seed = 0;        // for its choices; each life has another one
   Instant now;
   std::map<NodeId, std::string> names{};  // of all nodes, this one among them; empty: they have none
-  // Whether this node has the parts that only founders which keep the log have: agreements, snapshots of the
-  // group.
+  // Whether this node has the part that only founders which keep the log have: snapshots of the group.
   bool has_founders_parts = true;
+  bool is_gateway = false;  // an engine keeps its log
 };
 using Parts = std::vector<std::unique_ptr<Part>>;
 using MakeParts = std::function<Parts(const Setting&)>;

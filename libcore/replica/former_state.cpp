@@ -23,6 +23,9 @@ Status apply_to(service::StateMachine& machine, const raft::Entry& entry, const 
     const auto raise = wire::decode<service::Raise>(entry.data);
     if (!raise) return unreadable(entry, raise.error());
     machine.apply_raise(entry.index, *raise, peers);
+  } else if (entry.kind == raft::EntryKind::members) {
+    if (const auto voters = raft::decode_voters(entry.data))
+      (void)machine.apply_voters(entry.index, voters->voters);
   } else if (entry.kind == raft::EntryKind::command) {
     const auto command = wire::decode<service::Command>(entry.data, {.version = entry.level});
     if (!command) return unreadable(entry, command.error());
@@ -31,10 +34,11 @@ Status apply_to(service::StateMachine& machine, const raft::Entry& entry, const 
   return done();
 }
 
-// Of the second after `now`: above what was given in this one.
+// Of the second after `now`: above what was given in this one, or reserved ahead of it.
 Token floor_at(WallTime now) {
   constexpr std::int64_t second_ns = 1'000'000'000;
-  return Token{static_cast<std::uint64_t>(std::max<std::int64_t>(now.unix_ns, 0) / second_ns + 1) << 20U};
+  const auto second = static_cast<std::uint64_t>(std::max<std::int64_t>(now.unix_ns, 0) / second_ns + 1);
+  return Token{(second << 20U) + service::tokens_ahead};
 }
 
 }  // namespace

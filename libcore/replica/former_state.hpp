@@ -2,8 +2,8 @@
 // What one log says that its group held; and what a group begins with that is founded from that.
 //
 // The former group may have gone on after this log, and given tokens that nobody knows any more. A token is
-// at most the time of its grant (Unix seconds x 2^20, StateMachine), unless a higher one was inherited, which
-// the state says: so what is founded now begins above now and above the state's highest.
+// at most the time of its grant (Unix seconds x 2^20, StateMachine) and what may be reserved ahead of that,
+// unless a higher one was inherited, which the state says: so what is founded now begins above all these.
 //
 // Pure.
 #pragma once

@@ -282,7 +282,11 @@ bool Forwarder::apply(const raft::Entry& entry) {
   }
   applied_ = entry.index;
   if (entry.kind == raft::EntryKind::members) {
-    if (auto said = raft::decode_voters(entry.data)) voters_ = std::move(said->voters);
+    if (auto said = raft::decode_voters(entry.data)) {
+      voters_ = std::move(said->voters);
+      service::Effects effects = machine_.apply_voters(entry.index, voters_);
+      if (!effects.empty()) out_.push_back(Applied{entry.index, std::move(effects)});
+    }
   }
   if (entry.kind != raft::EntryKind::raise) return true;
   const auto raise = wire::decode<service::Raise>(entry.data);

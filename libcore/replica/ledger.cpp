@@ -73,6 +73,8 @@ local::RefusedKind kind_of(service::Refusal why) {
     case too_many_decisions_of_user:
     case too_many_transactions:
     case too_many_epochs:
+    case too_many_epochs_of_user:
+    case no_such_site:
       return local::RefusedKind::limit;
     case none:
     case no_such_session:

@@ -81,8 +81,12 @@ void Replica::perform(Instant now, raft::Apply&& action) {
 bool Replica::apply(Instant now, const raft::Entry& entry) {
   if (entry.kind == raft::EntryKind::raise) return apply_raise(now, entry);
   if (entry.kind == raft::EntryKind::members) {
-    if (auto voters = raft::decode_voters(entry.data))
+    if (auto voters = raft::decode_voters(entry.data)) {
+      service::Effects effects = machine_.apply_voters(entry.index, voters->voters);
+      timers_.applied(now, effects, machine_);
+      if (!effects.empty()) out_.push_back(Applied{entry.index, std::move(effects)});
       out_.push_back(VotersChanged{entry.index, std::move(*voters)});
+    }
   }
   if (entry.kind != raft::EntryKind::command) return true;
   const auto command = wire::decode<service::Command>(entry.data, {.version = entry.level});

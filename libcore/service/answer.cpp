@@ -115,6 +115,10 @@ std::string describe(Refusal why) {
       return "no --algorithm is in use there: nothing to do";
     case Refusal::too_many_epochs:
       return "too many names are in use with an --algorithm: wait, or see dlock --forget-algorithm";
+    case Refusal::too_many_epochs_of_user:
+      return "this user has too many names in use with an --algorithm: wait, or see dlock --forget-algorithm";
+    case Refusal::no_such_site:
+      return "one of its sites is no host of the group any more: try again";
     case Refusal::algorithms_differ:
       return "it is decided by another algorithm or protocol: use that one, see --list";
     case Refusal::id_in_use:

@@ -85,6 +85,8 @@ enum class Refusal : std::uint8_t {
   entries_differ,     // another algorithm lets in there, or the group's log
   no_such_epoch,      // no algorithm lets in there
   too_many_epochs,    // in the group, or its tokens are used up
+  too_many_epochs_of_user,
+  no_such_site,  // it is no host of the group any more
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -213,6 +215,10 @@ constexpr const char* name_of(Refusal value) {
       return "no such epoch";
     case too_many_epochs:
       return "too many epochs";
+    case too_many_epochs_of_user:
+      return "too many epochs of user";
+    case no_such_site:
+      return "no such site";
     case algorithms_differ:
       return "algorithms differ";
   }

@@ -42,6 +42,9 @@ struct Rebuild {
   bool is_new(SessionId session, std::uint64_t request) { return requests.emplace(session, request).second; }
 };
 
+// So far may tokens be ahead of the clock (Unix seconds x 2^20) by what is reserved: 256 s.
+inline constexpr std::uint64_t tokens_ahead = std::uint64_t{256} << 20U;
+
 class Core {
  public:
   const State& state() const { return state_; }
@@ -68,8 +71,9 @@ class Core {
   virtual bool is_asked(SessionId session, std::uint64_t request) const = 0;
 
   Token next_token(LogIndex index);
-  // The next `count` ones are given by somebody else.
-  void reserve_tokens(std::uint64_t count);
+  // The next ones, between so many, are given by somebody else: the most, unless the clock would be too far
+  // behind.
+  std::uint64_t reserve_tokens(std::uint64_t least, std::uint64_t most, WallTime wall);
   bool may_reserve_tokens(std::uint64_t count) const;
   // Not while the machine is closed (machine_hand_over.cpp). `entered`: of each name that is asked for, the
   // hold that it is held by already; 0: none.

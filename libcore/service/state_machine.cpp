@@ -16,8 +16,8 @@ constexpr std::uint64_t token_end = std::uint64_t{1} << 53U;
 constexpr std::uint64_t token_start_end = std::uint64_t{1} << 52U;
 
 // Unix seconds x 2^20: a group founded anew (its state was wiped) starts above all tokens of the
-// old one unless that gave more than a million a second. The clock of the founding peer may be
-// wrong: then only this is weaker.
+// old one unless that gave more than a million a second, or was alive less than tokens_ahead ago and had
+// reserved that many more. The clock of the founding peer may be wrong: then only this is weaker.
 Token base_from(WallTime wall) {
   const std::int64_t seconds = wall.unix_ns / 1'000'000'000;
   const std::int64_t most = static_cast<std::int64_t>(token_start_end >> 20U) - 1;
@@ -162,9 +162,26 @@ bool Core::may_reserve_tokens(std::uint64_t count) const {
   return state_.last_token.value + count < token_start_end;
 }
 
-void Core::reserve_tokens(std::uint64_t count) {
+// Who reserves again and again would bring the tokens ahead of Unix seconds x 2^20, by which a group that is
+// founded anew goes.
+std::uint64_t Core::reserve_tokens(std::uint64_t least, std::uint64_t most, WallTime wall) {
+  const std::uint64_t reached = std::max(state_.token_base, base_from(wall)).value + tokens_ahead;
+  const std::uint64_t last = state_.last_token.value;
+  const std::uint64_t room = reached > last ? reached - last : 0;
+  const std::uint64_t count =
+      COORD_RULE_OR(tokens_do_not_outrun_the_clock, std::clamp(room, least, most), most);
   state_.last_token.value += COORD_RULE_OR(tokens_of_an_epoch_are_reserved, count, std::uint64_t{0});
   COORD_CHECK(state_.last_token.value < token_end);
+  return count;
+}
+
+Effects StateMachine::apply_voters(LogIndex index, const std::vector<NodeId>& voters) {
+  if (state_.level < 2 || index <= state_.applied || state_.applied == LogIndex{}) return {};
+  Step step{index, state_.level, {}, {}, {}};
+  std::get<Locks>(families_).voters_are(voters, step);
+  if (step.effects.empty()) return {};
+  each([&](auto& family) { family.settle(step); });
+  return std::move(step.effects);
 }
 
 void StateMachine::on(const TimerOver& body, Step& step) {

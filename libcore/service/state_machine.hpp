@@ -72,6 +72,8 @@ class StateMachine final : Core {
   Effects apply(LogIndex index, const Command& command);
   // `voters`: of the group. Void, and RaiseApplied says so, unless each has announced it and still lives.
   Effects apply_raise(LogIndex index, const Raise& raise, const std::vector<NodeId>& voters);
+  // These are the group's voters from this entry on.
+  Effects apply_voters(LogIndex index, const std::vector<NodeId>& voters);
 
   using Core::limits;
   using Core::session;

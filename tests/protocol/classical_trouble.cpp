@@ -152,6 +152,14 @@ void primary_fails(Desk& desk) {
   CHECK(desk.node(3).missing().empty());
 }
 
+// Two rounds for nobody; then one wants it.
+void sleeping_token(Desk& desk) {
+  desk.tick_all();
+  desk.run_until([&] { return !desk.next_deadline(); });
+  desk.wish(3, Enter{});
+  desk.run_until([&] { return desk.was_told(3, "granted"); });
+}
+
 }  // namespace
 
 std::vector<Run> troubled_runs() {
@@ -160,6 +168,7 @@ std::vector<Run> troubled_runs() {
           run("suzuki-kasami", contention),
           run("maekawa", quorum_is_given_back, 9),
           run("token-ring", lost_token, 4, {{"lost_after_ms", "50"}}),
+          run("token-ring", sleeping_token, 4),
           run("paxos", rival_proposers),
           run("multi-paxos", away_for_a_while),
           run("2pc", blocked_participants),

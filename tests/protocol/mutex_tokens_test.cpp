@@ -8,6 +8,7 @@ using namespace mutex_desk;
 using mutex::CountedToken;
 using mutex::SuzukiKasami;
 using mutex::TokenRing;
+using mutex::token_ring::Ask;
 using mutex::token_ring::Census;
 using mutex::token_ring::Pass;
 using Privilege = mutex::suzuki_kasami::Privilege;
@@ -82,6 +83,71 @@ TEST_CASE("token ring: the holder swallows the census, and its token is valid wh
   const auto passed = sends<TokenRing>(release(holder));
   REQUIRE(passed.size() == 1);
   CHECK(std::get<Pass>(passed[0].message).generation == mutex::token_ring::Generation{4, one});
+}
+
+TEST_CASE("token ring: after two rounds for nobody the token sleeps, and who wants it knows where") {
+  std::vector<TokenRing> sites;
+  for (const NodeId self : {one, two, three}) sites.push_back(ring(self, 0ms));
+  const auto at = [&](NodeId node) -> TokenRing& { return sites[node.value - 1]; };
+  Instant now{};
+  std::size_t hops = 0;
+  // Until nothing is due any more.
+  const auto run = [&] {
+    for (NodeId holder = one; hops < 100;) {
+      while (!at(holder).has_token()) holder = NodeId{holder.value % 3 + 1};
+      const auto due = at(holder).deadline();
+      if (!due) return holder;
+      now = std::max(now, *due);
+      const auto passed = sends<TokenRing>(at(holder).step(now, tick));
+      REQUIRE(passed.size() == 1);
+      ++hops;
+      static_cast<void>(at(passed[0].to).step(now, TokenRing::Receive{holder, passed[0].message}));
+    }
+    FAIL("it never sleeps");
+    return one;
+  };
+  for (TokenRing& site : sites) static_cast<void>(site.step(now, tick));
+  CHECK(run() == one);  // where it began
+  CHECK(hops == 6);
+  for (const TokenRing& site : sites) CHECK_FALSE(site.deadline());
+  for (const NodeId who : {three, two, three}) {
+    hops = 0;
+    const auto asks = sends<TokenRing>(acquire(at(who), now));
+    REQUIRE(asks.size() == 1);
+    CHECK(std::holds_alternative<Ask>(asks[0].message));
+    REQUIRE(at(asks[0].to).has_token());
+    CHECK(hear(at(asks[0].to), who, asks[0].message, now).empty());
+    while (at(who).phase() != mutex::Phase::inside) {
+      const NodeId holder = at(one).has_token() ? one : at(two).has_token() ? two : three;
+      const auto passed = sends<TokenRing>(at(holder).step(std::max(now, *at(holder).deadline()), tick));
+      REQUIRE(passed.size() == 1);
+      ++hops;
+      static_cast<void>(hear(at(passed[0].to), holder, passed[0].message, now));
+    }
+    CHECK(1 + hops <= 3);  // at most N, the question among them
+    const auto on = sends<TokenRing>(release(at(who), now));
+    REQUIRE(on.size() == 1);
+    static_cast<void>(hear(at(on[0].to), who, on[0].message, now));
+    hops = 1;
+    run();
+    CHECK(hops == 6);
+  }
+}
+
+TEST_CASE(
+    "token ring: who asks for a token that is still on its way to where it will sleep is not forgotten") {
+  TokenRing site = ring(two, 0ms);
+  static_cast<void>(site.step(Instant{}, tick));
+  CHECK(hear(site, three, Ask{0}).empty());
+  CHECK(hear(site, one, Pass{0, {}, 6, 1, 6}).empty());  // it would sleep here
+  CHECK(site.deadline());
+  const auto passed = sends<TokenRing>(site.step(*site.deadline(), tick));
+  REQUIRE(passed.size() == 1);
+  CHECK(std::get<Pass>(passed[0].message).idle == 1);
+  CHECK(hear(site, one, Pass{0, {}, 9, 1, 6}).empty());
+  CHECK_FALSE(site.deadline());
+  CHECK(hear(site, one, Ask{7}).empty());  // of another epoch
+  CHECK_FALSE(site.deadline());
 }
 
 TEST_CASE("token ring: of two censuses the higher goes on") {

@@ -36,7 +36,7 @@ struct Deal {
     JoinCommit join{"deal", std::move(id), "web" + std::to_string(host), 2, host, 1000, "user"};
     join.by = by;
     join.site = {NodeId{host}, 100 + host, 0, join.host};
-    return a.propose(join);
+    return (host == 2 ? b : a).propose(join);
   }
   std::string learn(std::string id, std::uint64_t run, CommitOutcome outcome,
                     CommitVote vote = CommitVote::none, std::string why = {}) {

@@ -57,6 +57,31 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   [ "$token" -gt "$(cat in.a)" ]
 }
 
+@test "a name that is held or waited for without an algorithm: who is to take part waits its turn, and says once for whom" {
+  on b dlock plainly -- sh -c 'echo >in.b; mkfifo go.b; read line <go.b; echo b >>order' 3>&- &
+  holder=$!
+  eventually test -e in.b
+  run -1 dlock --algorithm ricart-agrawala -n plainly true
+  run -1 --separate-stderr dlock --algorithm ricart-agrawala -w 0.3 plainly true
+  [[ $stderr == *"plainly is held by "* && $(grep -c waiting <<<"$stderr") -eq 1 ]]
+  run -1 --separate-stderr dlock --algorithm ricart-agrawala -q -w 0.1 plainly true
+  [ -z "$stderr" ]
+  on c dlock plainly -- sh -c 'echo c >>order' 3>&- &
+  second=$!
+  eventually waits_for c plainly
+  on a dlock --algorithm ricart-agrawala plainly -- sh -c 'echo a >>order' 2>said 3>&- &
+  third=$!
+  eventually test -s said
+  run -64 on b dlock plainly true
+  run -64 on b dlock --algorithm maekawa plainly true
+  eventually test -p go.b
+  echo >go.b
+  wait $holder $second $third
+  [ "$(tr -d '\n' <order)" = bca ]
+  run -64 on b dlock plainly true
+  run -1 dlock own -- dlock --algorithm lamport own true
+}
+
 @test "what cannot be with an algorithm is said at once" {
   for option in -s -x '--slots 2' --join '--min-hold 1' '--lock-delay 1' '--rate 1/1'; do
     run -64 dlock --algorithm ricart-agrawala $option door true
@@ -221,4 +246,12 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   [[ $output == *"to enter"*door* ]]
   run -64 dlock --waits --algorithm lamport
   run -64 dlock --algorithm cmh door true
+}
+
+@test "--waits --algorithm cmh: a host that does not answer is named (69)" {
+  signal_peer STOP b
+  run -69 dlock --waits --algorithm cmh
+  [[ $output == *"no answer from b"* ]]
+  signal_peer CONT b
+  eventually is_there b
 }

@@ -65,6 +65,30 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   grep -q 'was removed from the group' "$group/m.log"
 }
 
+@test "a host that came later and votes is a site, and a change of the voters begins another epoch" {
+  member m "${spare[0]}" a
+  run -64 on m dlock --algorithm ricart-agrawala door true
+  [[ $output == *"no site: ask on one of "* && $output != *m* ]]
+  run -64 on m dpropose --algorithm paxos plan later
+  [ "$(dlock --algorithm ricart-agrawala --report report door -- true; jq -c '.sites | sort' report)" = '["a","b","c"]' ]
+  run -0 dpeers promote m
+  eventually voters_are abcm
+  on m dlock --algorithm ricart-agrawala --report report -w 20 door -- true
+  [ "$(jq -c '[(.sites | sort), .messages]' report)" = '[["a","b","c","m"],{"reply":3,"request":3}]' ]
+  [ "$(on m dlock --algorithm ricart-agrawala --among b,m --report report two -- echo in; jq -c '.sites | sort' report)" = $'in\n["b","m"]' ]
+  [ "$(on m dpropose --algorithm paxos plan later)" = later ]
+  [ "$(on b dpropose --get plan)" = later ]
+  run -0 dpeers remove m
+  eventually role_is m member
+  eventually serves m
+  on m dlock -w 10 job -- true
+  run -64 on m dlock --algorithm ricart-agrawala door true
+  [ "$(dlock --algorithm ricart-agrawala --report report -w 20 door -- true; jq -c '.sites | sort' report)" = '["a","b","c"]' ]
+  run -0 dpeers remove m
+  eventually unlisted m
+  eventually peer_gone m
+}
+
 @test "a host without a vote that holds something is not removed, and what holds is named" {
   member n "${spare[0]}" b
   hold n job

@@ -177,6 +177,102 @@ TEST_CASE("a transaction that is forgotten is not kept, and who waits for it is 
   CHECK_FALSE(net.shelves[NodeId{1}].kept.contains(generation));
 }
 
+TEST_CASE("votes are kept while the log is read again from before all had come") {
+  Network net(3);
+  net.open_deal(CommitBy::two_phase);
+  net.cut = {NodeId{3}};  // it has voted, and is not told
+  for (std::uint64_t node = 1; node <= 3; ++node) net.deal(node, What::yes);
+  net.cut.clear();
+  net.run(5s, [&] { return net.last_told(1) == "committed"; });
+  REQUIRE(net.last_told(1) == "committed");
+  for (auto& [node, state] : net.log) state.is_gathering = true;
+  for (std::uint64_t node = 1; node <= 3; ++node) net.start(NodeId{node});
+  net.run(1s);
+  for (auto& [node, state] : net.log) state.is_gathering = false;
+  for (std::uint64_t node = 1; node <= 3; ++node) net.step(NodeId{node}, node::Tick{});
+  net.run(10s);
+  for (std::uint64_t node = 1; node <= 3; ++node) {
+    net.deal(node, What::how_it_stands);
+    CHECK(net.last_told(node) == "committed");
+  }
+}
+
+TEST_CASE("a later run finds the yes of an earlier one, and an earlier one that waits is told") {
+  for (const CommitBy by : both) {
+    Network net(2);
+    net.open_deal(by, 100ms);
+    net.deal(2, What::yes);  // 1 prepares yet
+    net.run(1s);
+    for (auto& [node, state] : net.log) state.deal->participants[1].run = 9;
+    const auto later = [&](What what) {
+      net.step(NodeId{2}, node::FromTool{replica::ConnectionId{77},
+                                         {0, "root", {}, 2},
+                                         1,
+                                         wire::encode(FromTool(AskDeal{generation, "b", 9, what}), 2)});
+    };
+    later(What::how_it_stands);
+    CHECK(net.last_told(2) == "voted");  // so it prepares nothing
+    later(What::yes);
+    CHECK(net.last_told(2) == "open");
+    net.deal(1, What::yes);
+    net.run(5s);
+    CHECK(net.last_told(2) == "committed");
+  }
+}
+
+TEST_CASE("who was away while it was aborted, without a vote, is told when it comes back") {
+  for (const CommitBy by : both) {
+    Network net(3);
+    net.open_deal(by, 100ms);
+    net.stalled = {NodeId{3}};  // its vote does not become durable
+    for (std::uint64_t node = 1; node <= 3; ++node) net.deal(node, What::yes);
+    net.run(5s, [&] { return net.last_told(1) == "aborted"; });
+    REQUIRE(net.last_told(1) == "aborted");
+    net.stalled.clear();
+    net.start(NodeId{3});
+    net.start(NodeId{1});
+    net.deal(3, What::how_it_stands);
+    CHECK(net.last_told(3) == "not voted");
+    net.deal(3, What::yes);
+    net.run(5s);
+    CHECK(net.last_told(3) == "aborted");
+  }
+}
+
+TEST_CASE("a no whose host is started again before the coordinator has heard it is said again") {
+  for (const CommitBy by : both) {
+    Network net(3);
+    net.open_deal(by, 100ms);
+    net.cut = {NodeId{1}};
+    net.deal(2, What::no);
+    net.run(1s);
+    CHECK(net.last_told(2) == "aborted");
+    net.start(NodeId{2});
+    net.run(1s);
+    net.cut.clear();
+    net.deal(1, What::yes);
+    net.deal(3, What::yes);
+    net.run(90s);
+    CHECK(net.deals_told() == "aborted, aborted, aborted");
+  }
+}
+
+TEST_CASE("three phases: without a coordinator that has asked nobody the others abort") {
+  Network net(3);
+  net.open_deal(CommitBy::three_phase, 100ms);
+  net.deal(2, What::yes);
+  net.deal(3, What::yes);
+  net.run(1s);
+  net.cut = {NodeId{1}};
+  net.run(20s);
+  CHECK(net.last_told(2) == "aborted");
+  CHECK(net.last_told(3) == "aborted");
+  net.cut.clear();
+  net.deal(1, What::yes);
+  net.run(90s);
+  CHECK(net.last_told(1) == "aborted");
+}
+
 TEST_CASE("a host that cannot write what it votes votes no more") {
   Network net(2);
   net.open_deal(CommitBy::two_phase);

@@ -33,15 +33,23 @@ class ToldLog final : public GroupLog {
     std::set<SessionId> parts;  // of a region
     bool quorum = true;
     std::optional<KnownDeal> deal;
+    bool is_gathering = false;  // not all of the deal have come
     std::vector<GroupLog::Wait> waits;
+    std::map<NodeId, std::string> members;
+    LogIndex members_at;
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
     return of == generation && !state_.behind ? state_.known : std::nullopt;
   }
   std::optional<KnownDeal> deal(const node::Moment&, Token of) const override {
-    return of == generation && !state_.behind ? state_.deal : std::nullopt;
+    return of == generation && !state_.behind && !state_.is_gathering ? state_.deal : std::nullopt;
   }
+  bool has_deal(const node::Moment&, Token of) const override {
+    return of == generation && !state_.behind && state_.deal;
+  }
+  std::map<NodeId, std::string> members(const node::Moment&) const override { return state_.members; }
+  LogIndex members_at(const node::Moment&) const override { return state_.members_at; }
   std::vector<Wait> waits(const node::Moment&) const override { return state_.waits; }
   // Session 10 * n and those after it are of node n.
   std::optional<NodeId> home_of(const node::Moment&, SessionId session) const override {
@@ -221,7 +229,8 @@ struct Network {
     run(std::chrono::milliseconds(600));
     auto found = std::get<Sites>(told[NodeId{1}].back()).sites;
     found.resize(sites);
-    for (std::uint64_t i = 1; i <= size; ++i) log[NodeId{i}].known = Known{"plan", algorithm, found, region};
+    for (std::uint64_t i = 1; i <= size; ++i)
+      log[NodeId{i}].known = Known{"plan", algorithm, found, region, std::uint64_t{1} << 24U};
   }
   void open(service::Agreement algorithm, std::uint64_t sites) {
     open(algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm), sites);

@@ -330,6 +330,88 @@ bool waits_that_change_are_no_circle() {
   return circles_found(net, 1) == 0;
 }
 
+bool votes_outlive_a_restart() {
+  Network net(2);
+  net.open_deal(service::CommitBy::two_phase);
+  net.deal(1, AskDeal::What::no);
+  net.run(1s);
+  for (auto& [node, state] : net.log) state.is_gathering = true;
+  net.start(NodeId{1});
+  net.run(1s);
+  return net.shelves[NodeId{1}].kept.contains(generation);
+}
+
+bool a_later_run_finds_the_vote() {
+  Network net(2);
+  net.open_deal(service::CommitBy::two_phase);
+  net.deal(2, AskDeal::What::yes);
+  net.deal(2, AskDeal::What::how_it_stands);
+  return net.last_told(2) == "voted";
+}
+
+bool who_was_away_is_told() {
+  Network net(2);
+  net.open_deal(service::CommitBy::three_phase, 100ms);
+  net.stalled = {NodeId{2}};
+  net.deal(1, AskDeal::What::yes);
+  net.deal(2, AskDeal::What::yes);
+  net.run(2s);
+  net.stalled.clear();
+  net.start(NodeId{2});
+  net.deal(2, AskDeal::What::yes);
+  net.run(5s);
+  return net.last_told(2) == "aborted";
+}
+
+bool a_no_is_said_again() {
+  Network net(2);
+  net.open_deal(service::CommitBy::two_phase);
+  net.cut = {NodeId{1}};
+  net.deal(2, AskDeal::What::no);
+  net.run(1s);
+  net.start(NodeId{2});
+  net.cut.clear();
+  net.deal(1, AskDeal::What::yes);
+  net.run(90s);
+  return net.last_told(1) == "aborted";
+}
+
+bool nobody_waits_for_ever() {
+  Network net(2);
+  net.open_deal(service::CommitBy::three_phase, 100ms);
+  net.deal(2, AskDeal::What::yes);
+  net.run(1s);
+  net.cut = {NodeId{1}};
+  net.run(20s);
+  return net.last_told(2) == "aborted";
+}
+
+// What a site invents is in no message of others.
+bool strangers_are_in_no_clock() {
+  Network net(1);
+  net.log[NodeId{1}].members = {{NodeId{2}, "host-b"}};
+  net.log[NodeId{1}].members_at = LogIndex{1};
+  net.ask(NodeId{1}, GetSelf{});
+  const service::DecisionSite self = std::get<Sites>(net.told[NodeId{1}].back()).sites.front();
+  const service::DecisionSite other{NodeId{2}, 102, 555, "host-b"};
+  net.log[NodeId{1}].known = Known{"plan", "lamport", {self, other}, true, std::uint64_t{1} << 24U};
+  const auto says = [&](const ToPeer& what) {
+    net.step(NodeId{1},
+             node::FromPeer{other.node, wire::encode(what, wire::channels_since), 2, node::Way::stream});
+  };
+  says(Hello{other.life, other.disk, false});
+  channel::Channel liar(other.life, self.life);
+  Item item{.generation = generation, .kind = Item::Kind::is_busy, .question = 1};
+  for (std::uint64_t node = 100; node < 200; ++node) item.clock[NodeId{node}] = node;
+  liar.offer(wire::encode(AnyItem(item), wire::channels_since));
+  for (const channel::Message& message : liar.poll(net.now)) says(Packet{channel::encode(message)});
+  net.ask(NodeId{1}, GetLog{generation, 0});
+  const auto* log = std::get_if<LogIs>(&net.told[NodeId{1}].back());
+  return log != nullptr && !log->lines.empty() &&
+         std::ranges::none_of(
+             log->lines, [](const std::string& line) { return line.find("\"150\"") != std::string::npos; });
+}
+
 }  // namespace
 
 TEST_CASE("every rule of decisions by classical algorithms that is removed is noticed") {
@@ -351,6 +433,12 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
        {"only_the_disks_that_were_fixed_are_heard", a_replaced_disk_is_not_believed},
        {"vote_stored_before_it_is_told", no_vote_is_told_before_it_is_stored},
        {"who_votes_is_the_participant", nobody_votes_for_others},
+       {"votes_are_kept_until_all_have_come", votes_outlive_a_restart},
+       {"a_yes_is_kept_for_the_next_run", a_later_run_finds_the_vote},
+       {"who_comes_late_is_told", who_was_away_is_told},
+       {"a_no_is_said_until_it_is_heard", a_no_is_said_again},
+       {"nobody_waits_for_a_coordinator_that_never_asked", nobody_waits_for_ever},
+       {"clocks_are_of_hosts_of_the_group", strangers_are_in_no_clock},
        {"an_elected_leader_begins_a_bound_later", an_elected_leader_waits},
        {"who_gives_leases_waits_when_it_is_new", a_new_giver_of_leases_waits},
        {"who_gives_leases_waits_for_the_longest", a_new_giver_of_leases_waits_for_the_longest},

@@ -253,9 +253,14 @@ const Named<service::State>& states() {
                      {{SessionId{7}, owner(), service::Mode::shared, 4, Token{1855425871870000},
                        WallTime{1600000000000000000}, WallTime{1600000001000000000},
                        WallTime{1600000002000000000}, service::CloseReason::broken, 7}}}}};
-  state.epochs = {
-      {"door",
-       {Token{1855425871871990}, service::EnterBy::suzuki_kasami, {{NodeId{1}, 2, 3, "web1"}}, true}}};
+  state.epochs = {{"door",
+                   {Token{1855425871871990},
+                    service::EnterBy::suzuki_kasami,
+                    {{NodeId{1}, 2, 3, "web1"}},
+                    true,
+                    false,
+                    5,
+                    "web"}}};
   state.elections = elections();
   state.barriers = barriers();
   state.values = {

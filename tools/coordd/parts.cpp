@@ -67,8 +67,8 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
-  if (!setting.has_founders_parts) return parts;
-  parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
+  if (setting.has_founders_parts) parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
+  if (setting.is_gateway) return parts;
   agreements::Trace trace;
   if (trace_log != nullptr) {
     const auto failed = [&log](const std::string& why) { log(net::LogLevel::warning, why); };

@@ -106,15 +106,23 @@ Result<cli::Exit> Part::by_sites() {
     return Error{ErrorKind::unavailable, object_, "the peer does not answer", ""};
   if (Status joined = join(here->sites.front()); !joined) return joined.error();
   auto view = talk_.look(answered_by());
-  if (!view) return view.error();
+  voted_ = !view || have_come(*view);  // an earlier run may have
+  if (!view) return undecided(view.error());
   last_seen_ = *view;
   // Who comes when it was ended for want of participants takes no part in it.
   if (self(*view) == nullptr || view->of.outcome == CommitOutcome::not_all_came) return follow(*view);
   Result<std::optional<DealIs>> is = std::optional(DealIs{});
   if (have_come(*view)) is = ask(AskDeal::What::how_it_stands, answered_by());
   if (!is) return undecided(is.error());
+  if (!*is) {  // the end of -w: who is not told whether it has voted neither prepares nor says yes
+    is = give_up();
+    if (!is) return undecided(is.error());
+    if (!*is || (*is)->stage == DealIs::Stage::not_voted)
+      return undecided(Error{ErrorKind::unknown, object_, "its peer does not answer", ""});
+  }
   std::string why_not;
-  if (*is && (*is)->stage == DealIs::Stage::not_voted) {
+  if ((*is)->stage == DealIs::Stage::not_voted) {
+    voted_ = false;
     why_not = run_prepare();
     view = until_all_came();
     if (!view) return view.error();

@@ -132,12 +132,14 @@ NotRun Run::refused(const local::Refused& answer) const {
   }
 }
 
-// Once what it is, and again when it is something else: in line, or for a majority.
+// Once what it is, and again when it is something else: in line, or for a majority. To take part one waits
+// for who had the name before: perhaps long, and it is nobody's turn there meanwhile, so it is said to all.
 void Run::say_waiting(const local::Waiting& waiting) {
   // A peer alone, which has only just begun, waits for no other.
   const bool begins = !waiting.quorum && report_.scope != "cluster";
   const bool watched = !settings_.quiet && !begins && cli::is_terminal(STDERR_FILENO);
-  if (!watched && !settings_.verbose) return;
+  const bool is_first = settings_.part && settings_.part->closes == Token{} && !waiting.blockers.empty();
+  if (!watched && !settings_.verbose && (!is_first || settings_.quiet)) return;
   const std::string text = begins ? "waiting for this host's peer to begin" : in_words(waiting);
   if (text.empty() || (said_ && *said_ == waiting.quorum)) return;
   said_ = waiting.quorum;

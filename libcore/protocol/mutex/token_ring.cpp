@@ -10,6 +10,7 @@
 
 namespace coord::mutex {
 
+using token_ring::Ask;
 using token_ring::Census;
 using token_ring::Generation;
 using token_ring::Pass;
@@ -17,7 +18,7 @@ using token_ring::Pass;
 TokenRing::TokenRing(Config config) : config_(std::move(config)) {
   check_members(config_.members);
   const Membership& members = config_.members;
-  if (members.self == members.sites.front()) token_ = Pass{members.epoch, {}, 0, 0};
+  if (members.self == members.sites.front()) token_ = Pass{members.epoch, {}, 0, 0, 0};
   due_ = Instant{};  // the first tick says what time it is
 }
 
@@ -37,7 +38,17 @@ TokenRing::Actions TokenRing::step(Instant now, const Event& event) {
 void TokenRing::on(Instant now, const Acquire&, Actions& actions) {
   if (phase_ != Phase::idle) return;
   phase_ = Phase::waiting;
-  if (token_) enter(now, actions);
+  if (token_) return enter(now, actions);
+  if (const auto site = sleeper()) actions.push_back(Send{*site, Ask{config_.members.epoch}});
+}
+
+// Where the token sleeps, if it does not come here before. It may have been asked for since it was here: then
+// it comes round anyway.
+std::optional<NodeId> TokenRing::sleeper() const {
+  const auto& sites = config_.members.sites;
+  const std::uint64_t hops = 1 + two_rounds() - idle_passed_;
+  if (idle_passed_ == 0 || hops >= sites.size()) return std::nullopt;
+  return sites[(rank_of(config_.members, config_.members.self).value_or(0) + hops) % sites.size()];
 }
 
 void TokenRing::on(Instant now, const Release&, Actions& actions) {
@@ -50,8 +61,11 @@ void TokenRing::on(Instant now, const Receive& what, Actions& actions) {
   if (!rank_of(config_.members, what.from)) return;
   std::visit(
       [&](const auto& message) {
-        if (message.epoch == config_.members.epoch && message.entries <= CountedToken::most_counted)
-          receive(now, message, actions);
+        if (message.epoch != config_.members.epoch) return;
+        if constexpr (requires { message.entries; }) {
+          if (message.entries > CountedToken::most_counted) return;
+        }
+        receive(now, message, actions);
       },
       what.message);
 }
@@ -81,19 +95,22 @@ void TokenRing::take(Instant now, Pass token, Actions& actions) {
   hops_seen_ = token.hops;
   entries_seen_ = std::max(entries_seen_, token.entries);
   token_ = std::move(token);
-  due_ = now + config_.rest;
+  if (std::exchange(asked_, false)) token_->idle = 0;
+  due_.reset();
+  if (token_->idle < two_rounds()) due_ = now + config_.rest;
   if (phase_ == Phase::waiting) enter(now, actions);
 }
 
 void TokenRing::receive(Instant now, const Census& census, Actions& actions) {
-  if (COORD_RULE_OR(ring_holder_swallows_census, token_.has_value(), false)) return adopt(census.generation);
+  if (COORD_RULE_OR(ring_holder_swallows_census, token_.has_value(), false))
+    return adopt(now, census.generation);
   const bool is_back = census.generation.maker == config_.members.self;
   if (is_back) {
     if (census.generation != promised_ || hops_seen_ > 0)
       return;  // overtaken by a higher one, or a second copy
     const std::uint64_t entries =
         COORD_RULE_OR(ring_census_counts_entries, std::max(census.entries, entries_seen_), std::uint64_t{0});
-    return take(now, Pass{config_.members.epoch, census.generation, 1, entries}, actions);
+    return take(now, Pass{config_.members.epoch, census.generation, 1, entries, 0}, actions);
   }
   if (census.generation <= promised_) return;
   promised_ = COORD_RULE_OR(ring_census_is_a_promise, census.generation, promised_);
@@ -104,11 +121,23 @@ void TokenRing::receive(Instant now, const Census& census, Actions& actions) {
 }
 
 // The census goes no farther, so no token of its generation is made but this one: it stays valid where sites
-// have promised already.
-void TokenRing::adopt(const Generation& generation) {
+// have promised already. Whoever sent it may have asked, and that have been lost.
+void TokenRing::adopt(Instant now, const Generation& generation) {
+  wake(now);
   if (generation <= promised_) return;
   promised_ = generation;
   token_->generation = generation;
+}
+
+void TokenRing::wake(Instant now) {
+  token_->idle = 0;
+  if (phase_ == Phase::idle && !due_) due_ = now;
+}
+
+void TokenRing::receive(Instant now, const Ask&, Actions&) {
+  if (!COORD_RULE_OR(ring_asked_token_wakes, true, false)) return;
+  if (token_) return wake(now);
+  asked_ = true;
 }
 
 void TokenRing::enter(Instant, Actions& actions) {
@@ -120,6 +149,7 @@ void TokenRing::enter(Instant, Actions& actions) {
   phase_ = Phase::inside;
   due_.reset();
   entries_seen_ = ++token_->entries;
+  token_->idle = 0;
   actions.push_back(Granted{CountedToken::of(config_.members.epoch, token_->entries)});
 }
 
@@ -130,6 +160,7 @@ void TokenRing::pass_on(Instant now, Actions& actions) {
   }
   Pass token = *std::exchange(token_, std::nullopt);
   hops_seen_ = ++token.hops;
+  idle_passed_ = token.idle = std::min(token.idle, two_rounds() - 1) + 1;
   expect_token(now);
   actions.push_back(Send{next(), token});
 }

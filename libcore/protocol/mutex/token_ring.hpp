@@ -5,18 +5,22 @@
 // Problem: who has the token may go in, and everybody gets it in turn. But a token can be lost. Why the
 // obvious answer fails: if a site that has waited long makes a new one, the old one may only have been slow,
 // and then there are two. Algorithm: the sites form a ring; whoever has the token goes in if he wants, else
-// keeps it for a moment (`rest`) and passes it on. A site that has missed the token for long (`lost_after`)
-// sends a census of a higher generation round. Who has the token swallows the census, and the token becomes
-// one of that generation: nothing is lost. Every other site promises to take no token of an older generation
-// any more, adds the highest entry number that it knows, and passes it on. If the census comes back, all have
-// promised: an old token that is still somewhere is void wherever it arrives, so the initiator makes a new
-// one, of the census's generation, that goes on counting above all known entries. Two censuses at once: the
-// higher (number, site) passes, the lower dies where they meet. A network that doubles messages would double
-// the token: it carries how often it was passed on, and who has seen it so far or farther takes it no more.
+// keeps it for a moment (`rest`) and passes it on. When it has gone round twice for nobody it sleeps where it
+// is. Each site has then passed it on in the last round and knows how long it had gone for nobody, so it
+// knows where it sleeps: who wants it asks there, and it goes round again. A site that has missed the token
+// for long (`lost_after`) sends a census of a higher generation round. Who has the token swallows the census,
+// and the token becomes one of that generation: nothing is lost. Every other site promises to take no token
+// of an older generation any more, adds the highest entry number that it knows, and passes it on. If the
+// census comes back, all have promised: an old token that is still somewhere is void wherever it arrives, so
+// the initiator makes a new one, of the census's generation, that goes on counting above all known entries.
+// Two censuses at once: the higher (number, site) passes, the lower dies where they meet. A network that
+// doubles messages would double the token: it carries how often it was passed on, and who has seen it so far
+// or farther takes it no more.
 //
-// Costs one message an entry if all want all the time; up to N message delays for who wants alone; when idle
-// it costs messages for ever. Loss and cut links are stood. A crashed site breaks the ring: the others stop
-// and go on without it in a new epoch (types.hpp). The fencing token is the entry's number in its epoch.
+// Costs one message an entry if all want all the time; up to N messages and delays for who wants alone, the
+// question among them; and two rounds after the last entry. Loss and cut links are stood. A crashed site
+// breaks the ring: the others stop and go on without it in a new epoch (types.hpp). The fencing token is the
+// entry's number in its epoch.
 #pragma once
 
 #include <compare>
@@ -47,9 +51,18 @@ struct Pass {
   Generation generation;
   std::uint64_t hops = 0;     // how often this token was passed on
   std::uint64_t entries = 0;  // so far, of the epoch
+  std::uint64_t idle = 0;     // how often it was passed on since somebody was in, or asked
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(epoch, generation, hops, entries);
+    archive(epoch, generation, hops, entries, idle);
+  }
+};
+// To where the token sleeps, or is going to.
+struct Ask {
+  std::uint64_t epoch = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(epoch);
   }
 };
 struct Census {
@@ -61,7 +74,7 @@ struct Census {
     archive(epoch, generation, entries);
   }
 };
-using Message = std::variant<Pass, Census>;
+using Message = std::variant<Pass, Census, Ask>;
 
 }  // namespace token_ring
 
@@ -94,8 +107,12 @@ class TokenRing : public SiteShape<token_ring::Message> {
   void on(Instant now, const Tick&, Actions& actions);
   void receive(Instant now, const token_ring::Pass& pass, Actions& actions);
   void receive(Instant now, const token_ring::Census& census, Actions& actions);
+  void receive(Instant now, const token_ring::Ask& ask, Actions& actions);
   void take(Instant now, token_ring::Pass token, Actions& actions);
-  void adopt(const token_ring::Generation& generation);
+  void adopt(Instant now, const token_ring::Generation& generation);
+  void wake(Instant now);
+  std::uint64_t two_rounds() const { return 2 * config_.members.sites.size(); }
+  std::optional<NodeId> sleeper() const;
   void enter(Instant now, Actions& actions);
   void pass_on(Instant now, Actions& actions);
   void expect_token(Instant now);
@@ -107,8 +124,10 @@ class TokenRing : public SiteShape<token_ring::Message> {
   std::uint64_t hops_seen_ = 0;      // of the promised generation
   std::uint64_t entries_seen_ = 0;
   std::optional<token_ring::Pass> token_;
-  std::optional<Instant> due_;  // with the token: pass it on; without: it is lost
-  bool started_ = false;        // the first step says what time it is
+  std::optional<Instant> due_;     // with the token: pass it on; without: it is lost
+  std::uint64_t idle_passed_ = 0;  // token_ring::Pass::idle when it was passed on last; 0: it never was
+  bool asked_ = false;             // for the token, which is not here
+  bool started_ = false;           // the first step says what time it is
 };
 
 }  // namespace coord::mutex

@@ -106,6 +106,8 @@ Refusal Commits::check_join(const JoinCommit& body) const {
 
 void Commits::on(const JoinCommit& body, Step& step) {
   if (const Refusal why = check_join(body); why != Refusal::none) return refuse(why, step);
+  const bool is_own = body.by == CommitBy::majority || body.site.node == step.to.node;
+  if (!COORD_RULE(participants_site_is_the_askers, is_own)) return refuse(Refusal::no_such_site, step);
   Transaction& transaction = map()[body.transaction];
   if (transaction.generation == Token{}) {
     transaction.generation = core_->next_token(step.index);

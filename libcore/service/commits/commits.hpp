@@ -92,6 +92,8 @@ class Commits : public FamilyBase {
   CommitsView answer(const ListCommits& question) const;
   // Of one by a classical algorithm in which all have come; nullptr: there is none of this generation.
   const std::string* name_by_sites(Token generation) const;
+  // Also before all have come.
+  bool is_by_sites(Token generation) const { return by_sites_.contains(generation); }
 
  private:
   using Map = std::map<std::string, Transaction>;

@@ -113,6 +113,11 @@ void Decisions::on(const OpenDecision& body, Step& step) {
       body.algorithm != Agreement::raft && body.host.size() <= 255 && are_sites(body.algorithm, body.sites);
   if (why == Refusal::none && (!fits || body.sites.size() > core_->limits().decision_sites))
     why = Refusal::invalid;
+  const auto& members = core_->state().registrations;
+  const auto is_member = [&](const DecisionSite& site) { return members.contains(site.node); };
+  if (why == Refusal::none &&
+      !COORD_RULE(decided_by_hosts_of_the_group, std::ranges::all_of(body.sites, is_member)))
+    why = Refusal::no_such_site;
   if (why == Refusal::none && is_late(body.decision, body.seen)) why = Refusal::forgotten;
   if (why != Refusal::none) return answer(why);
   const auto found = kept().decisions.find(body.decision);

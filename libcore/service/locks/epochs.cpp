@@ -10,10 +10,16 @@
 // nobody takes part any more has nobody inside, wherever it ran: the next one begins then and not before.
 // Who asks may close an epoch, because a site is missing or is none yet: whoever asks after that waits for
 // the next one, as he does himself. An epoch that is not closed outlives the last who takes part by a minute:
-// commands that come one after the other need no new one each, and no other way in gets between them.
+// commands that come one after the other need no new one each, and no other way in gets between them. A
+// change of the group's voters closes it.
+//
+// A name that is held or waited for by the log is asked for as by one who wants it alone: whoever is to take
+// part waits for all who were there before. Who comes after that and does not take part is refused, for no
+// line leads into another kind of entry.
 //
 // Tokens: an entry's is that of its algorithm, above the epoch's number. So many are reserved when it begins,
-// which is when the first takes part, that all tokens which the group gives later are larger.
+// which is when the first takes part, that all tokens which the group gives later are larger: 2^24, and fewer
+// where the tokens would leave the clock behind.
 #include <algorithm>
 #include <utility>
 
@@ -33,7 +39,8 @@ const Epoch* Locks::epoch_of(const std::string& name) const {
   return found == state().epochs.end() ? nullptr : &found->second;
 }
 
-Refusal Locks::check_part(const Acquire& body, const Request& request) const {
+// The sites are hosts of the group, and who asks is at one of them.
+Refusal Locks::check_part(const Acquire& body, const Request& request, NodeId node) const {
   if (!body.part) return Refusal::none;
   if (body.part->ends) return check_end(body, request);
   const auto& sites = body.part->sites;
@@ -46,7 +53,13 @@ Refusal Locks::check_part(const Acquire& body, const Request& request) const {
   const bool sorted = std::ranges::adjacent_find(sites, [](const DecisionSite& a, const DecisionSite& b) {
                         return a.node >= b.node;
                       }) == sites.end();
-  return plain && known && fit && sorted ? check_room_for_part(body) : Refusal::invalid;
+  if (!plain || !known || !fit || !sorted) return Refusal::invalid;
+  const auto& members = core_->state().registrations;
+  const bool is_member =
+      std::ranges::all_of(sites, [&](const DecisionSite& site) { return members.contains(site.node); });
+  const bool is_site = std::ranges::find(sites, node, &DecisionSite::node) != sites.end();
+  if (!COORD_RULE(sites_are_hosts_of_the_group, is_member && is_site)) return Refusal::no_such_site;
+  return check_room_for_part(body);
 }
 
 namespace {
@@ -58,7 +71,8 @@ std::size_t bytes_of(const std::vector<DecisionSite>& sites) {
 }
 
 // Where they are named, all who take part name the same.
-bool same_sites(const Epoch& epoch, const TakePart& part) {
+template <class One>
+bool same_sites(const One& epoch, const TakePart& part) {
   if (epoch.among != part.among) return false;
   return !epoch.among ||
          std::ranges::equal(epoch.sites, part.sites, {}, &DecisionSite::node, &DecisionSite::node);
@@ -69,12 +83,29 @@ bool same_sites(const Epoch& epoch, const TakePart& part) {
 Refusal Locks::check_room_for_part(const Acquire& body) const {
   if (all_site_bytes_ + bytes_of(body.part->sites) > core_->limits().all_site_bytes)
     return Refusal::too_many_requests;
-  const Epoch* const now = epoch_of(body.names.front());
-  const bool begins_one = now == nullptr || now->number == body.part->closes;
-  if (!begins_one) return Refusal::none;
-  const bool fits = (now != nullptr || state().epochs.size() < core_->limits().epochs) &&
-                    core_->may_reserve_tokens(tokens_of_epoch);
-  return fits ? Refusal::none : Refusal::too_many_epochs;
+  if (!core_->may_reserve_tokens(tokens_of_epoch)) return Refusal::too_many_epochs;
+  if (!begins_epoch(body)) return Refusal::none;
+  const auto to_begin =
+      std::ranges::count_if(awaited_, [&](const auto& each) { return !state().epochs.contains(each.first); });
+  const std::size_t all = state().epochs.size() + static_cast<std::size_t>(to_begin);
+  return all < core_->limits().epochs ? Refusal::none : Refusal::too_many_epochs;
+}
+
+// Of a name that none has yet, nor waits for it.
+bool Locks::begins_epoch(const Acquire& body) const {
+  const std::string& name = body.names.front();
+  return body.part && !body.part->ends && epoch_of(name) == nullptr && !awaited_.contains(name);
+}
+
+Refusal Locks::check_epochs_of(const Owner& owner, const Acquire& body) const {
+  if (owner.uid == 0 || !begins_epoch(body)) return Refusal::none;
+  std::size_t its = 0;
+  for (const auto& [name, epoch] : state().epochs) its += epoch.user == owner.user ? 1 : 0;
+  for (const auto& [name, awaited] : awaited_)
+    its += awaited.user == owner.user && !state().epochs.contains(name) ? 1 : 0;
+  return COORD_RULE(epochs_of_user_bounded, its < core_->limits().epochs_of_user)
+             ? Refusal::none
+             : Refusal::too_many_epochs_of_user;
 }
 
 Refusal Locks::check_end(const Acquire& body, const Request& request) const {
@@ -88,10 +119,17 @@ Refusal Locks::check_end(const Acquire& body, const Request& request) const {
 // As whoever uses the name now, or has used it last.
 bool Locks::entry_fits(const Request& request) const {
   if (request.part && request.part->ends) return true;
-  return table_.entry_fits(request) && std::ranges::all_of(request.names, [&](const std::string& name) {
-           const Epoch* const epoch = epoch_of(name);
-           return epoch == nullptr || (epoch->by == request.entry_by() && same_sites(*epoch, *request.part));
-         });
+  const bool as_others = std::ranges::all_of(request.names, [&](const std::string& name) {
+    if (const Epoch* const epoch = epoch_of(name); epoch != nullptr)
+      return epoch->by == request.entry_by() && same_sites(*epoch, *request.part);
+    const Lock* const lock = table_.find(name);
+    if (!request.part || lock == nullptr || lock->waiting_to_take_part == 0) return true;
+    const Request& last = state().requests.at(*lock->waiting.rbegin());
+    return !last.part || same_sites(*last.part, *request.part);
+  });
+  if (!as_others) return false;
+  // A command that runs under the log's hold goes on beside those who wait for its end.
+  return table_.entry_fits(request) || (!request.part && !entry(request).entered.empty());
 }
 
 // If there is none. The first of those who take part.
@@ -104,10 +142,16 @@ void Locks::begin_epoch(Request& request, Step& step) {
       step.effects.push_back(TimerEnded{TimerKind::idle_epoch, at->second.number});
     return;
   }
-  at->second = {request.token, request.part->by, sites, false, request.part->among};
+  const std::uint64_t tokens = core_->reserve_tokens(least_tokens_of_epoch, tokens_of_epoch, step.wall);
+  const std::string& user = core_->state().sessions.at(request.session).owner.user;
+  at->second = {request.token, request.part->by, sites, false, request.part->among, tokens, user};
   epochs_.emplace(request.token, name);
   table_.close(name, false);
-  core_->reserve_tokens(tokens_of_epoch);
+}
+
+bool Locks::is_in_epoch(const std::string& name, Token epoch) const {
+  const Epoch* const now = epoch_of(name);
+  return now != nullptr && now->number == epoch;
 }
 
 bool Locks::is_idle(const std::string& name) const {
@@ -148,12 +192,24 @@ void Locks::idle_over(Token epoch, Step& step) {
   end_epoch(std::string(*name), step);
 }
 
-void Locks::close_epoch(const Acquire& body, Step& step) {
-  const auto found = state().epochs.find(body.names.front());
-  if (found == state().epochs.end() || found->second.number != body.part->closes) return;
-  if (is_idle(found->first)) return end_epoch(std::string(found->first), step);
-  found->second.closed = true;
-  table_.close(found->first, true);
+void Locks::close_epoch(const std::string& name, Step& step) {
+  if (is_idle(name)) return end_epoch(name, step);
+  state().epochs.at(name).closed = true;
+  table_.close(name, true);
+}
+
+// Who votes by now: the sites of an epoch are the voters, or those of them that its users name.
+void Locks::voters_are(const std::vector<NodeId>& voters, Step& step) {
+  const auto votes = [&](const DecisionSite& site) {
+    return std::ranges::find(voters, site.node) != voters.end();
+  };
+  std::vector<std::string> others;
+  for (const auto& [name, epoch] : state().epochs) {
+    const bool all_vote = std::ranges::all_of(epoch.sites, votes);
+    const bool are_all = epoch.among || epoch.sites.size() == voters.size();
+    if (!epoch.closed && !COORD_RULE(other_voters_other_epoch, all_vote && are_all)) others.push_back(name);
+  }
+  for (const std::string& name : others) close_epoch(name, step);
 }
 
 void Locks::count_sites(LogIndex place, const Request& request) {
@@ -161,23 +217,29 @@ void Locks::count_sites(LogIndex place, const Request& request) {
   const std::size_t bytes = bytes_of(request.part->sites);
   site_bytes_.emplace(place, bytes);
   all_site_bytes_ += bytes;
+  Awaited& awaited = awaited_[request.names.front()];
+  if (++awaited.waiting == 1) awaited.user = core_->state().sessions.at(request.session).owner.user;
 }
 
-void Locks::uncount_sites(LogIndex place) {
+void Locks::uncount_sites(LogIndex place, const Request& request) {
   const auto found = site_bytes_.find(place);
   if (found == site_bytes_.end()) return;
   all_site_bytes_ -= found->second;
   site_bytes_.erase(found);
+  const auto awaited = awaited_.find(request.names.front());
+  if (--awaited->second.waiting == 0) awaited_.erase(awaited);
 }
 
 Status Locks::rebuild_epochs() {
   for (const auto& [name, epoch] : state().epochs) {
     const Lock* lock = table_.find(name);
     if (epoch.number == Token{} || epoch.number > core_->state().last_token || epoch.sites.empty() ||
+        epoch.tokens > core_->state().last_token.value - epoch.number.value ||
         !epochs_.emplace(epoch.number, name).second)
       return inconsistent("an epoch that cannot be");
     if (epoch.closed && is_idle(name)) return inconsistent("a closed epoch in which nobody takes part");
-    if (lock != nullptr && lock->by != epoch.by) return inconsistent("an epoch of another algorithm");
+    if (lock != nullptr && (lock->by != epoch.by || lock->taking_part != lock->holders.size()))
+      return inconsistent("an epoch of another algorithm");
     table_.close(name, epoch.closed);
   }
   for (const auto& [place, request] : state().requests) {

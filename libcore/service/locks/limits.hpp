@@ -14,6 +14,9 @@ namespace coord::service {
 
 // Of entries by a classical algorithm, in one epoch.
 inline constexpr std::uint64_t tokens_of_epoch = std::uint64_t{1} << 24U;
+// Where that would bring the tokens too far ahead of the clock (Core::reserve_tokens()), and there are no
+// more.
+inline constexpr std::uint64_t least_tokens_of_epoch = std::uint64_t{1} << 12U;
 // A name in which nobody takes part is still entered by the same algorithm, in the same epoch.
 inline constexpr Duration epoch_outlives_the_last = std::chrono::seconds(60);
 
@@ -24,7 +27,8 @@ struct LockLimits {
   std::size_t names_of_user = 10'000;       // of them, held and waited for: leaves room for the others
   std::size_t names_a_request = 64;         // `A,B,C` typed by a person
   std::size_t all_name_bytes = 16U << 20U;  // of all requests' names together
-  std::size_t epochs = 512;                 // names that are entered by an algorithm
+  std::size_t epochs = 512;                 // names that are, or are to be, entered by an algorithm
+  std::size_t epochs_of_user = 128;         // of them, begun or asked for: leaves room for the others
   std::size_t all_site_bytes = 4U << 20U;   // of all requests in line that take part
   std::uint32_t permits = 10'000;           // holders of one semaphore
   std::size_t nesting = 32;                 // dlocks inside dlocks: each is a process

@@ -24,6 +24,7 @@ bool none_before(const std::set<LogIndex>& line, LogIndex place) {
 
 // Takes a holder's part out of the counts.
 void uncount(Lock& lock, const Holder& holder) {
+  if (holder.by) --lock.taking_part;
   if (holder.mode == Mode::exclusive) --lock.exclusive;
   const auto family = lock.families.find(holder.family);
   if (family == lock.families.end()) return;
@@ -54,7 +55,16 @@ bool LockTable::period_fits(const Request& request) const {
 bool LockTable::entry_fits(const Request& request) const {
   return std::ranges::all_of(request.names, [&](const std::string& name) {
     const Lock* lock = find(name);
-    return lock == nullptr || lock->by == request.entry_by();
+    return lock == nullptr || !lock->by || lock->by == request.entry_by();
+  });
+}
+
+bool LockTable::entry_can_be(const Request& request) const {
+  return std::ranges::all_of(request.names, [&](const std::string& name) {
+    const Lock* lock = find(name);
+    if (lock == nullptr) return true;
+    if (request.part && lock->by && lock->by != request.entry_by()) return false;
+    return !request.held() || lock->taking_part == (request.part ? lock->holders.size() : 0);
   });
 }
 
@@ -71,6 +81,12 @@ bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex pla
                                            taken + waiting_before(lock, place, lock.permits) < lock.permits);
   }
   if (lock.by && !COORD_RULE(epoch_begins_when_the_last_has_left, !lock.closed || lock.holders.empty()))
+    return false;
+  // Whoever has the name by the log, or waits for it since before, comes first: as for one who wants it
+  // alone.
+  const bool log_has_it = lock.holders.size() > lock.taking_part;
+  const bool others_came_before = lock.waiting.size() > lock.waiting_to_take_part;
+  if (request.part && !COORD_RULE(part_is_taken_when_the_log_has_let_go, !log_has_it && !others_came_before))
     return false;
   if (request.terms.mode == Mode::exclusive) {
     return COORD_RULE(one_exclusive_holder, lock.holders.empty()) &&
@@ -117,8 +133,8 @@ void LockTable::wait(const Request& request, LogIndex place) {
     Lock& lock = locks_.try_emplace(name).first->second;
     lock.permits = request.terms.permits;
     lock.period = request.terms.period;
-    lock.by = request.entry_by();
-    lock.waiting.insert(place);
+    if (lock.waiting.insert(place).second && request.part) ++lock.waiting_to_take_part;
+    if (request.part) lock.by = request.entry_by();
     if (request.terms.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
   }
 }
@@ -127,8 +143,9 @@ void LockTable::stop_waiting(const Request& request, LogIndex place) {
   for (const std::string& name : request.names) {
     const auto it = locks_.find(name);
     if (it == locks_.end()) continue;
-    it->second.waiting.erase(place);
+    if (it->second.waiting.erase(place) > 0 && request.part) --it->second.waiting_to_take_part;
     it->second.waiting_exclusive.erase(place);
+    look_who_takes_part(it->second);
     drop_if_free(it);
   }
 }
@@ -139,11 +156,12 @@ void LockTable::hold(const std::vector<std::string>& names, std::uint32_t permit
     Lock& lock = locks_.try_emplace(names[i]).first->second;
     lock.permits = permits;
     lock.period = period;
-    lock.by = holder.by;
+    if (holder.by) lock.by = holder.by;
     holder.family = family_of(entered, i, token);
     const auto [known, is_new] = lock.holders.try_emplace(token, holder);
     if (!is_new) uncount(lock, std::exchange(known->second, holder));
     if (holder.mode == Mode::exclusive) ++lock.exclusive;
+    if (holder.by) ++lock.taking_part;
     ++lock.families[holder.family];
   }
 }
@@ -157,6 +175,7 @@ void LockTable::let_go(const std::vector<std::string>& names, Token token) {
       uncount(it->second, holder->second);
       it->second.holders.erase(holder);
     }
+    look_who_takes_part(it->second);
     drop_if_free(it);
   }
 }
@@ -164,6 +183,10 @@ void LockTable::let_go(const std::vector<std::string>& names, Token token) {
 void LockTable::close(const std::string& name, bool closed) {
   const auto it = locks_.find(name);
   if (it != locks_.end()) it->second.closed = closed;
+}
+
+void LockTable::look_who_takes_part(Lock& lock) {
+  if (lock.taking_part + lock.waiting_to_take_part == 0) lock.by.reset();
 }
 
 void LockTable::drop_if_free(std::map<std::string, Lock>::iterator lock) {

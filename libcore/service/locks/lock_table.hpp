@@ -27,12 +27,14 @@ struct Holder {
 struct Lock {
   std::uint32_t permits = 1;
   Duration period{};                // not 0: a rate, of so many permits a period
-  std::optional<EnterBy> by{};      // those who have it take part
+  std::optional<EnterBy> by{};      // by which those enter who take part; empty: nobody does, or waits to
   bool closed = false;              // nobody more does, until all have left
   std::map<Token, Holder> holders;  // by the grant's own number
   // How many of them count together: a family takes one slot and lets in only its own.
   std::map<Token, std::uint32_t> families;
   std::uint32_t exclusive = 0;           // how many holders are
+  std::size_t taking_part = 0;           // holders that do
+  std::size_t waiting_to_take_part = 0;  // of those in line
   std::set<LogIndex> waiting;            // in line
   std::set<LogIndex> waiting_exclusive;  // those of them that share with nobody
 
@@ -47,8 +49,11 @@ class LockTable {
 
   // Whether every name of the request is free or in use with the same number of permits.
   bool permits_fit(const Request& request) const;
-  bool period_fits(const Request& request) const;       // and the same period, or none
-  bool entry_fits(const Request& request) const;        // and entered by the same algorithm, or none
+  bool period_fits(const Request& request) const;  // and the same period, or none
+  // And nobody takes part, or waits to, or by the same algorithm. To take part one may ask while others have
+  // the name: then it waits for them all.
+  bool entry_fits(const Request& request) const;
+  bool entry_can_be(const Request& request) const;      // of a state that is restored
   std::size_t new_names(const Request& request) const;  // how many of its names are not in use
 
   // The rule of the header of locks.hpp; `place` is the request's place in line. `entered` is as
@@ -68,6 +73,7 @@ class LockTable {
 
  private:
   bool admits_at(const Lock& lock, const Request& request, LogIndex place) const;
+  static void look_who_takes_part(Lock& lock);
   void drop_if_free(std::map<std::string, Lock>::iterator lock);
 
   std::map<std::string, Lock> locks_;

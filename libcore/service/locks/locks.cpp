@@ -77,7 +77,7 @@ Refusal Locks::check_user(const Acquire& body, Level level) const {
   if (owner.uid != 0 && !COORD_RULE(names_of_user_bounded, core_->names_of(owner) + body.names.size() <=
                                                                core_->limits().names_of_user))
     return Refusal::too_many_names_of_user;
-  return Refusal::none;
+  return check_epochs_of(owner, body);
 }
 
 void Locks::on(const Acquire& body, Step& step) {
@@ -89,14 +89,16 @@ void Locks::on(const Acquire& body, Step& step) {
   Request request = request_from(body, step.wall);
   const bool ends = body.part && body.part->ends;
   Refusal why = core_->check_sender(body.open, body.session, step.to.node);
-  if (why == Refusal::none) why = check_part(body, request);
+  if (why == Refusal::none && !ends && body.inside.size() <= core_->limits().nesting)
+    request.inside = proved(body.inside, step.to.node);
+  if (why == Refusal::none) why = check_part(body, request, step.to.node);
   if (why == Refusal::none) why = check_request(body, request);
   if (why == Refusal::none) why = check_user(body, step.level);
   if (why != Refusal::none) return refuse(why);
   if (ends) end_epoch(request.names.front(), step);
   if (ends) request.part.reset();
-  if (!body.part) request.inside = proved(body.inside, step.to.node);
-  if (request.part) close_epoch(body, step);
+  if (request.part && is_in_epoch(request.names.front(), body.part->closes))
+    close_epoch(request.names.front(), step);
   if (body.open) request.session = SessionId{step.index.value};
   const Entry inside = entry(request);
   if (!COORD_RULE(exclusive_in_shared_refused, !inside.shared_only))
@@ -106,6 +108,9 @@ void Locks::on(const Acquire& body, Step& step) {
         same_run(request, body.open ? body.open->owner.user : core_->session(body.session)->owner.user);
   const bool admitted = request.joins == LogIndex{} && core_->may_grant(inside.entered) &&
                         table_.admits(request, step.index, inside.entered);
+  // It had to enter at once, beside others that wait to take part there.
+  if (!admitted && !ends && !COORD_RULE(nobody_waits_behind_who_is_to_take_part, table_.entry_fits(request)))
+    return refuse(Refusal::entries_differ);
   if (!admitted && !body.wait) return refuse(core_->state().closed ? Refusal::moving : Refusal::held);
   if (!admitted) {
     std::optional<Deadlock> deadlock = find_deadlock(*this, request, step.index);

@@ -77,6 +77,7 @@ class Locks : public FamilyBase {
   void grants_again();
   void settle(Step& step);
   void session_ends(SessionId session, End end, Step& step);
+  void voters_are(const std::vector<NodeId>& voters, Step& step);
   std::optional<Standing> standing(SessionId session, std::uint64_t number) const;
   Duration timer_length(TimerKind kind, Token token) const;
   std::vector<RunningTimer> running_timers() const;
@@ -122,19 +123,22 @@ class Locks : public FamilyBase {
   void forget_request(LogIndex place, const Request& request);
 
   // ---- epochs.cpp
-  Refusal check_part(const Acquire& body, const Request& request) const;
+  Refusal check_part(const Acquire& body, const Request& request, NodeId node) const;
+  Refusal check_epochs_of(const Owner& owner, const Acquire& body) const;
+  bool begins_epoch(const Acquire& body) const;
   Refusal check_room_for_part(const Acquire& body) const;
   Refusal check_end(const Acquire& body, const Request& request) const;
   bool entry_fits(const Request& request) const;
-  void close_epoch(const Acquire& body, Step& step);
+  void close_epoch(const std::string& name, Step& step);
   void begin_epoch(Request& request, Step& step);
   void end_epochs(const std::vector<std::string>& names, Step& step);
   void end_epoch(const std::string& name, Step& step);
+  bool is_in_epoch(const std::string& name, Token epoch) const;
   bool is_idle(const std::string& name) const;
   Duration idle_for(Token epoch) const;
   void idle_over(Token epoch, Step& step);
   void count_sites(LogIndex place, const Request& request);
-  void uncount_sites(LogIndex place);
+  void uncount_sites(LogIndex place, const Request& request);
   Status rebuild_epochs();
 
   // ---- nesting.cpp
@@ -167,6 +171,11 @@ class Locks : public FamilyBase {
   std::size_t history_bytes_ = 0;
   std::map<Token, std::string> epochs_;         // by number
   std::map<LogIndex, std::size_t> site_bytes_;  // of requests in line that take part
+  struct Awaited {
+    std::size_t waiting = 0;
+    std::string user{};  // of the first
+  };
+  std::map<std::string, Awaited> awaited_;  // names in which some wait to take part
   std::size_t all_site_bytes_ = 0;
 
   // Of the command that is applied; empty once it is settled.

@@ -34,7 +34,7 @@ std::vector<SessionId> Locks::proved(const std::vector<SessionId>& inside, NodeI
 // The outermost hold that will do decides: a name's family is that of who took it first.
 Locks::Entry Locks::entry(const Request& request) const {
   Entry result;
-  if (request.inside.empty()) return result;
+  if (request.inside.empty() || request.part) return result;  // who takes part re-enters nothing
   result.entered.resize(request.names.size());
   for (std::size_t i = 0; i < request.names.size(); ++i) {
     bool shared = false;
@@ -77,7 +77,7 @@ void Locks::wait_in_line(LogIndex place) {
 // Does nothing for a request that did not wait.
 void Locks::leave_line(LogIndex place, const Request& request) {
   table_.stop_waiting(request, place);
-  uncount_sites(place);
+  uncount_sites(place, request);
   if (const auto line = would_join_.find(request.names.front()); line != would_join_.end()) {
     line->second.erase(place);
     if (line->second.empty()) would_join_.erase(line);

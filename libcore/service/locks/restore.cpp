@@ -108,7 +108,7 @@ Status Locks::rebuild_request(LogIndex place, const Request& request, Rebuild& r
     return inconsistent("a malformed request");
   core_->count_names(core_->state().sessions.at(request.session).owner, request.names);
   if (request.joined || (!request.held() && request.joins != LogIndex{})) return done();
-  if (!table_.entry_fits(request)) return inconsistent("a name that is entered in two ways");
+  if (!table_.entry_can_be(request)) return inconsistent("a name that is entered in two ways");
   if (!table_.period_fits(request)) return inconsistent("a name with two rates");
   if (!request.held()) {
     if (!table_.permits_fit(request)) return inconsistent("a name with two numbers of permits");

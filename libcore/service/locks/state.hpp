@@ -66,11 +66,13 @@ struct Epoch {
   std::vector<DecisionSite> sites{};  // by node
   bool closed = false;                // it ends with the last who takes part
   bool among = false;                 // the sites are named by those who take part
+  std::uint64_t tokens = 0;           // so many come after its number
+  std::string user{};                 // who began it
 
   bool operator==(const Epoch&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, by, sites, closed, among);
+    archive(number, by, sites, closed, among, tokens, user);
   }
 };
 

@@ -16,7 +16,12 @@ namespace {
 
 // Whether the request shares its name with nobody, or only up to a number: all who are there count.
 bool minds_everyone(const Lock& lock, const Request& request) {
-  return lock.permits > 1 || request.terms.mode == Mode::exclusive;
+  return lock.permits > 1 || request.terms.mode == Mode::exclusive || request.part;
+}
+
+// Those who take part stand in no other's way who does: they wait for the same.
+bool stands_before(const Request& other, const Request& waiter) {
+  return !waiter.part || !other.part;
 }
 
 class Search {
@@ -102,8 +107,10 @@ void Search::follow_line(Walk& walk, LogIndex place, const std::string& name, co
   Seen& seen = walk.seen[name];
   const std::set<LogIndex>& line = everyone ? lock.waiting : lock.waiting_exclusive;
   const LogIndex from = everyone ? seen.line : std::max(seen.line, seen.exclusive_line);
-  for (auto it = line.lower_bound(from); it != line.end() && *it < place; ++it)
-    arrive(walk, *it, place, CycleLink{waiter.session, name, request(*it).session, false});
+  for (auto it = line.lower_bound(from); it != line.end() && *it < place; ++it) {
+    if (stands_before(request(*it), waiter))
+      arrive(walk, *it, place, CycleLink{waiter.session, name, request(*it).session, false});
+  }
   LogIndex& upto = everyone ? seen.line : seen.exclusive_line;
   upto = std::max(upto, place);
 }
@@ -161,7 +168,7 @@ bool Search::let_go_at(const std::string& name, std::set<LogIndex>& stuck,
   for (const LogIndex place : line) {
     if (!stuck.contains(place)) continue;
     const Request& waiter = request(place);
-    const bool alone = waiter.terms.mode == Mode::exclusive;
+    const bool alone = waiter.terms.mode == Mode::exclusive || waiter.part;
     const bool enters = !locks_.entry(waiter).takes(waiter, name);
     const bool free = lock.permits > 1 ? families.size() + before < lock.permits
                       : alone          ? families.empty() && before == 0
@@ -290,7 +297,8 @@ std::vector<WaitEdge> edges_of(const StateMachine& machine, LogIndex place, std:
                        over ? token : state.requests.at(holder.place).fence(), token, over});
     }
     const std::set<LogIndex>& line = everyone ? lock->waiting : lock->waiting_exclusive;
-    const auto here = line.lower_bound(place);
+    auto here = line.lower_bound(place);
+    while (here != line.begin() && !stands_before(state.requests.at(*std::prev(here)), waiter)) --here;
     if (here != line.begin())
       edges.push_back({place, name, state.requests.at(*std::prev(here)).session, *std::prev(here), Token{},
                        Token{}, false});
