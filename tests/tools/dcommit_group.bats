@@ -73,10 +73,11 @@ versions() { cat {a,b,c}.current | tr '\n' ' '; }
 }
 
 @test "a host that is cut off with its vote: 76 there, and the same line is told the outcome" {
-  begin c -w 3 --json
+  begin c -w 6 --json
   eventually has_voted a 1
   signal_peer STOP a
   signal_peer STOP b
+  eventually sees_none c # so that its word at the end of -w is in nobody's log
   ends_with c 76
   said c "this host has voted"
   jq -e '.outcome == "blocked" and .id == "c" and .participants[0].id == "c"' told.c
