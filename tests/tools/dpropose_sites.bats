@@ -27,7 +27,7 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   [ "$(jq -c '[.value, .algorithm, .won, .delays, .messages.prepare, .messages.accept]' <<<"$output")" = '["one","paxos",true,4,2,2]' ]
   [[ $stderr == *"a -> b"*prepare* ]]
   [[ $stderr == *"a <- b"*promise* ]]
-  [[ $stderr == *"a decided, after 4 messages"* ]]
+  [[ $stderr == *promise*"(a majority: a, "?")"*accepted*"(a majority: a, "?")"*"a decided, after 4 messages"*"a completed"* ]]
   [ "$(on b dpropose --algorithm paxos plan two)" = one ]
   [ "$(on c dpropose --get plan)" = one ]
   [ "$(on c dpropose --list --json | jq -r .algorithm)" = paxos ]

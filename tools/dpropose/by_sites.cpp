@@ -2,8 +2,12 @@
 // What a tool and the sites of a decision by a classical algorithm say to each other.
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/format.hpp"
 #include "cli/names.hpp"
@@ -104,19 +108,53 @@ Status choose_sites(const Settings& settings, const std::string& self,
       "choose so many by --among"};
 }
 
+namespace {
+
+// Who has answered the proposer so far, this host itself included: each kind of answer is asked for of a
+// majority.
+class Majorities {
+ public:
+  Majorities(std::size_t sites, std::string self) : majority_(sites / 2 + 1), self_(std::move(self)) {}
+
+  // With this answer there is one: its hosts; else empty.
+  std::string after(const std::string& text, const std::string& peer) {
+    const std::string kind = text.substr(0, text.find(' '));
+    if (kind != "promise" && kind != "accepted" && kind != "acknowledge") return "";
+    std::vector<std::string>& hosts = answered_[kind];
+    if (hosts.empty()) hosts.push_back(self_);
+    if (std::ranges::find(hosts, peer) != hosts.end()) return "";
+    hosts.push_back(peer);
+    if (hosts.size() != majority_) return "";
+    std::string all;
+    for (const std::string& host : hosts) all += (all.empty() ? "" : ", ") + host;
+    return fmt::format("  (a majority: {})", all);
+  }
+
+ private:
+  std::size_t majority_;
+  std::string self_;
+  std::map<std::string, std::vector<std::string>> answered_;
+};
+
+}  // namespace
+
 void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
-                 const std::string& self) {
+                 const std::string& self, Duration whole) {
+  Majorities majorities(sites.size(), self);
   const auto ms = [](Duration after) { return std::chrono::duration<double, std::milli>(after).count(); };
   for (const agreements::Step& step : decided.steps) {
     std::string peer = std::to_string(step.peer.value);
     for (const service::DecisionSite& site : sites) {
       if (site.node == step.peer) peer = site.host;
     }
-    cli::notice("dpropose", fmt::format("{:9.3f} ms  {} {} {}  {}", ms(step.after), self,
-                                        step.sent ? "->" : "<-", peer, step.text));
+    const std::string majority = step.sent ? "" : majorities.after(step.text, peer);
+    cli::notice("dpropose", fmt::format("{:9.3f} ms  {} {} {}  {}{}", ms(step.after), self,
+                                        step.sent ? "->" : "<-", peer, step.text, majority));
   }
   cli::notice("dpropose", fmt::format("{:9.3f} ms  {} decided, after {} messages one after the other",
                                       ms(decided.took), self, decided.delays));
+  cli::notice("dpropose",
+              fmt::format("{:9.3f} ms  {} completed: from the command's beginning", ms(whole), self));
 }
 
 }  // namespace coord::dpropose

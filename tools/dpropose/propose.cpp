@@ -237,7 +237,8 @@ Error Proposal::given_up(const Error& why) const {
 Result<cli::Exit> Proposal::decided() {
   outcome_ = "decided";
   if (by_sites_) view_.value = by_sites_->value;
-  if (by_sites_ && settings_.trace) print_trace(*by_sites_, view_.sites, peer_->welcome().peer);
+  if (by_sites_ && settings_.trace)
+    print_trace(*by_sites_, view_.sites, peer_->welcome().peer, process::boot_now() - began_);
   if (!settings_.json) {
     print_value(settings_, view_.value);
     return cli::Exit::done;

@@ -50,9 +50,10 @@ bool is_forgotten(const Error& error);
 // Leaves those that --among names, of which this host must be one, and as many as the algorithm can have.
 Status choose_sites(const Settings& settings, const std::string& self,
                     std::vector<service::DecisionSite>& sites);
-// On stderr: what this host's site has sent and received on the way.
+// On stderr: what this host's site has sent and received on the way, which hosts made a majority, and when.
+// `whole`: since the command began.
 void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
-                 const std::string& self);
+                 const std::string& self, Duration whole);
 
 // The fields of --json; without its value if there is none to show.
 cli::JsonObject fields_of(const service::DecisionRecord& record, const std::string* value);
