@@ -168,8 +168,12 @@ void VirtualEngine::operate() {
     if (era_begun_) operators(operator_->begin_era(now, by_clock, {}));
   } else if (!operator_->is_beginning_era() && operator_->has_quorum()) {
     const bool may_open = now >= *operator_->era_ended() + operator_->longest_lease() * 5 / 4;
-    if (!operator_->machine().state().closed) return;
-    if (may_open) operators(operator_->step(now, wall_time(now), replica::PutIntoLog{service::Shut{false}}));
+    // As coordd does: to gateways that were away when the era began.
+    if (!operator_->machine().state().closed) {
+      if (now > end_ + seconds(2)) return;
+      operators(operator_->confirm_to_all(now));
+    } else if (may_open)
+      operators(operator_->step(now, wall_time(now), replica::PutIntoLog{service::Shut{false}}));
   }
   world_.at(now + milliseconds(50), [this] { operate(); });
 }
