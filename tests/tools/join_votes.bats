@@ -146,7 +146,7 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   signal_peer KILL "$dead"
   eventually peer_gone "$dead"
   eventually voters_are "$(printf '%s' abcs | tr -d "$dead")"
-  nobody_stands_by() { dpeers --json doctor | jq -e 'select(.check == "voters" and .status == "warn" and (.what | contains("no host without a vote stands by")))' >/dev/null; }
+  nobody_stands_by() { dpeers --json doctor | jq -se 'any(.check == "voters" and .status == "warn" and (.what | contains("no host without a vote stands by")))' >/dev/null; }
   eventually nobody_stands_by
   grep -q 'ordered by the group (dpeers voters)' "$group"/?.log
   on s dlock -w 20 job -- true

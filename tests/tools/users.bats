@@ -63,7 +63,7 @@ foreign() {
   as mail dlock '@/job' -- sleep 60 3>&- &
   job=$!
   held_by_mail() {
-    as backup dlock --list --json | jq -e 'select(.name == "@mail/job").holders[0].user == "mail"' >/dev/null
+    as backup dlock --list --json | jq -se 'any(.name == "@mail/job" and .holders[0].user == "mail")' >/dev/null
   }
   eventually held_by_mail
   kill "$job"
