@@ -100,7 +100,7 @@ lose_disk() {
     start_peer $name "${calm[@]}"
   done
   for name in b c; do eventually says $name 'takes no part until'; done
-  sees_none a
+  eventually sees_none a
   run -69 on a dlock -w 1 x -- true
   run -1 on b dpeers doctor
   [[ $output == *"its disk was replaced or emptied"* ]]
