@@ -195,7 +195,7 @@ struct Decided {
   bool operator==(const Decided&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<65'536>(value), messages, delays, took, steps);
+    archive(wire::at_most<told_value_bytes>(value), messages, delays, took, steps);
   }
 };
 struct Undecided {

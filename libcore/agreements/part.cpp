@@ -14,6 +14,13 @@ namespace {
 
 using Why = CannotTell::Why;
 
+// What it costs to keep it, whatever it says.
+std::size_t bytes_of(const Item& item) {
+  constexpr std::size_t of_entry = 64;
+  return sizeof(Item) + item.message.size() + item.signature.size() +
+         of_entry * (item.clock.size() + item.trace_clock.size());
+}
+
 }  // namespace
 
 AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::unique_ptr<const GroupLog> log,
@@ -204,15 +211,15 @@ void AgreementsPart::forget(Token generation) {
 }
 
 void AgreementsPart::keep_early(NodeId from, const Item& item) {
-  constexpr std::size_t most = 4'096, most_bytes = std::size_t{4} << 20U;
+  constexpr std::size_t most = 4'096, most_bytes = std::size_t{16} << 20U;
   constexpr std::size_t most_lost = 1'024;
-  if (early_count_ >= most || early_bytes_ + item.message.size() > most_bytes) {
+  if (early_count_ >= most || early_bytes_ + bytes_of(item) > most_bytes) {
     if (early_lost_.size() >= most_lost) all_lost_to_ = std::max(all_lost_to_, item.generation);
     if (early_lost_.size() < most_lost) early_lost_.insert(item.generation);
     return;
   }
   ++early_count_;
-  early_bytes_ += item.message.size();
+  early_bytes_ += bytes_of(item);
   early_[item.generation].emplace_back(from, item);
 }
 
@@ -225,7 +232,7 @@ void AgreementsPart::take_the_early(const node::Moment& moment) {
     auto first = early_.extract(early_.begin());
     for (const auto& [from, what] : first.mapped()) {
       --early_count_;
-      early_bytes_ -= what.message.size();
+      early_bytes_ -= bytes_of(what);
       item(moment, from, what);
     }
   }

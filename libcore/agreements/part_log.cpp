@@ -34,10 +34,12 @@ std::string printable(std::string text) {
 
 }  // namespace
 
-// Of hosts of the group: it goes along with each message, whatever others have sent.
+// Of hosts of the group, and of no more than a message has room for, with this one: it goes along with each,
+// whatever others have sent.
 void AgreementsPart::take_in(Clock& clock, const Clock& other) const {
   for (const auto& [node, count] : other) {
-    if (node != self_ && COORD_RULE(clocks_are_of_hosts_of_the_group, is_known(node)))
+    if (node == self_ || !COORD_RULE(clocks_are_of_hosts_of_the_group, is_known(node))) continue;
+    if (clock.size() + 1 < item_clock_hosts || clock.contains(node))
       clock[node] = std::max(clock[node], count);
   }
 }

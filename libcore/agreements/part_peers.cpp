@@ -16,6 +16,14 @@ namespace {
 constexpr Duration ask_every = std::chrono::milliseconds(300);  // for a life that is not known
 constexpr std::size_t bytes_beside = 256;                       // that an item costs here whatever it says
 
+// What it says of a value may be as long as a peer that lies has made it.
+bool fits(const AnyItem& what) {
+  if (const auto* item = std::get_if<Item>(&what)) return item->message.size() <= item_message_bytes;
+  const auto* told = std::get_if<TellDecided>(&what);
+  return told == nullptr ||
+         (told->value.size() <= told_value_bytes && told->proof.size() <= item_message_bytes);
+}
+
 }  // namespace
 
 void AgreementsPart::say(NodeId to, const ToPeer& what) {
@@ -93,8 +101,7 @@ void AgreementsPart::take(const node::Moment& moment, NodeId from, const AnyItem
 bool AgreementsPart::offer(const node::Moment& moment, NodeId to, const AnyItem& what,
                            std::size_t most_bytes) {
   if (!is_known(to)) return false;
-  const auto* const item = std::get_if<Item>(&what);
-  if (item != nullptr && item->message.size() > item_message_bytes) return false;
+  if (!fits(what)) return false;
   Peer& peer = peers_[to];
   Bytes bytes = wire::encode(what, wire::channels_since);
   if (peer.channel) {

@@ -25,6 +25,9 @@ constexpr std::ptrdiff_t most_questions = 16;  // of a tool, that are not answer
 }  // namespace
 
 void AgreementsPart::tell(Tool tool, const ToTool& what) {
+  const auto* const decided = std::get_if<Decided>(&what);
+  if (decided != nullptr && decided->value.size() > told_value_bytes)
+    return tell(tool, CannotTell{Why::wrong, "the value that its sites chose is longer than 64 KiB"});
   out_.push_back(node::ToTool{tool.connection, tool.request, wire::encode(what, wire::channels_since)});
 }
 

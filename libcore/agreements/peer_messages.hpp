@@ -135,6 +135,8 @@ constexpr const char* name_of(Probe::Kind value) {
 using ToPeer = std::variant<Hello, Packet, Election, Probe>;
 
 inline constexpr std::size_t item_message_bytes = std::size_t{256} << 10U;  // at most
+inline constexpr std::size_t item_clock_hosts = 1'024;
+inline constexpr std::size_t told_value_bytes = std::size_t{64} << 10U;
 
 // A message of the algorithm of a decision, or of an epoch. `depth`: how many messages one after the other
 // have led to it.
@@ -160,8 +162,9 @@ struct Item {
   bool operator==(const Item&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question, from, to, clock,
-            trace_clock, wire::at_most<64>(signature));
+    archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question, from, to,
+            wire::at_most<item_clock_hosts>(clock), wire::at_most<item_clock_hosts>(trace_clock),
+            wire::at_most<64>(signature));
   }
 };
 constexpr const char* name_of(Item::Kind value) {
@@ -206,7 +209,7 @@ struct TellDecided {
   bool operator==(const TellDecided&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, question, begun, decided, wire::at_most<65'536>(value),
+    archive(generation, question, begun, decided, wire::at_most<told_value_bytes>(value),
             wire::at_most<item_message_bytes>(proof), wire::at_most<64>(signature));
   }
 };

@@ -11,7 +11,9 @@
 
 namespace coord::classical {
 
-// Messages to itself are sent like all others; whoever drives it brings them back.
+// Messages to itself are sent like all others; whoever drives it brings them back. What its user asks for its
+// own replica knows from the start: a primary that leaves this node out is not waited for, however many
+// others have answered.
 class PbftNode : public Shape<PbftNode> {
  public:
   using Message = consensus::pbft::Message;
@@ -25,15 +27,15 @@ class PbftNode : public Shape<PbftNode> {
   using Actions = std::vector<Action>;
 
   PbftNode(Replica::Config replica, Client::Config client, const consensus::pbft::Durable* restored)
-      : replica_(std::move(replica), restored), client_(std::move(client)) {}
+      : self_(replica.group.self), replica_(std::move(replica), restored), client_(std::move(client)) {}
 
   [[nodiscard]] Actions step(Instant now, const Event& event) {
     Actions actions;
     if (const auto* ask = std::get_if<Client::Ask>(&event)) {
-      add(client_.step(now, *ask), actions);
+      add_asked(now, client_.step(now, *ask), actions);
     } else if (const auto* receive = std::get_if<Receive>(&event)) {
       if (std::holds_alternative<consensus::pbft::Reply>(receive->message)) {
-        add(client_.step(now, Client::Receive{receive->from, receive->message}), actions);
+        add_asked(now, client_.step(now, Client::Receive{receive->from, receive->message}), actions);
       } else {
         add(replica_.step(now, Replica::Receive{receive->from, receive->message}), actions);
       }
@@ -60,6 +62,23 @@ class PbftNode : public Shape<PbftNode> {
     for (auto& action : from) std::visit([&](auto& what) { to.push_back(std::move(what)); }, action);
   }
 
+  // A request that goes to one replica, another one.
+  void add_asked(Instant now, Client::Actions from, Actions& to) {
+    for (const auto& action : from) {
+      const auto* asks = std::get_if<Client::Send>(&action);
+      if (asks == nullptr || asks->to == self_) continue;
+      auto own = replica_.step(now, Replica::Receive{self_, asks->message});
+      std::erase_if(own, [&](const auto& what) {  // the client says it there
+        const auto* send = std::get_if<Send>(&what);
+        return send != nullptr && send->to == asks->to &&
+               std::holds_alternative<consensus::pbft::Request>(send->message);
+      });
+      add(std::move(own), to);
+    }
+    add(std::move(from), to);
+  }
+
+  NodeId self_;
   Replica replica_;
   Client client_;
 };
@@ -92,6 +111,7 @@ struct Pbft {
     replica.checkpoint_every = given.number("checkpoint_every");
     replica.patience = given.duration("patience_ms");
     replica.places = given.number("places");
+    replica.longest_operation = value_limit;
     Core::Client::Config client;
     client.group = setup.group;
     client.notary = setup.notary;

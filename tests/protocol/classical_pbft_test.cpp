@@ -21,8 +21,8 @@ ToyNotary notary(NodeId node) {
   return {node, seed};
 }
 
-pbft::Request request(std::uint64_t client, const char* operation) {
-  pbft::Request made{NodeId{client}, 1, operation, {}};
+pbft::Request request(std::uint64_t client, std::string operation, std::uint64_t timestamp = 1) {
+  pbft::Request made{NodeId{client}, timestamp, std::move(operation), {}};
   made.signature = notary(NodeId{client}).sign(made.words().view());
   return made;
 }
@@ -164,6 +164,52 @@ TEST_CASE("PBFT: a place takes one request in a view, from the primary, and only
   CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(3, "a"))).size() == 3);
   CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(4, "c"))).empty());
   CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 99, request(4, "c"))).empty());  // beyond the window
+}
+
+// Whether anything follows from such a request, however it comes.
+namespace {
+
+bool is_taken(const pbft::Request& what) {
+  Bench primary(one), backup(two), told(two), elected(three);
+  pbft::Committed proof{0, 1, notary(one).digest(what.words().view()), what, {}};
+  for (const NodeId node : {one, three, four}) proof.commits[node] = commit(node, what).signature;
+  static_cast<void>(told.hear<pbft::Commit>(four, proof));
+  static_cast<void>(elected.hear<pbft::ViewChange>(one, demand(one, 2, {certificate(0, 1, what)})));
+  return !primary.hear<pbft::PrePrepare>(what.client, what).empty() ||
+         !backup.hear<pbft::Prepare>(one, pre_prepare(0, 1, what)).empty() ||
+         told.replica.state().sequence != 0 || !elected.hear<pbft::NewView>(two, demand(two, 2, {})).empty();
+}
+
+}  // namespace
+
+TEST_CASE("PBFT: an operation is as long as it may be, or no request") {
+  const std::size_t longest = pbft::Replica::Config{}.longest_operation;
+  CHECK(is_taken(request(3, std::string(longest, 'x'))));
+  const auto longer = request(3, std::string(longest + 1, 'x'));
+  CHECK_FALSE(is_taken(longer));
+  mutants::removed = "pbft_operations_have_a_bound";
+  CHECK(is_taken(longer));
+  mutants::removed.clear();
+}
+
+// It would be in its client's place among those that wait, and never be ordered.
+TEST_CASE("PBFT: a request has a number, from 1, and one without does not keep others from their turn") {
+  CHECK_FALSE(is_taken(request(1, "a", 0)));
+  Bench primary(one);
+  CHECK(primary.hear<pbft::PrePrepare>(two, request(2, "none", 0)).empty());
+  CHECK(primary.hear<pbft::PrePrepare>(three, request(3, "a")).size() == 3);
+  mutants::removed = "pbft_requests_are_numbered_from_1";
+  CHECK(is_taken(request(1, "a", 0)));
+  mutants::removed.clear();
+}
+
+TEST_CASE("PBFT: no signatures are shown for the beginning, so that a demand is as long as it has to be") {
+  Bench bench(three);
+  auto padded = demand(one, 2, {});
+  for (std::uint64_t i = 1; i <= 9; ++i) padded.stable.signatures[NodeId{i}] = {};
+  static_cast<void>(bench.hear<pbft::ViewChange>(one, padded));
+  CHECK(bench.hear<pbft::NewView>(two, demand(two, 2, {})).empty());
+  CHECK_FALSE(bench.hear<pbft::NewView>(four, demand(four, 2, {})).empty());
 }
 
 TEST_CASE("PBFT: the new primary proposes again the certificate of the highest view") {

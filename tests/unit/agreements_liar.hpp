@@ -74,6 +74,9 @@ class Liar {
   SiteNotary notary(std::uint64_t with_key, std::string_view of_name = "plan") const {
     return {std::make_shared<ToySigner>(with_key), no_pins_, as_, "", of_name, generation};
   }
+  SiteNotary notary_of(NodeId node) const {  // who has signed something that is handed on
+    return {std::make_shared<ToySigner>(node.value), no_pins_, node, "", "plan", generation};
+  }
   std::vector<AnyItem> heard;  // of all
 
  private:
@@ -128,8 +131,9 @@ struct Four : Network {
   }
 };
 
-inline consensus::pbft::Request request(const SiteNotary& notary, NodeId client, const char* value) {
-  consensus::pbft::Request made{client, 1, value, {}};
+inline consensus::pbft::Request request(const SiteNotary& notary, NodeId client, std::string value,
+                                        std::uint64_t timestamp = 1) {
+  consensus::pbft::Request made{client, timestamp, std::move(value), {}};
   made.signature = notary.sign(made.words().view());
   return made;
 }

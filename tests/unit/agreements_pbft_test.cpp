@@ -107,6 +107,73 @@ TEST_CASE("pbft: a primary that gives each another request does not split them")
   }
 }
 
+TEST_CASE("pbft: a value that is longer than any may be is not decided, whoever has signed it") {
+  Four net;
+  Liar third(net, three);
+  const auto what = request(third.notary(3), three, std::string(70'000, 'x'));
+  for (const NodeId node : {one, two, four}) third.say(node, what, 3);
+  net.run(1s);
+  net.propose(2, "good");
+  net.run(5s);
+  CHECK(net.last_told(2) == "decided good");
+}
+
+TEST_CASE("a value that is longer than any may be ends no peer that has it on its disk") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  for (const NodeId node : {one, two}) {
+    net.shelves[node].kept[generation] = {generation, {{"!decided", Bytes(70'000, 'x')}}};
+    net.start(node);
+  }
+  CHECK(net.get(1) == "wrong");
+  CHECK(net.get(3, 5s) == "no majority");
+}
+
+TEST_CASE("what comes before the log has it is bounded by all it costs, its clocks too") {
+  Four net;
+  net.log[two].behind = true;
+  Liar third(net, three);
+  Item costly{.generation = generation, .depth = 1, .message = {}};
+  for (std::uint64_t i = 1; i <= item_clock_hosts; ++i) costly.clock[NodeId{i}] = i;
+  for (int i = 0; i < 300; ++i) third.say(two, AnyItem(costly));
+  costly.clock.clear();  // where there is room for a little more
+  for (int i = 0; i < 300; ++i) third.say(two, AnyItem(costly));
+  net.run(1s);
+  third.say(two, request(third.notary(3), three, "late"), 3);
+  net.run(1s);
+  net.log[two].behind = false;
+  net.step(two, node::Tick{});
+  net.run(1s);
+  CHECK(net.get(1) == "undecided");
+}
+
+TEST_CASE("pbft: a request without a number stops no name") {
+  Four net;
+  Liar first(net, one);  // who comes first wherever requests are ordered
+  for (const NodeId node : {two, three, four}) first.say(node, request(first.notary(1), one, "x", 0), 1);
+  net.run(100ms);
+  net.propose(3, "three's");
+  net.run(5s);
+  CHECK(net.last_told(3) == "decided three's");
+}
+
+// Who proposes hears that the others have what it has proposed, and no more.
+TEST_CASE("pbft: a primary that leaves the proposer out keeps nothing from it") {
+  Four net;
+  Liar first(net, one);
+  net.run(100ms);
+  net.propose(2, "two's");
+  const auto what = pre_prepare(first.notary(1), request(first.notary_of(two), two, "two's"));
+  for (const NodeId node : {three, four}) {
+    first.say(node, what, 1);
+    first.say(node, commit(first.notary(1), what.digest), 1);
+  }
+  net.run(150ms);
+  CHECK(net.decided(2) == nullptr);
+  net.run(5s);
+  CHECK(net.last_told(2) == "decided two's");
+}
+
 TEST_CASE("pbft: a site whose key is another than the one that is pinned is named and not believed") {
   Four net;
   net.keys = [](NodeId node) { return toy_keys(node == four ? NodeId{77} : node); };

@@ -64,8 +64,11 @@ Digest Replica::digest_of(const Request& request) const {
 }
 
 bool Replica::is_authentic(const Request& request) const {
-  return request.nothing() ||
-         config_.notary->verify(request.client, request.words().view(), request.signature);
+  if (request.nothing()) return request.timestamp == 0 && request.operation.empty();
+  if (!COORD_RULE(pbft_requests_are_numbered_from_1, request.timestamp != 0)) return false;
+  if (!COORD_RULE(pbft_operations_have_a_bound, request.operation.size() <= config_.longest_operation))
+    return false;
+  return config_.notary->verify(request.client, request.words().view(), request.signature);
 }
 
 bool Replica::was_executed(const Request& request) const {
@@ -280,7 +283,7 @@ void Replica::prove_to(NodeId node, Actions& actions) const {
 }
 
 bool Replica::is_valid(const Committed& proof) const {
-  if (proof.digest != digest_of(proof.request)) return false;
+  if (proof.digest != digest_of(proof.request) || !is_authentic(proof.request)) return false;
   if (proof.commits.size() < commits_needed()) return false;
   const auto words = commit_words(proof.view, proof.sequence, proof.digest);
   return std::all_of(proof.commits.begin(), proof.commits.end(), [&](const auto& commit) {

@@ -25,7 +25,8 @@
 //
 // Rules, each a COORD_RULE: 2f prepares; 2f+1 commits, not 2f; a demand's certificates are verified before it
 // counts, and one bad demand does not hide good ones; the certificate of the highest view wins; the new view
-// is worked out, not believed; the client needs f+1; stored before it is said.
+// is worked out, not believed; the client needs f+1; stored before it is said; what is too long, or has no
+// number, is no request, whoever signed it: what an honest primary says of it could not be said by others.
 //
 // Safe however slow the network is. Live while at most f lie and messages arrive within a bound that grows:
 // time-outs double. Normal case 2n(n-1) messages among replicas and five message delays to the client.
@@ -55,6 +56,7 @@ class Replica : public Shape<Replica> {
     std::uint64_t checkpoint_every = 128;
     Duration patience = std::chrono::milliseconds(300);  // for a request, at first
     std::uint64_t places = 0;  // in the order; when all are taken it only proves what they are. 0: any number
+    std::size_t longest_operation = std::size_t{64} << 10U;  // bytes; what is longer is no request
   };
 
   using Event = std::variant<Receive, Tick>;
@@ -128,7 +130,7 @@ class Replica : public Shape<Replica> {
   bool is_valid(const Committed& proof) const;
   Prepare prepare_of(const PrePrepare& message) const;
   Commit commit_of(const PrePrepare& message) const;
-  bool is_authentic(const Request& request) const;
+  bool is_authentic(const Request& request) const;  // one of this client's that may be ordered, or nothing
   bool was_executed(const Request& request) const;
   Round* round_of(View view, Sequence sequence);
   void order_pending(Instant now, Actions& actions);

@@ -45,7 +45,7 @@ void Replica::look_for_stable(Instant now, Sequence sequence, Actions& actions) 
 }
 
 bool Replica::is_valid(const StableProof& proof) const {
-  if (proof.sequence == 0) return true;
+  if (proof.sequence == 0) return proof.signatures.empty();
   if (proof.signatures.size() < quorum() || proof.signatures.size() > config_.group.size()) return false;
   const auto words = checkpoint_words(proof.sequence, proof.digest);
   return std::all_of(proof.signatures.begin(), proof.signatures.end(), [&](const auto& signature) {

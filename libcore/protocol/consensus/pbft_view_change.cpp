@@ -124,7 +124,8 @@ bool Replica::is_valid(const PreparedProof& proof, bool with_request) const {
   const auto first = pre_prepare_words(proof.view, proof.sequence, proof.digest);
   const auto others = prepare_words(proof.view, proof.sequence, proof.digest);
   const bool left_out = !with_request && proof.request.nothing();
-  if (!left_out && (proof.digest != digest_of(proof.request) || !is_authentic(proof.request))) return false;
+  if (!is_authentic(proof.request)) return false;
+  if (!left_out && proof.digest != digest_of(proof.request)) return false;
   if (!config_.notary->verify(leader, first.view(), proof.pre_prepare)) return false;
   if (proof.prepares.size() < prepares_needed() || proof.prepares.size() > config_.group.size()) return false;
   return std::all_of(proof.prepares.begin(), proof.prepares.end(), [&](const auto& prepare) {
