@@ -253,6 +253,7 @@ class AgreementsPart final : public node::Part {
   void pinned(const Pin& work);
   std::unique_ptr<SiteNotary> notary(const node::Moment& moment, const Known& known, Token generation) const;
   void sign(const Site& site, Item& item) const;
+  std::uint64_t next_question();
   bool is_believed(const node::Moment& moment, Site& site, NodeId from, const Item& item) const;
   TellDecided answer_of(const Site& site, NodeId asked_by, const AskDecided& what) const;
   std::optional<std::string> proved(const node::Moment& moment, const Known& known, Token generation,
@@ -451,7 +452,8 @@ class AgreementsPart final : public node::Part {
   const std::shared_ptr<const Signer> signer_;
   PinnedKeys pinned_;            // this host's own too
   std::set<NodeId> pinning_;     // being written
-  PinnedKeys other_keys_;        // that were shown in place of these
+  PinnedKeys other_keys_;        // that were shown last in place of these
+  std::set<NodeId> other_told_;  // whose was reported
   bool asked_for_keys_ = false;  // whose is not pinned
   std::map<NodeId, Peer> peers_;
   std::map<Token, Site> sites_;

@@ -74,13 +74,18 @@ void AgreementsPart::shows_key(NodeId from, const Bytes& shown) {
     work->key = key;
     return out_.push_back(node::Do{std::move(work)});
   }
-  const auto other = other_keys_.find(from);
-  if (pinned->second == key || (other != other_keys_.end() && other->second == key)) return;
+  // Whoever has the group's key can show one under any name.
+  if (pinned->second == key) {
+    other_keys_.erase(from);
+    return;
+  }
   other_keys_[from] = key;
-  out_.push_back(node::Report{
-      fmt::format("agreements: {} shows the signing key {}, and {} is pinned: what it signs is not believed; "
-                  "if its disk was replaced, change {} by hand",
-                  host_of(from), text_of(key), text_of(pinned->second), peer_keys_file)});
+  if (!other_told_.insert(from).second) return;
+  out_.push_back(node::Report{fmt::format(
+      "agreements: {} shows the signing key {}, or somebody does under its name, and {} is pinned: "
+      "what the shown one signs is not believed; only if `dpeers doctor` on {} itself says that "
+      "it is its own, change its line in {} by hand",
+      host_of(from), text_of(key), text_of(pinned->second), host_of(from), peer_keys_file)});
 }
 
 void AgreementsPart::pinned(const Pin& work) {
@@ -106,13 +111,29 @@ void AgreementsPart::asked(const node::Moment&, Tool tool, const GetSigningKeys&
 std::unique_ptr<SiteNotary> AgreementsPart::notary(const node::Moment& moment, const Known& known,
                                                    Token generation) const {
   if (!signer_) return nullptr;
-  return std::make_unique<SiteNotary>(signer_, pinned_, self_, log_->group(moment), known.name, generation);
+  return std::make_unique<SiteNotary>(signer_, pinned_, self_, log_->group(moment), known.name, generation,
+                                      known.sites);
 }
 
 // ---- messages
 
 void AgreementsPart::sign(const Site& site, Item& item) const {
   if (site.notary) item.signature = bytes_of(site.notary->sign(item_words(item).view()));
+}
+
+// Nobody has an answer to it before it is asked: of this host's own signature, which it shows nobody. Its
+// life would not do, which is in every Hello, nor what its random numbers begin with, of which the life is
+// the first.
+std::uint64_t AgreementsPart::next_question() {
+  const std::uint64_t number = ++last_question_;
+  if (!signer_ || !COORD_RULE_OR(questions_are_not_foretold, true, false)) return number;
+  Canonical words;
+  words.put("coordutils question 1").put(life_).put(number);
+  const Signature secret = signer_->sign(words.view());
+  const Digest digest = signer_->digest({secret.bytes.data(), secret.bytes.size()});
+  std::uint64_t question = 0;
+  for (std::size_t i = 0; i < sizeof question; ++i) question = question << 8U | digest.bytes[i];
+  return question;
 }
 
 // The link does not count. Of what is asked in vain the site goes on by time for a while.

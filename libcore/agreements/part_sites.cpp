@@ -66,10 +66,10 @@ AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token gen
   const auto kept = shelf_.kept.find(generation);
   const bool has_decided = kept != shelf_.kept.end() && kept->second.records.contains(decided_record);
   if (!COORD_RULE(site_is_the_one_that_was_fixed, same || (same_disk && has_decided))) {
-    why = {Why::no_site,
-           fmt::format(
-               "this host's {} was replaced since its sites were fixed, and takes no part: the sites are {}",
-               same_disk ? "peer process" : "disk", of->hosts())};
+    const char* const since = same_disk         ? "'s peer process was replaced since its sites were fixed"
+                              : self->disk == 0 ? " was not heard when its sites were fixed"
+                                                : "'s disk was replaced since its sites were fixed";
+    why = {Why::no_site, fmt::format("this host{}, and takes no part: the sites are {}", since, of->hosts())};
     return nullptr;
   }
   if (sites_.size() >= most_sites) {
@@ -141,7 +141,7 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
     classical::Action action = std::move(site.held.front());
     site.held.pop_front();
     if (auto* persist = std::get_if<classical::Persist>(&action)) {
-      if (site.decided) continue;
+      if (site.decided && !site.algorithm->proves) continue;  // who proves what it is, goes on
       site.records[persist->key] = std::move(persist->value);
       // What follows at once is written with it.
       while (!site.held.empty() && std::holds_alternative<classical::Persist>(site.held.front())) {

@@ -190,7 +190,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetDecid
   const std::size_t faulty = (of->sites.size() - 1) / 3;  // may lie, where some may
   const std::size_t enough =
       algorithm != nullptr && algorithm->proves ? 2 * faulty + 1 : of->sites.size() / 2 + 1;
-  Asking asking{tool, ++last_question_, {}, 0, 0, enough, moment.now + others_tell_in};
+  Asking asking{tool, next_question(), {}, 0, 0, enough, moment.now + others_tell_in};
   if (own != nullptr) {
     asking.answered = 1;
     asking.not_begun = own->begun() ? 0 : 1;

@@ -63,11 +63,16 @@ Result<std::string> read_text(Disk& disk) {
 }  // namespace
 
 SiteNotary::SiteNotary(std::shared_ptr<const Signer> signer, const PinnedKeys& pinned, NodeId self,
-                       std::string_view group, std::string_view name, Token generation)
+                       std::string_view group, std::string_view name, Token generation,
+                       const std::vector<service::DecisionSite>& sites)
     : signer_(std::move(signer)), pinned_(pinned), self_(self) {
   domain_.put("coordutils agreement 1");
   if (COORD_RULE_OR(signatures_are_of_one_generation, true, false))
     domain_.put(group).put(name).put(generation.value);
+  // Whoever leads the group may have given each another list.
+  if (COORD_RULE_OR(signatures_are_of_one_list_of_sites, false, true)) return;
+  domain_.put(std::uint64_t{sites.size()});
+  for (const service::DecisionSite& site : sites) domain_.put(site.node).put(site.disk);
 }
 
 consensus::Canonical SiteNotary::words(NodeId sender, ByteView content) const {

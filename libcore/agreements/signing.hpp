@@ -5,8 +5,8 @@
 // must not believe a link. Why the group's log cannot say whose key is whose: its leader may lie. So each
 // peer has a key of its own, and each has the others' public keys in a file of its own: a key is written
 // there when its host is first heard, and from then on changed by hand only. Every message is signed over the
-// group, the name, its generation and the sender, and its own bytes, with the view in them: one of another
-// decision is none of this one, whoever brings it.
+// group, the name, its generation, the list of its sites and the sender, and its own bytes, with the view in
+// them: one of another decision is none of this one, whoever brings it.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
@@ -23,6 +24,7 @@
 #include "base/result.hpp"
 #include "node/part.hpp"
 #include "protocol/consensus/notary.hpp"
+#include "service/decision_site.hpp"
 
 namespace coord::agreements {
 
@@ -54,7 +56,8 @@ using PinnedKeys = std::map<NodeId, PublicKey>;
 class SiteNotary final : public consensus::Notary {
  public:
   SiteNotary(std::shared_ptr<const Signer> signer, const PinnedKeys& pinned, NodeId self,
-             std::string_view group, std::string_view name, Token generation);
+             std::string_view group, std::string_view name, Token generation,
+             const std::vector<service::DecisionSite>& sites);
 
   Digest digest(ByteView content) const override;
   Signature sign(ByteView content) const override;

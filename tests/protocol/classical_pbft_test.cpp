@@ -50,13 +50,14 @@ pbft::ViewChange demand(NodeId from, pbft::View view, std::vector<pbft::Prepared
 }
 
 struct Bench {
-  explicit Bench(NodeId self, const pbft::Durable* restored = nullptr)
-      : own(notary(self)), replica(config(self), restored) {}
-  pbft::Replica::Config config(NodeId self) {
+  explicit Bench(NodeId self, const pbft::Durable* restored = nullptr, std::uint64_t places = 0)
+      : own(notary(self)), replica(config(self, places), restored) {}
+  pbft::Replica::Config config(NodeId self, std::uint64_t places) {
     pbft::Replica::Config made;
     made.group = Group::numbered(self, 4);
     made.notary = &own;
     made.checkpoint_every = 4;
+    made.places = places;
     return made;
   }
   template <class Wanted>
@@ -164,6 +165,22 @@ TEST_CASE("PBFT: a place takes one request in a view, from the primary, and only
   CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(3, "a"))).size() == 3);
   CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(4, "c"))).empty());
   CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 99, request(4, "c"))).empty());  // beyond the window
+}
+
+// It has nothing more to store, so it must say nothing that it would have to store first.
+TEST_CASE("PBFT: when all places are decided nothing is accepted for them: what is there is proved") {
+  const auto what = request(3, "a");
+  pbft::Committed proof{0, 1, notary(one).digest(what.words().view()), what, {}};
+  for (const NodeId node : {one, three, four}) proof.commits[node] = commit(node, what).signature;
+  for (const bool removed : {false, true}) {
+    Bench bench(two, nullptr, 1);
+    static_cast<void>(bench.hear<pbft::Commit>(four, proof));
+    REQUIRE(bench.replica.state().sequence == 1);
+    mutants::removed = removed ? "pbft_accepts_nothing_when_all_is_decided" : "";
+    CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(4, "b"))).empty() != removed);
+    mutants::removed.clear();
+    if (!removed) CHECK(bench.hear<pbft::Committed>(one, pre_prepare(0, 1, what)).size() == 1);
+  }
 }
 
 // Whether anything follows from such a request, however it comes.

@@ -72,14 +72,19 @@ class Liar {
     say(to, AnyItem(item));
   }
   SiteNotary notary(std::uint64_t with_key, std::string_view of_name = "plan") const {
-    return {std::make_shared<ToySigner>(with_key), no_pins_, as_, "", of_name, generation};
+    return {std::make_shared<ToySigner>(with_key), no_pins_, as_, "", of_name, generation, listed()};
   }
   SiteNotary notary_of(NodeId node) const {  // who has signed something that is handed on
-    return {std::make_shared<ToySigner>(node.value), no_pins_, node, "", "plan", generation};
+    return {std::make_shared<ToySigner>(node.value), no_pins_, node, "", "plan", generation, listed()};
   }
-  std::vector<AnyItem> heard;  // of all
+  std::vector<AnyItem> heard;                // of all
+  std::map<NodeId, std::uint64_t> lives;     // of whom it has heard
+  std::vector<service::DecisionSite> sites;  // as he says; none: as they are
 
  private:
+  std::vector<service::DecisionSite> listed() const {
+    return sites.empty() ? net_.log.at(as_).known->sites : sites;
+  }
   static std::string_view text(const Bytes& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
@@ -87,6 +92,7 @@ class Liar {
   void hear(const Network::Carried& what) {
     const auto said = wire::decode<ToPeer>(what.bytes);
     if (const auto* hello = std::get_if<Hello>(&*said)) {
+      lives[what.from] = hello->life;
       if (channels_.contains(what.from)) return;
       channels_.emplace(what.from, channel::Channel(life_, hello->life));
       for (const Bytes& bytes : waiting_[what.from]) channels_.at(what.from).offer(bytes);

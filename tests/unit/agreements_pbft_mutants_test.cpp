@@ -51,6 +51,40 @@ bool votes_for_another_name_decide_nothing() {
   return net.last_told(2) != "decided other's";
 }
 
+// The leader of the group has put this name's sites into two logs in two ways.
+bool votes_of_another_list_decide_nothing() {
+  Four net;
+  Liar first(net, one), third(net, three), fourth(net, four);
+  net.run(100ms);
+  for (Liar* liar : {&first, &third, &fourth})
+    liar->sites = {{one, 101, 0, ""}, {three, 103, 0, ""}, {four, 104, 0, ""}, {NodeId{5}, 105, 0, ""}};
+  const auto what = pre_prepare(first.notary(1), request(first.notary(1), one, "the others'"));
+  first.say(two, what, 1);
+  third.say(two, prepare(third.notary(3), what.digest), 3);
+  fourth.say(two, prepare(fourth.notary(4), what.digest), 4);
+  first.say(two, commit(first.notary(1), what.digest), 1);
+  third.say(two, commit(third.notary(3), what.digest), 3);
+  fourth.say(two, commit(fourth.notary(4), what.digest), 4);
+  net.run(100ms);
+  net.propose(2, "good");
+  net.run(1s);
+  return net.last_told(2) != "decided the others'";
+}
+
+// Nobody has answers to it that were given before it was asked.
+bool questions_cannot_be_foretold() {
+  Four net;
+  Liar first(net, one);
+  net.run(100ms);
+  net.ask(four, GetDecided{generation});
+  net.run(50ms);
+  for (const AnyItem& item : first.heard) {
+    const auto* asks = std::get_if<AskDecided>(&item);
+    if (asks != nullptr) return asks->question - first.lives.at(four) > 1'000'000;
+  }
+  return false;
+}
+
 // He has no key of theirs, and does not make them believe that they take part in anything.
 bool a_forged_message_begins_nothing() {
   Four net;
@@ -106,6 +140,8 @@ bool a_key_that_is_pinned_stays() {
 TEST_CASE("every rule of decisions among liars that is removed is noticed") {
   mutants::check_stories({{"signatures_are_verified", forged_votes_decide_nothing},
                           {"signatures_are_of_one_generation", votes_for_another_name_decide_nothing},
+                          {"signatures_are_of_one_list_of_sites", votes_of_another_list_decide_nothing},
+                          {"questions_are_not_foretold", questions_cannot_be_foretold},
                           {"messages_are_signed_by_their_sender", a_forged_message_begins_nothing},
                           {"answers_are_signed_by_their_sender", forged_answers_are_none},
                           {"pinned_keys_are_never_replaced", a_key_that_is_pinned_stays}});

@@ -191,6 +191,34 @@ TEST_CASE("pbft: a site whose key is another than the one that is pinned is name
   CHECK(net.last_told(1) == "decided v");
 }
 
+TEST_CASE("pbft: a key that somebody shows under a host's name is forgotten when the host shows its own") {
+  Four net;
+  const auto shown = [&] {
+    net.ask(one, GetSigningKeys{});
+    return std::get<SigningKeys>(net.told[one].back()).others.at(0).shown;
+  };
+  for (const std::uint64_t forged : {77, 78, 79}) {
+    const PublicKey key = ToySigner(forged).own();
+    const Hello hello{forged, net.shelves[two].disk, false, {key.begin(), key.end()}};
+    net.step(one, node::FromPeer{two, wire::encode(ToPeer(hello), 2), 2, node::Way::stream});
+    CHECK(shown() == text_of(key));
+    net.step(one, node::Greeted{two});
+    net.run(1s);
+    CHECK(shown().empty());
+  }
+  REQUIRE(net.reports[one].size() == 1);
+  CHECK(net.reports[one].front().find("or somebody does under its name") != std::string::npos);
+}
+
+TEST_CASE("pbft: a host that was not heard when the sites were fixed is told that, and not of its disk") {
+  Four net;
+  for (auto& [node, state] : net.log) state.known->sites.at(3).disk = 0;
+  net.propose(4, "v");
+  const auto* why = std::get_if<CannotTell>(&net.told[four].back());
+  REQUIRE(why != nullptr);
+  CHECK(why->text.find("was not heard when its sites were fixed") != std::string::npos);
+}
+
 TEST_CASE("pbft: a peer that cannot read its key takes no part") {
   Four net;
   net.keys = [](NodeId node) { return node == four ? Keys{} : toy_keys(node); };

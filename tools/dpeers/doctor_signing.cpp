@@ -57,10 +57,13 @@ void examine_signing(const cli::ConnectOptions& options, const Examined& examine
     if (!other.shown.empty()) {
       findings.push_back(
           {Health::warn, "signing", other.host,
-           fmt::format("shows {}, and {} is pinned here: what it signs is not believed", other.shown,
-                       other.pinned),
-           fmt::format("if its disk was replaced, correct its line in {}/peer-keys and restart this peer",
-                       directory)});
+           fmt::format("it, or somebody under its name, shows {}, and {} is pinned here: what the shown key "
+                       "signs is not believed",
+                       other.shown, other.pinned),
+           fmt::format(
+               "only if `dpeers doctor` on that host says that it is its own, for its disk was replaced, "
+               "correct its line in {}/peer-keys and restart this peer",
+               directory)});
     } else {
       findings.push_back({Health::ok, "signing", other.host,
                           other.pinned.empty() ? "not pinned: it has not been heard yet" : other.pinned, ""});

@@ -148,6 +148,8 @@ Replica::Round* Replica::round_of(View view, Sequence sequence) {
 
 void Replica::receive(Instant now, NodeId from, const PrePrepare& message, Actions& actions) {
   if (from != primary(message.view)) return;
+  if (COORD_RULE_OR(pbft_accepts_nothing_when_all_is_decided, is_full(), false))
+    return prove_to(from, actions);
   Round* round = round_of(message.view, message.sequence);
   if (round && (message.view > view_ || !active_)) {  // it has overtaken the beginning of its view
     round->early = message;
