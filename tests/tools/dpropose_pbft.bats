@@ -127,6 +127,28 @@ signing() { on "$1" dpeers doctor --json | jq -r 'select(.check == "signing" and
   eventually gets d alone v
 }
 
+@test "pbft: nothing is proposed with a site that was not heard yet, nor on a host that cannot sign" {
+  end_peer d
+  end_peer a
+  start_peer a "${calm[@]}"
+  ready() { [ "$(on a dpropose ready v 2>/dev/null)" = v ]; }
+  eventually ready
+  run -69 --separate-stderr on a dpropose --algorithm pbft early v -w 2
+  [[ $stderr == *"d: its peer was not heard yet"* ]]
+  [ -z "$(on a dpropose --list early --json)" ]
+  mv "$group/d/signing-key" key
+  echo none >"$group/d/signing-key"
+  start_peer d "${calm[@]}"
+  eventually gets d ready v
+  run -69 --separate-stderr on d dpropose --algorithm pbft early v -w 2
+  [[ $stderr == *"signing key cannot be read"* ]]
+  [ -z "$(on a dpropose --list early --json)" ]
+  end_peer d
+  mv key "$group/d/signing-key"
+  start_peer d "${calm[@]}"
+  [ "$(on a dpropose --algorithm pbft early v -w 20)" = v ]
+}
+
 @test "pbft: three voters are too few" {
   new_group "$BATS_TEST_TMPDIR/small" a b c
   start_group "${calm[@]}"

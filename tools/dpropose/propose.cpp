@@ -53,6 +53,7 @@ class Proposal {
   Status attempt();
   Status look(bool stale);
   Status order();
+  Status can_sign();
   Result<service::AnyOrder> what_to_order();
   Status ask_the_sites();
   Result<local::Answer> hear();
@@ -127,12 +128,30 @@ Status Proposal::look(bool stale) {
   }
 }
 
+// A site that cannot would be one of those that fail, for ever.
+Status Proposal::can_sign() {
+  auto told = ask_sites(*peer_, object_, agreements::GetSigningKeys{},
+                        cli::must_answer_by(*peer_, process::boot_now()));
+  if (!told) {
+    peer_.reset();
+    return told.error();
+  }
+  const auto* keys = std::get_if<agreements::SigningKeys>(&*told);
+  if (keys != nullptr && !keys->own.empty()) return done();
+  return Error{ErrorKind::unavailable, object_,
+               "this host's signing key cannot be read, so it is no site, and nothing was proposed",
+               "see its peer's log, or propose on another host by --among"};
+}
+
 // By a classical algorithm it is which sites there are, as they are now.
 Result<service::AnyOrder> Proposal::what_to_order() {
   const std::string& host = peer_->welcome().peer;
   if (settings_.algorithm == service::Agreement::raft)
     return service::AnyOrder(
         service::ProposeValue{settings_.name, settings_.value, *seen_, number_, host, 0, {}});
+  if (settings_.algorithm == service::Agreement::pbft) {
+    if (Status able = can_sign(); !able) return able.error();
+  }
   auto told =
       ask_sites(*peer_, object_, agreements::GetSites{}, cli::must_answer_by(*peer_, process::boot_now()));
   if (!told) {
