@@ -64,13 +64,15 @@ std::optional<ChangeRefusal> Raft::why_not(Change change) const {
              : std::nullopt;
 }
 
+// It has the entry by which it learns, too: a newcomer that knows of no voters gives no vote (election.cpp),
+// and one whose vote is needed for that entry to be sent would wait for ever.
 bool Raft::has_caught_up(NodeId learner) const {
   const auto found = progress_.find(learner);
   if (found == progress_.end()) return false;
   const Progress& progress = found->second;
   return progress.state == Progress::State::replicate && !progress.recovering && may_write(progress.disk) &&
          progress.match.value + config_.caught_up_within >= log_.last().value &&
-         now_ < progress.heard + config_.election_high;
+         progress.match >= members_.index() && now_ < progress.heard + config_.election_high;
 }
 
 // A change after which too few would be left to commit it must not begin.
