@@ -93,7 +93,7 @@ Protocol token_ring() {
   p.stands.lossy_links = true;
   p.least_nodes = 2;
   p.rules = {"ring_old_generations_are_void", "ring_token_is_taken_once", "ring_holder_swallows_census",
-             "ring_census_counts_entries",    "ring_census_is_a_promise", "ring_asked_token_wakes"};
+             "ring_census_counts_entries", "ring_census_is_a_promise"};
   p.theory = {exactly(Theory::Measure::messages, Load::together, "1 if all want (then two idle rounds)",
                       [](std::size_t) { return 1.0; }),
               one_transit()};

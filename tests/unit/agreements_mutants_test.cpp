@@ -194,6 +194,22 @@ bool a_restarted_site_lets_nobody_in() {
   return net.last_told(1) != "entered";
 }
 
+// It has gone round for nobody, and rests at one site.
+bool a_resting_token_is_asked_for() {
+  for (std::uint64_t node = 1; node <= 3; ++node) {
+    Network net(3);
+    net.open("token-ring", 3, true);
+    net.enter(2, 20);
+    net.run(100ms);
+    net.leave(20);
+    net.run(10s);
+    net.enter(node, 10 * node + 1);
+    net.run(1s);
+    if (net.last_told(node) != "entered") return false;
+  }
+  return true;
+}
+
 // The log knows of the third one's new life before it says Hello.
 bool what_an_earlier_life_got_is_lost() {
   Network net(3);
@@ -444,6 +460,7 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
        {"who_gives_leases_waits_for_the_longest", a_new_giver_of_leases_waits_for_the_longest},
        {"lease_that_led_runs_out", a_host_that_stands_anew_ends_nothing},
        {"who_stands_may_use_the_name", nobody_stands_for_others_names},
+       {"ring_asked_token_wakes", a_resting_token_is_asked_for},
        {"a_circle_is_found_twice", waits_that_change_are_no_circle},
        {"region_site_is_this_life", a_restarted_site_enters_no_more},
        {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}});
