@@ -16,7 +16,7 @@ namespace {
 using NativeKey = std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)>;
 
-DigestContext new_context() {
+DigestContext new_digest_context() {
   return {::EVP_MD_CTX_new(), &::EVP_MD_CTX_free};
 }
 
@@ -36,7 +36,7 @@ Ed25519Key::~Ed25519Key() = default;
 Ed25519Signature Ed25519Key::sign(ByteView content) const {
   Ed25519Signature signature{};
   std::size_t size = signature.size();
-  const DigestContext context = new_context();
+  const DigestContext context = new_digest_context();
   COORD_CHECK(context &&
               ::EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, native_->key.get()) == 1 &&
               ::EVP_DigestSign(context.get(), signature.data(), &size, content.data(), content.size()) == 1);
@@ -46,7 +46,7 @@ Ed25519Signature Ed25519Key::sign(ByteView content) const {
 bool verify_ed25519(const Ed25519Public& key, ByteView content, const Ed25519Signature& signature) {
   const NativeKey native(::EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()),
                          &::EVP_PKEY_free);
-  const DigestContext context = new_context();
+  const DigestContext context = new_digest_context();
   if (!native || !context) return false;
   if (::EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, native.get()) != 1) return false;
   return ::EVP_DigestVerify(context.get(), signature.data(), signature.size(), content.data(),
