@@ -16,7 +16,7 @@ namespace coord::dpeers {
 namespace {
 
 constexpr Duration patience = std::chrono::seconds(2);
-constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::agreements);
+constexpr auto signing_channel = static_cast<std::uint16_t>(wire::Channel::agreements);
 
 // nullopt: it has none, or does not say.
 std::optional<agreements::SigningKeys> signing_keys(const cli::ConnectOptions& options) {
@@ -26,7 +26,7 @@ std::optional<agreements::SigningKeys> signing_keys(const cli::ConnectOptions& o
   if (!peer || peer->speaks() < 2 || peer->welcome().scope != local::Scope::cluster) return std::nullopt;
   const Bytes question =
       wire::encode(agreements::FromTool(agreements::GetSigningKeys{}), wire::channels_since);
-  if (!peer->send(local::ToPart{1, channel, question})) return std::nullopt;
+  if (!peer->send(local::ToPart{1, signing_channel, question})) return std::nullopt;
   const Instant until = process::boot_now() + patience;
   for (;;) {
     auto answer = peer->wait(until);
