@@ -8,32 +8,17 @@
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "casts/part.hpp"
+#include "coordd/members_disk.hpp"
 #include "coordd/signing_keys.hpp"
 #include "group/group_snapshot.hpp"
 #include "members/part.hpp"
 #include "relay/relay.hpp"
 #include "ring/part.hpp"
-#include "store/posix_disk.hpp"
 #include "table/sqlite_storage.hpp"
 
 namespace coord::coordd {
 
 namespace {
-
-Result<std::unique_ptr<Disk>> open_disk(const std::string& directory) {
-  auto disk = store::PosixDisk::open_directory(directory);
-  if (!disk) return disk.error();
-  return std::unique_ptr<Disk>(std::move(*disk));
-}
-
-// Which incarnations earlier lives have used. Where that cannot be told the other members know it.
-std::optional<members::Incarnation> stored_incarnation(const std::string& directory, const net::Log& log) {
-  const auto disk = open_disk(directory);
-  const auto stored = disk ? members::read_incarnation(**disk) : disk.error();
-  if (stored) return *stored;
-  log(net::LogLevel::warning, stored.error().text());
-  return std::nullopt;
-}
 
 // What sites of this peer have promised in earlier lives. Where that cannot be told it is none.
 agreements::Shelf stored_agreements(const node::Setting& setting, const std::string& directory,

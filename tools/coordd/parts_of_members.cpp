@@ -1,31 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <memory>
-#include <optional>
 
+#include "coordd/members_disk.hpp"
 #include "coordd/parts.hpp"
 #include "members/part.hpp"
-#include "store/posix_disk.hpp"
 
 namespace coord::coordd {
-
-namespace {
-
-Result<std::unique_ptr<Disk>> open_disk(const std::string& directory) {
-  auto disk = store::PosixDisk::open_directory(directory);
-  if (!disk) return disk.error();
-  return std::unique_ptr<Disk>(std::move(*disk));
-}
-
-// Which incarnations earlier lives have used. Where that cannot be told the other members know it.
-std::optional<members::Incarnation> stored_incarnation(const std::string& directory, const net::Log& log) {
-  const auto disk = open_disk(directory);
-  const auto stored = disk ? members::read_incarnation(**disk) : disk.error();
-  if (stored) return *stored;
-  log(net::LogLevel::warning, stored.error().text());
-  return std::nullopt;
-}
-
-}  // namespace
 
 Status check_parts(const std::string& trace_log) {
   if (trace_log.empty()) return done();
