@@ -90,6 +90,7 @@ std::string two_changes() {
     return from == leader && (to == others[0] || to == others[1]) && is_append(m);
   };
   group.change(leader, Step::promote, 'd');
+  group.run(30);  // what e must have before it may vote is there
   group.change(leader, Step::promote, 'e');
   group.run(60);
   part(group, {leader, 'd', 'e'}, {others[0], others[1]});

@@ -27,6 +27,13 @@ votes_are() { [ "$(who_votes "$1")" = "$2" ]; }                                 
 role_is() { [ "$(on "$1" dpeers --json | jq -r --arg name "$2" 'select(.name == $name) | "\(.role) \(.state)"')" = "$3" ]; }
 locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
 says() { grep -q -- "$2" "$group/$1.log"; } # NAME WORDS
+# one_says WORDS NAME...
+one_says() {
+  local words=$1 name
+  shift
+  for name in "$@"; do if says "$name" "$words"; then return 0; fi; done
+  return 1
+}
 # ends NAME STATUS: it is run here, and does not serve.
 ends() {
   local list
@@ -81,7 +88,7 @@ lose_disk() {
   mv "$group/$lost.old" "$group/$lost"
   ends "$lost" 64
   [[ $output == *"goes on with another disk under this name"*"refused for ever"* ]]
-  eventually says "$first" 'its disk\|disk of it was lost'
+  eventually one_says 'its disk\|disk of it was lost' "$first" "$other"  # whichever it asked first
   locks_work "$first"
   votes_are "$first" abc
   mv "$group/$lost" "$group/$lost.old"
