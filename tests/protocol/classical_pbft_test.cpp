@@ -341,6 +341,83 @@ TEST_CASE("PBFT: what began a view is handed on by whoever is in it, for its pri
   CHECK(late.replica.view() == 2);
 }
 
+// ---- the rules that a sweep meets rarely, each where it decides
+
+namespace {
+
+bool commits_with_one_prepare() {  // its own, of the two that are wanted
+  Bench bench(two);
+  return !bench.hear<pbft::Commit>(one, pre_prepare(0, 1, request(3, "a"))).empty();
+}
+
+bool executes_after_two_commits() {  // of the three that are wanted, its own among them
+  Bench bench(two);
+  const auto what = request(3, "a");
+  static_cast<void>(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, what)));
+  static_cast<void>(bench.hear<pbft::Commit>(three, prepare(three, 0, 1, what)));
+  static_cast<void>(bench.hear<pbft::Commit>(one, commit(one, what)));
+  const bool early = bench.replica.state().sequence == 1;
+  static_cast<void>(bench.hear<pbft::Commit>(four, commit(four, what)));
+  CHECK(bench.replica.state().sequence == 1);
+  return early;
+}
+
+bool proposes_what_a_forged_certificate_says() {
+  Bench bench(three);
+  auto forged = certificate(1, 1, request(4, "forged"));
+  for (auto& [node, signature] : forged.prepares) signature = {};
+  static_cast<void>(bench.hear<pbft::ViewChange>(one, demand(one, 2, {})));
+  const auto begun = bench.hear<pbft::NewView>(four, demand(four, 2, {forged}));
+  return !begun.empty() && !begun.front().pre_prepares.empty();
+}
+
+bool enters_a_view_that_drops_a_certificate() {
+  Bench author(three), judge(four);
+  static_cast<void>(
+      author.hear<pbft::ViewChange>(one, demand(one, 2, {certificate(0, 1, request(1, "kept"))})));
+  auto begun = author.hear<pbft::NewView>(two, demand(two, 2, {})).at(0);
+  begun.pre_prepares.clear();
+  begun.signature = notary(three).sign(begun.words().view());
+  static_cast<void>(judge.hear<pbft::Prepare>(three, begun));
+  return judge.replica.view() == 2;
+}
+
+bool is_answered_by_one_liar() {
+  const ToyNotary own = notary(two);
+  pbft::Client client({Group::numbered(two, 4), &own});
+  static_cast<void>(client.step(Instant{}, pbft::Client::Ask{"a"}));
+  const auto answered = [&](NodeId from, const char* result) {
+    const auto actions = client.step(Instant{}, pbft::Client::Receive{from, pbft::Reply{0, 1, result}});
+    return std::any_of(actions.begin(), actions.end(), [](const auto& action) {
+      return std::holds_alternative<pbft::Client::Answered>(action);
+    });
+  };
+  if (answered(one, "a lie")) return true;
+  CHECK_FALSE(answered(three, "1:a"));
+  CHECK(answered(four, "1:a"));
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("PBFT: each rule of the votes decides where there is just one too few, or one that is forged") {
+  const struct {
+    const char* rule;
+    bool (*is_broken)();
+  } rules[] = {{"pbft_prepared_by_2f", commits_with_one_prepare},
+               {"pbft_committed_by_2f_plus_1", executes_after_two_commits},
+               {"pbft_certificates_are_verified", proposes_what_a_forged_certificate_says},
+               {"pbft_new_view_is_worked_out", enters_a_view_that_drops_a_certificate},
+               {"pbft_client_believes_f_plus_1", is_answered_by_one_liar}};
+  for (const auto& [rule, is_broken] : rules) {
+    INFO(rule);
+    CHECK_FALSE(is_broken());
+    mutants::removed = rule;
+    CHECK(is_broken());
+    mutants::removed.clear();
+  }
+}
+
 TEST_CASE("PBFT: one that was cut off fetches the state that 2f+1 have signed") {
   auto setup = play::quiet(4);
   for (int i = 0; i < 12; ++i) setup.asks.push_back({Instant{} + 100ms * i, two, {}});
