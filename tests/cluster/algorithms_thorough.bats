@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# dlock --algorithm between 3 to 9 peers, each in a network namespace of its own, that are killed, stopped and cut off while commands on
-# all hosts enter: never two inside, tokens rise, and all go on when the faults are over. Minutes: `ctest -C thorough`.
+# Classical algorithms between 3 to 9 peers, each in a network namespace of its own, that are killed, stopped and cut off: never two
+# inside, one value, all commit or all abort, no circle that is none, and all go on when the faults are over. Minutes: `ctest -C thorough`.
 bats_require_minimum_version 1.5.0
 load load
 load network
@@ -145,4 +145,194 @@ stand() { # PEER OPTION...: in.PEER is there while its command runs
   run -1 on c delect --algorithm lease-race --ttl 2 -w 3 reports true
   plug a
   on c delect --algorithm lease-race --ttl 2 -w 20 reports true
+}
+
+# ---- decisions
+
+# One value for all who ask, whoever is killed, stopped or cut off, as long as a majority of the sites comes back.
+one_value() { # ALGORITHM VALUE_OF_PEER COMMAND...: proposed on all hosts, the command meanwhile
+  local algorithm=$1 value=$2 peer jobs=()
+  shift 2
+  rm -f out.*
+  for peer in "${names[@]}"; do
+    on "$peer" dpropose --algorithm "$algorithm" -q -w 60 "plan-$algorithm" "${value:-from $peer}" >"out.$peer" 2>>said 3>&- &
+    jobs+=($!)
+  done
+  workers="${jobs[*]}"
+  "$@"
+  eventually some_know
+  wait "${jobs[@]}" || true # one that was killed or cut off may have ended with 69 or 76
+  workers=
+  for peer in "${names[@]}"; do eventually gets "$peer" "plan-$algorithm"; done
+  [ "$(cat out.* got.* | sort -u | wc -l)" -eq 1 ]
+}
+some_know() { [ -n "$(cat out.*)" ]; }
+gets() { on "$1" dpropose --get "$2" >"got.$1" 2>>said; }
+two_faults() {
+  one_fault "${names[RANDOM % ${#names[@]}]}"
+  one_fault "${names[RANDOM % ${#names[@]}]}"
+}
+pinned() { [ "$(grep -c ed25519: "$group/$1/peer-keys")" = $((${#names[@]} - 1)) ]; }
+
+decides_under_faults() { # NAME...
+  local peer
+  begin_group "$@"
+  one_value paxos '' two_faults
+  one_value multi-paxos '' two_faults
+  [ $((${#names[@]} % 3)) -eq 1 ] || return 0
+  for peer in "$@"; do eventually pinned "$peer"; done
+  one_value pbft '' two_faults
+}
+
+@test "paxos and multi-paxos: three peers decide one value" {
+  decides_under_faults a b c
+}
+
+@test "paxos, multi-paxos and pbft: four peers decide one value" {
+  decides_under_faults a b c d
+}
+
+@test "paxos, multi-paxos and pbft: seven peers decide one value" {
+  decides_under_faults a b c d e f g
+}
+
+@test "paxos and multi-paxos: nine peers decide one value" {
+  decides_under_faults a b c d e f g h i
+}
+
+@test "ben-or: five peers agree on a bit while one is killed, which takes no part any more, and one is stopped and goes on" {
+  begin_group a b c d e
+  lose_one() {
+    signal_peer KILL b
+    signal_peer STOP d
+    sleep 1
+    signal_peer CONT d
+    eventually peer_gone b
+    start_peer b
+  }
+  one_value ben-or 1 lose_one
+}
+
+# ---- transactions
+
+commit_all() { # PROTOCOL COMMAND...: on all hosts; a line that has ended without the outcome is run again
+  local protocol=$1 peer jobs=()
+  shift
+  rm -f ./*.prepared ./*.outcome
+  for peer in "${names[@]}"; do
+    (
+      for try in 1 2 3 4 5 6; do
+        status=0
+        on "$peer" dcommit --protocol "$protocol" --i-know -q -w 20 -n ${#names[@]} --prepare "touch $peer.prepared" \
+          --commit "echo commit >>$peer.outcome" --abort "echo abort >>$peer.outcome" "deploy-$protocol" 2>>said || status=$?
+        case $status in 0 | 1 | 3) exit ;; esac
+        sleep 0.5
+      done
+      echo "$peer: $status" >>open
+    ) 3>&- &
+    jobs+=($!)
+  done
+  workers="${jobs[*]}"
+  "$@"
+  wait "${jobs[@]}"
+  workers=
+  [ ! -s open ]
+  [ "$(cat ./*.outcome | sort -u | wc -l)" -eq 1 ]
+}
+
+commits_under_faults() { # NAME...
+  begin_group "$@"
+  commit_all majority two_faults
+  commit_all 2pc two_faults
+}
+
+@test "three peers commit or abort alike, by the log and by 2pc" {
+  commits_under_faults a b c
+}
+
+@test "nine peers commit or abort alike, by the log and by 2pc" {
+  commits_under_faults a b c d e f g h i
+}
+
+@test "by 3pc: five peers commit or abort alike while peers are killed, and no message takes longer than the bound" {
+  begin_group a b c d e
+  lose_two() {
+    signal_peer KILL a
+    eventually peer_gone a
+    start_peer a
+    signal_peer KILL c
+    eventually peer_gone c
+    start_peer c
+  }
+  commit_all 3pc lose_two
+}
+
+# ---- circles of waits
+
+ask_again_and_again() { # PEER: each answer in answers.PEER, a status a line in statuses.PEER
+  while [ ! -e enough ]; do
+    local status=0
+    on "$1" dlock --waits --algorithm cmh --json >>"answers.$1" 2>>said || status=$?
+    echo $status >>"statuses.$1"
+  done
+}
+names_of_circles() { jq -r '.circle | map(.name) | sort | join(" ")' "$@" | sort -u; }
+found_circle() { on "$1" dlock --waits --algorithm cmh --json >circle 2>>said || [ "$(names_of_circles circle)" = "door plain" ]; [ -s circle ]; }
+faults_of_c() { # killed, and cut off in the middle of probes, twice
+  local peer
+  for peer in a b; do
+    ask_again_and_again $peer 3>&- &
+    workers+=" $!"
+  done
+  sleep 0.3
+  signal_peer KILL c
+  eventually peer_gone c
+  sleep 1
+  start_peer c
+  eventually knows_leader c
+  for after in 1 1.4; do
+    sleep $after
+    unplug c
+    sleep 2
+    plug c
+  done
+  eventually knows_leader c
+  : >enough
+  wait $workers
+  rm enough
+  workers=
+}
+knows_leader() { on "$1" dlock --list >/dev/null 2>&1; }
+
+half_a_circle() { # OPTION...: a's command is inside of door and waits for plain, which b's holds. By `echo >go.plain` that waits for door
+  mkfifo go.plain
+  on b dlock plain -- sh -c 'echo >in.plain; read line <go.plain; exec dlock --algorithm ricart-agrawala "$@" door true' sh "$@" 2>said.b 3>&- &
+  eventually test -s in.plain
+  on a dlock --algorithm ricart-agrawala "$@" door -- sh -c 'echo >in.door; exec dlock plain true' 3>&- &
+  eventually test -s in.door
+  eventually waits_for a plain
+}
+
+# When its epoch is over the wait is the log's, and the group finds the circle by itself.
+@test "cmh: no circle that is none while a site is killed and cut off, and one that comes about then is ended" {
+  begin_group a b c
+  half_a_circle
+  faults_of_c
+  [ ! -s answers.a ]
+  [ ! -s answers.b ]
+  grep -qx 69 statuses.a
+  ! grep -qx 1 statuses.a statuses.b
+  echo >go.plain
+  eventually grep -q deadlock said.b
+}
+
+@test "cmh: a circle that stays is found while a third host is killed and cut off, and by that one after the heal" {
+  begin_group a b c
+  half_a_circle --among a,b
+  echo >go.plain
+  eventually found_circle a
+  faults_of_c
+  [ "$(names_of_circles answers.a answers.b)" = "door plain" ]
+  ! grep -vqx 1 statuses.a statuses.b
+  for peer in a b c; do eventually found_circle $peer; done
 }
