@@ -271,6 +271,7 @@ Protocol chord_ring() {
              "chord_rectify_asks_the_old_predecessor",
              "chord_list_names_distinct_hosts",
              "chord_dead_head_is_dropped",
+             "chord_dead_candidate_is_no_predecessor",
              "chord_answers_to_this_life_only",
              "chord_joins_behind_its_predecessor",
              "chord_lookup_uses_the_successors"};

@@ -173,6 +173,32 @@ TEST_CASE("who has lost all successors is a ring of one, and joins whoever is re
   CHECK(member.view().successors == list({40, 60}));
 }
 
+TEST_CASE("a ring of one forgets a dead predecessor, which would hide all that are reported alive",
+          "[chord]") {
+  // 10 is cut off with 20, which begins anew: 10 has nobody left but what it was told by the last life of 20.
+  const auto comes_back = [] {
+    const auto later_life = [](std::uint32_t n) { return Member{at(n), NodeId{n}, 2}; };
+    RingMember member = settled(10, 20, {20});
+    static_cast<void>(member.stabilize());
+    static_cast<void>(member.dead(Purpose::successor, m(20)));
+    for (int round = 0; round < 3 && member.alone(); ++round) {
+      member.reported_alive(later_life(20));
+      member.reported_alive(m(40));
+      for (const auto& action : member.stabilize()) {
+        const auto& asked = std::get<RingMember::Ask>(action);
+        if (asked.whom.life == 2 || asked.whom == m(40)) {
+          static_cast<void>(member.alive(asked.purpose, asked.whom, {m(9), list({40, 60})}));
+        } else {
+          static_cast<void>(member.dead(asked.purpose, asked.whom));
+        }
+      }
+    }
+    return !member.alone() && member.view().successors.front() == later_life(20);
+  };
+  CHECK(comes_back());
+  without("chord_dead_candidate_is_no_predecessor", [&] { CHECK_FALSE(comes_back()); });
+}
+
 TEST_CASE("fingers lead at least half of the way", "[chord]") {
   List ring;
   for (std::uint32_t n = 0; n < 64; ++n) ring.push_back(m(4 * n));

@@ -95,6 +95,10 @@ RingMember::Actions RingMember::dead(Purpose purpose, const Member& who) {
         view_.successors.erase(view_.successors.begin());
       return tell_head();
     case Purpose::candidate:
+      // A ring of one asks its predecessor, and nobody notifies it: a dead one would be asked forever, in
+      // place of all that are reported alive farther on, or at the same place in a later life.
+      if (COORD_RULE_OR(chord_dead_candidate_is_no_predecessor, view_.predecessor == who, false))
+        view_.predecessor.reset();
       return tell_head();
     case Purpose::predecessor:
       asked_predecessor_.reset();

@@ -21,8 +21,9 @@
 // Differences from the paper. A list runs on until it names r distinct *hosts*: one crash takes all places of
 // a host. A list that has lost its head is not padded: the paper's model needs lists of one length, the ring
 // does not. A member without any successor, and so outside of what is proved (it was cut off, or all others
-// are dead), is a ring of one: whoever is reported alive is its next candidate, as it is for all members, and
-// so two rings become one when they can see each other again.
+// are dead), is a ring of one: its predecessor, or whoever is reported alive and is nearer, is its next
+// candidate, and so two rings become one when they can see each other again. A predecessor that was asked as
+// candidate and is dead is forgotten: in a ring of one nobody notifies, and so no rectify would replace it.
 //
 // Dead means: did not answer in time (chord.hpp). That judgement may be wrong; what was dropped comes back as
 // a predecessor of its successor or as a candidate.
