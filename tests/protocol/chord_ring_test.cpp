@@ -87,6 +87,9 @@ TEST_CASE("arcs are circular and open at the left", "[chord]") {
   CHECK(share_of_ring(at(7), at(7)) == 1);
   CHECK(at(1) - at(2) + at(2) == at(1));
   CHECK(power_of_two(159) + power_of_two(159) == Id{});
+  CHECK(highest_bit_of(power_of_two(159)) == 159);
+  CHECK(highest_bit_of(power_of_two(32) + power_of_two(31)) == 32);
+  CHECK(highest_bit_of(power_of_two(0)) == 0);
   CHECK(text(at(1)) == "0100000000000000000000000000000000000000");
 }
 

@@ -33,6 +33,8 @@ class Fingers {
   const std::optional<Member>& at(unsigned i) const { return fingers_.at(i); }
 
  private:
+  unsigned reach(const Member& member) const;
+
   Member self_;
   std::array<std::optional<Member>, id_bits> fingers_;
   unsigned next_ = 0;

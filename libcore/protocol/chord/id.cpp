@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/chord/id.hpp"
 
+#include <bit>
 #include <cmath>
 
 #include "base/check.hpp"
@@ -42,6 +43,16 @@ Id power_of_two(unsigned exponent) {
   Id id;
   id.words[id.words.size() - 1 - exponent / word_bits] = std::uint32_t{1} << (exponent % word_bits);
   return id;
+}
+
+unsigned highest_bit_of(const Id& id) {
+  for (std::size_t i = 0; i < id.words.size(); ++i) {
+    if (id.words[i] != 0)
+      return static_cast<unsigned>((id.words.size() - i) * word_bits - 1) -
+             static_cast<unsigned>(std::countl_zero(id.words[i]));
+  }
+  COORD_CHECK(false);
+  return 0;
 }
 
 bool in_open(const Id& from, const Id& place, const Id& to) {

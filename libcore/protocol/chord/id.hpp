@@ -13,6 +13,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -21,7 +22,14 @@ namespace coord::chord {
 struct Id {
   std::array<std::uint32_t, 5> words{};  // the most significant first
 
-  auto operator<=>(const Id&) const = default;
+  // Two ids differ in their first word nearly always; arrays are compared by a call of memcmp.
+  bool operator==(const Id& other) const { return (*this <=> other) == 0; }
+  std::strong_ordering operator<=>(const Id& other) const {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (words.at(i) != other.words.at(i)) return words.at(i) <=> other.words.at(i);
+    }
+    return std::strong_ordering::equal;
+  }
   template <class Archive>
   void serialize(Archive& archive) {
     archive(words);
@@ -33,7 +41,8 @@ inline constexpr unsigned id_bits = 160;
 // ---- arithmetic modulo 2^160
 Id operator+(const Id& a, const Id& b);
 Id operator-(const Id& a, const Id& b);
-Id power_of_two(unsigned exponent);  // below id_bits
+Id power_of_two(unsigned exponent);     // below id_bits
+unsigned highest_bit_of(const Id& id);  // the exponent of the largest power of two in it; 0 has none
 
 // ---- arcs
 bool in_open(const Id& from, const Id& place, const Id& to);       // place in (from, to)
