@@ -7,10 +7,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string number(std::uint64_t value) {
-  return std::to_string(value);
-}
-
 }  // namespace
 
 Levels::Levels(World& world, Cluster& cluster, std::uint64_t seed, bool upgrades, Instant end)
@@ -73,11 +69,11 @@ void Levels::began(NodeId, const Peer& peer) {
 
 void Levels::sent(NodeId node, const PeerMessage& message) {
   if (message.level > in_force_)
-    fail("node " + number(node.value) + " sends what is of level " + number(message.level) +
+    fail("node " + std::to_string(node.value) + " sends what is of level " + std::to_string(message.level) +
          ", which nobody has applied");
   if (message.level > message.greeting.level)
-    fail("node " + number(node.value) + " sends what is of level " + number(message.level) +
-         " where it has greeted with level " + number(message.greeting.level));
+    fail("node " + std::to_string(node.value) + " sends what is of level " + std::to_string(message.level) +
+         " where it has greeted with level " + std::to_string(message.greeting.level));
 }
 
 void Levels::raised(NodeId, const Peer& peer, Level level) {
@@ -87,8 +83,8 @@ void Levels::raised(NodeId, const Peer& peer, Level level) {
     const auto found = registrations.find(NodeId{i});
     const Level knows = found == registrations.end() ? Level{0} : knows_of_life_[found->second.nonce];
     if (knows < level)
-      fail("level " + number(level) + " is in force although the registered process of node " + number(i) +
-           " knows level " + number(knows));
+      fail("level " + std::to_string(level) + " is in force although the registered process of node " +
+           std::to_string(i) + " knows level " + std::to_string(knows));
   }
 }
 
@@ -109,9 +105,9 @@ void Levels::judge_end() {
     const Peer* peer = world_.node(NodeId{i});
     const Level knows = cluster_.knows[i];
     if (peer->replica().machine().level() < knows)
-      return world_.fail("level_rises", "node " + number(i) + " knows level " + number(knows) +
-                                            " as all do, and is at level " +
-                                            number(peer->replica().machine().level()) +
+      return world_.fail("level_rises", "node " + std::to_string(i) + " knows level " +
+                                            std::to_string(knows) + " as all do, and is at level " +
+                                            std::to_string(peer->replica().machine().level()) +
                                             " long after the last fault");
   }
 }

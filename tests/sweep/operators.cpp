@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 constexpr Duration say_again = milliseconds(100);
 constexpr char by_operator[] = "operator";
 constexpr Duration least_silence = milliseconds(2000);  // three times the contact, but for what is on its way
-constexpr Duration look_again = milliseconds(50);
+constexpr Duration look_at_logs_again = milliseconds(50);
 // As in coordd, shorter: daemon_members.cpp.
 constexpr Duration told_by_then = milliseconds(700);
 constexpr Duration learner_patience = milliseconds(1500);
@@ -74,7 +74,7 @@ void Operators::look_at_logs() {
       begin_anew(node, false);
     }
   }
-  world_.at(world_.now() + look_again, [this] { look_at_logs(); });
+  world_.at(world_.now() + look_at_logs_again, [this] { look_at_logs(); });
 }
 
 bool Operators::is_to_forward(NodeId node, const raft::Raft& raft) {

@@ -11,7 +11,7 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr double stop_by_fraction = 0.8;
+constexpr double tools_stop_by_fraction = 0.8;
 
 }  // namespace
 
@@ -44,7 +44,7 @@ Tools::Run* Tools::find(std::uint64_t id) {
 
 Instant Tools::stop_by(const Run& run) const {
   return run.sent + Duration(static_cast<Duration::rep>(static_cast<double>(run.request.ttl.count()) *
-                                                        stop_by_fraction));
+                                                        tools_stop_by_fraction));
 }
 
 // ---- asking

@@ -8,14 +8,6 @@
 
 namespace coord::sweep {
 
-namespace {
-
-std::string number(std::uint64_t value) {
-  return std::to_string(value);
-}
-
-}  // namespace
-
 // Both guards of a command may be out: the wrapper was killed, and the peer is stopped or was
 // started anew without the records of what it had told. Then only the token protects (the man page
 // says so), and it is not counted here.
@@ -38,7 +30,7 @@ void Tools::expect_answer(std::uint64_t id) {
     const bool due = asks != nullptr && !asks->answered && asks->stage == Stage::asking && asks->connected;
     if (due && world_.faults().of(sim::FaultKind::pause) == pauses &&
         world_.state(asks->host) == sim::NodeState::running)
-      world_.fail("no_wait_is_answered", "run " + number(id) + " asked with -n and has no answer",
+      world_.fail("no_wait_is_answered", "run " + std::to_string(id) + " asked with -n and has no answer",
                   asks->host);
   });
 }
@@ -63,10 +55,11 @@ void Tools::check_overlap(const Run& run) {
       return world_.fail(leads                     ? "one_leader"
                          : run.request.permits > 1 ? "slots"
                                                    : "one_holder",
-                         "run " + number(run.connection.value) + " on node " + number(run.host.value) +
-                             " begins under token " + number(run.token.value) + " while run " + number(id) +
-                             " on node " + number(other.host.value) + " runs under token " +
-                             number(other.token.value) + ", both on " + name,
+                         "run " + std::to_string(run.connection.value) + " on node " +
+                             std::to_string(run.host.value) + " begins under token " +
+                             std::to_string(run.token.value) + " while run " + std::to_string(id) +
+                             " on node " + std::to_string(other.host.value) + " runs under token " +
+                             std::to_string(other.token.value) + ", both on " + name,
                          run.host);
     }
   }
@@ -78,10 +71,10 @@ void Tools::check_fencing(const Run& run) {
   for (const std::string& name : run.request.names) {
     Token& last = last_exclusive_[run.request.candidacy ? leadership_of(name) : name];
     if (run.token <= last) {
-      world_.fail(
-          "tokens_increase",
-          name + " was held under token " + number(last.value) + " and now under " + number(run.token.value),
-          run.host);
+      world_.fail("tokens_increase",
+                  name + " was held under token " + std::to_string(last.value) + " and now under " +
+                      std::to_string(run.token.value),
+                  run.host);
     }
     last = run.token;
   }
@@ -100,12 +93,13 @@ void Tools::check_slot(const Run& run, std::uint32_t attempt) {
   };
   if (attempt != 0) {
     if (attempt > wish.attempts || !seen.attempts.insert(attempt).second)
-      fail("attempt " + number(attempt) + " of " + number(wish.attempts) + " is told to run " +
-           number(run.connection.value));
+      fail("attempt " + std::to_string(attempt) + " of " + std::to_string(wish.attempts) +
+           " is told to run " + std::to_string(run.connection.value));
     return;
   }
   if (seen.complete) fail("begun again after it was complete");
-  if (++seen.starts > wish.attempts) fail("begun more often than " + number(wish.attempts) + " times");
+  if (++seen.starts > wish.attempts)
+    fail("begun more often than " + std::to_string(wish.attempts) + " times");
   if (wish.period == Duration{}) return;
   auto& [term, latest] = last_period_[name];
   if (run.token > term && wish.key < latest) fail("begun after " + latest);
@@ -192,7 +186,7 @@ void Tools::check_look(const Look& look) {
     if ((surely_held && !listed) || (surely_free && listed)) {
       return world_.fail("listing_is_current",
                          seen.name + (listed ? " is listed" : " is not listed") + " as held under token " +
-                             number(seen.token.value) + ", which run " + number(seen.run) +
+                             std::to_string(seen.token.value) + ", which run " + std::to_string(seen.run) +
                              (listed ? " had released before" : " has held since before"),
                          look.host);
     }

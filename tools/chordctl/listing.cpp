@@ -19,7 +19,7 @@
 namespace coord::chordctl {
 namespace {
 
-struct Settings {
+struct ListingSettings {
   const Common& common;
   Patience patience;
   std::vector<std::string> prefixes;
@@ -28,12 +28,12 @@ struct Settings {
   std::string prefix() const { return prefixes.empty() ? "" : prefixes.front(); }
 };
 
-Status check_prefix(const Settings& s) {
+Status check_prefix(const ListingSettings& s) {
   if (s.prefix().size() <= ring::longest_key) return done();
   return Error{ErrorKind::usage, "PREFIX", "is longer than 1024 bytes", "give a shorter one"};
 }
 
-Result<cli::Exit> keys(const Settings& s) {
+Result<cli::Exit> keys(const ListingSettings& s) {
   if (Status right = check_prefix(s); !right) return right.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
@@ -67,7 +67,7 @@ Result<cli::Exit> keys(const Settings& s) {
 }
 
 // One line of a watch: what has become of a key.
-void tell(const Settings& s, const ring::Row& row) {
+void tell(const ListingSettings& s, const ring::Row& row) {
   std::vector<ring::Version> values;
   std::ranges::copy_if(row.versions, std::back_inserter(values),
                        [](const auto& version) { return !version.removed; });
@@ -88,7 +88,7 @@ void tell(const Settings& s, const ring::Row& row) {
   }
 }
 
-Result<cli::Exit> watch(const Settings& s) {
+Result<cli::Exit> watch(const ListingSettings& s) {
   if (Status right = check_prefix(s); !right) return right.error();
   auto client = Client::open(s.common);
   if (!client) return client.error();
@@ -107,7 +107,7 @@ Result<cli::Exit> watch(const Settings& s) {
   }
 }
 
-Result<cli::Exit> status(const Settings& s) {
+Result<cli::Exit> status(const ListingSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   const WallTime as_of = wall_now();
@@ -153,7 +153,7 @@ Result<cli::Exit> status(const Settings& s) {
 }  // namespace
 
 void add_keys(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  const auto s = std::make_shared<ListingSettings>(ListingSettings{common, {}, {}});
   auto& made = tool.verb("keys", "list the keys, in the order of their bytes");
   made.synopsis("[options] [PREFIX]");
   made.operands("PREFIX", s->prefixes, 0, 1, "only keys that begin so");
@@ -166,7 +166,7 @@ void add_keys(cli::Options& tool, const Common& common) {
 }
 
 void add_watch(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  const auto s = std::make_shared<ListingSettings>(ListingSettings{common, {}, {}});
   auto& made = tool.verb("watch", "print each change: time, put|rm|sibling, key, version");
   made.synopsis("[--json] [PREFIX]");
   made.operands("PREFIX", s->prefixes, 0, 1, "only keys that begin so");
@@ -176,7 +176,7 @@ void add_watch(cli::Options& tool, const Common& common) {
 }
 
 void add_status(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  const auto s = std::make_shared<ListingSettings>(ListingSettings{common, {}, {}});
   auto& made = tool.verb("status", "how much is in the ring, and where");
   made.synopsis("[--json]");
   made.flag("--json", s->json, "as JSON");

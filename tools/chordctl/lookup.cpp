@@ -20,7 +20,7 @@
 namespace coord::chordctl {
 namespace {
 
-struct Settings {
+struct LookupSettings {
   const Common& common;
   Patience patience;
   bool json = false, trace = false;
@@ -31,7 +31,7 @@ Error not_in_ring(const std::string& object) {
   return {ErrorKind::usage, cli::shown(object), "is not in the ring", "name a host of `chordctl ring`"};
 }
 
-Result<cli::Exit> outside(const Settings& s) {
+Result<cli::Exit> outside(const LookupSettings& s) {
   cli::notice("chordctl",
               fmt::format("{}: this host is not in the ring: ask one of its hosts, or `chordctl join`",
                           cli::shown(s.common.ring)));
@@ -57,7 +57,7 @@ std::string said(const ring::Via& via) {
 
 // ---- the way to a key
 
-Result<ring::Traced> trace(const Settings& s, Client& client, const Known& known) {
+Result<ring::Traced> trace(const LookupSettings& s, Client& client, const Known& known) {
   const std::string& key = s.operands.front();
   if (known.is_own()) {
     const chord::List all = ring::members_of(known.placement());
@@ -70,7 +70,7 @@ Result<ring::Traced> trace(const Settings& s, Client& client, const Known& known
   return traced == nullptr ? unexpected_answer() : Result<ring::Traced>(std::move(*traced));
 }
 
-void print_hops(const Settings& s, const Known& known, const Addresses& addresses,
+void print_hops(const LookupSettings& s, const Known& known, const Addresses& addresses,
                 const ring::Traced& traced) {
   cli::Table table({{"HOP", cli::Table::Align::right},
                     {"ID"},
@@ -99,7 +99,7 @@ void print_hops(const Settings& s, const Known& known, const Addresses& addresse
   if (!s.json) cli::print(cli::for_stdout(table));
 }
 
-Result<cli::Exit> show_trace(const Settings& s, Client& client, const Known& known) {
+Result<cli::Exit> show_trace(const LookupSettings& s, Client& client, const Known& known) {
   if (!known.is_own() && !known.is_member()) return outside(s);
   const auto traced = trace(s, client, known);
   if (!traced) return traced.error();
@@ -111,7 +111,7 @@ Result<cli::Exit> show_trace(const Settings& s, Client& client, const Known& kno
                "the lookup found no owner: hosts do not answer", "see `dpeers`"};
 }
 
-void print_role(const Settings& s, const Known& known, const char* role, const ring::Host& host) {
+void print_role(const LookupSettings& s, const Known& known, const char* role, const ring::Host& host) {
   const std::string name = known.name(host.host);
   const std::string& key = s.operands.front();
   if (!s.json) {
@@ -131,7 +131,7 @@ bool is_hidden(const std::string& key) {
   return ring::is_foreign(key, user == nullptr ? "" : user->pw_name, false);
 }
 
-Result<cli::Exit> lookup(const Settings& s) {
+Result<cli::Exit> lookup(const LookupSettings& s) {
   const std::string& key = s.operands.front();
   if (Status right = check_key(key); !right) return right.error();
   if (is_hidden(key)) {
@@ -152,7 +152,7 @@ Result<cli::Exit> lookup(const Settings& s) {
 
 // ---- what a host knows
 
-Result<std::vector<ring::PlaceKnown>> places_of(const Settings& s, Client& client, const Known& known,
+Result<std::vector<ring::PlaceKnown>> places_of(const LookupSettings& s, Client& client, const Known& known,
                                                 NodeId host) {
   if (known.is_own()) return ring::places_known(ring::members_of(known.placement()), host, 1);
   auto answer = client.ask(ring::AskFingers{s.common.ring, host});
@@ -206,7 +206,7 @@ void add_fingers(cli::Table& table, const Known& known, const Addresses& address
   }
 }
 
-Result<cli::Exit> fingers(const Settings& s) {
+Result<cli::Exit> fingers(const LookupSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look_at_ring(s.common, *client, true);
@@ -240,7 +240,7 @@ Result<cli::Exit> fingers(const Settings& s) {
 }  // namespace
 
 void add_lookup(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, false, false, {}});
+  const auto s = std::make_shared<LookupSettings>(LookupSettings{common, {}, false, false, {}});
   auto& made = tool.verb("lookup", "which hosts keep a key: its owner first");
   made.synopsis("[--trace] [--json] KEY");
   made.operands("KEY", s->operands, 1, 1, "1 to 1024 bytes");
@@ -253,7 +253,7 @@ void add_lookup(cli::Options& tool, const Common& common) {
 }
 
 void add_fingers(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, false, false, {}});
+  const auto s = std::make_shared<LookupSettings>(LookupSettings{common, {}, false, false, {}});
   auto& made = tool.verb("fingers", "which places a host knows for lookups");
   made.synopsis("[--json] [HOST]", "without HOST: this one");
   made.operands("HOST", s->operands, 0, 1, "a host of the ring");

@@ -23,7 +23,7 @@
 namespace coord::chordctl {
 namespace {
 
-struct Settings {
+struct MembershipSettings {
   const Common& common;
   Patience patience;
   std::optional<std::uint64_t> places{};
@@ -35,19 +35,19 @@ struct Settings {
   std::string shown_ring() const { return cli::shown(common.ring); }
 };
 
-Result<cli::Exit> refused_change(const Settings& s, const Client::Ordered& ordered) {
+Result<cli::Exit> refused_change(const MembershipSettings& s, const Client::Ordered& ordered) {
   cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), ordered.why));
   return cli::Exit::failed;
 }
 
-Result<cli::Exit> refused_by_part(const Settings& s, const ring::Refused& refusal) {
+Result<cli::Exit> refused_by_part(const MembershipSettings& s, const ring::Refused& refusal) {
   if (status_of(refusal) != cli::Exit::failed) return refused(refusal, s.common.ring);
   return refused_change(s, {false, refusal.text, {}});
 }
 
 // Until the change with this number has handed over all, and then makes it whole. Who comes again after an
 // interruption goes on from here. Exit::failed: it was refused, which is said.
-Result<cli::Exit> settle(const Settings& s, Client& client, Token number,
+Result<cli::Exit> settle(const MembershipSettings& s, Client& client, Token number,
                          const std::vector<NodeId>& lost = {}) {
   auto answer = client.ask(ring::AwaitHandOver{s.common.ring, number, lost});
   if (!answer) return answer.error();
@@ -60,7 +60,7 @@ Result<cli::Exit> settle(const Settings& s, Client& client, Token number,
   return cli::Exit::done;
 }
 
-service::JoinRing join_order(const Settings& s, const Known& known, std::uint64_t places,
+service::JoinRing join_order(const MembershipSettings& s, const Known& known, std::uint64_t places,
                              std::uint64_t replicas) {
   return {s.common.ring,
           known.here.host,
@@ -71,7 +71,7 @@ service::JoinRing join_order(const Settings& s, const Known& known, std::uint64_
 }
 
 // A host that is in already, and is told other places, or stands in another zone by now.
-Result<cli::Exit> move_place(const Settings& s, Client& client) {
+Result<cli::Exit> move_place(const MembershipSettings& s, Client& client) {
   auto known = look(s.common, client);
   if (!known) return known.error();
   auto peers = client.peers();
@@ -86,7 +86,7 @@ Result<cli::Exit> move_place(const Settings& s, Client& client) {
   return settle(s, client, ordered->number);
 }
 
-Result<cli::Exit> join(const Settings& s) {
+Result<cli::Exit> join(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look(s.common, *client);
@@ -109,7 +109,7 @@ Result<cli::Exit> join(const Settings& s) {
   return move_place(s, *client);
 }
 
-Result<cli::Exit> leave(const Settings& s) {
+Result<cli::Exit> leave(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look(s.common, *client);
@@ -213,7 +213,7 @@ void print_circle(const Known& known, const ring::Circle& circle) {
     cli::print(fmt::format("  {}\n", line.substr(0, line.find_last_not_of(' ') + 1)));
 }
 
-void print_ring(const Settings& s, const Known& known) {
+void print_ring(const MembershipSettings& s, const Known& known) {
   const std::size_t copies = std::min<std::size_t>(known.view.replicas, known.view.hosts.size());
   const std::size_t hosts = known.view.hosts.size();
   cli::print(fmt::format("ring {}: {}, {} of each key{}\n", s.shown_ring(), counted(hosts, "host"),
@@ -236,7 +236,7 @@ void print_ring(const Settings& s, const Known& known) {
   }
 }
 
-Status write_picture(const Settings& s, const Known& known) {
+Status write_picture(const MembershipSettings& s, const Known& known) {
   const std::string picture = circle_svg(known.circle());
   if (s.svg == "-") {
     cli::print(picture);
@@ -247,7 +247,7 @@ Status write_picture(const Settings& s, const Known& known) {
 }
 
 // What each host knows of its neighbours on the circle must fit together: one ring, in order.
-Result<std::vector<std::string>> objections(const Settings& s, Client& client, const Known& known) {
+Result<std::vector<std::string>> objections(const MembershipSettings& s, Client& client, const Known& known) {
   std::vector<std::string> wrong;
   std::map<std::uint64_t, std::string> asked;
   for (const service::RingHost& host : known.view.hosts) {
@@ -291,7 +291,7 @@ Result<std::vector<std::string>> hosts_elsewhere(Client& client, const Known& kn
 }
 
 // What is wrong with it, as far as its hosts answer.
-Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
+Result<cli::Exit> check(const MembershipSettings& s, Client& client, const Known& known) {
   std::vector<std::string> wrong;
   if (!known.view.before.empty()) wrong.emplace_back("a host comes or goes, and that is not over");
   if (known.here.number != known.view.number) wrong.emplace_back("this host is not in it, or is behind");
@@ -321,7 +321,7 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
 
 // ---- a ring whose majority is lost for good
 
-Result<std::vector<NodeId>> lost_hosts(const Settings& s, const Known& known) {
+Result<std::vector<NodeId>> lost_hosts(const MembershipSettings& s, const Known& known) {
   std::vector<NodeId> lost;
   for (const std::string& name : s.lost) {
     const auto is_named = [&](const ring::Host& host) { return known.name(host.host) == name; };
@@ -337,7 +337,7 @@ Result<std::vector<NodeId>> lost_hosts(const Settings& s, const Known& known) {
 }
 
 // Before it is done: afterwards nobody can tell.
-void say_what_may_be_lost(const Settings& s, const Known& known, const std::vector<NodeId>& lost) {
+void say_what_may_be_lost(const MembershipSettings& s, const Known& known, const std::vector<NodeId>& lost) {
   const auto& hosts = known.view.before.empty() ? known.view.hosts : known.view.before;
   const ring::Placement before(service::Ring{known.view.number, known.view.replicas, hosts, {}});
   const auto& places = before.places();
@@ -366,7 +366,7 @@ void say_what_may_be_lost(const Settings& s, const Known& known, const std::vect
 
 // One after the other they are out of the ring, and each time who is to have their keys reads all that is
 // left.
-Result<cli::Exit> adopt(const Settings& s) {
+Result<cli::Exit> adopt(const MembershipSettings& s) {
   if (s.lost.empty()) return Error{ErrorKind::usage, "HOST", "is missing", "name the hosts that are lost"};
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
@@ -395,7 +395,7 @@ Result<cli::Exit> adopt(const Settings& s) {
   return cli::Exit::done;
 }
 
-Result<cli::Exit> show(const Settings& s) {
+Result<cli::Exit> show(const MembershipSettings& s) {
   if (s.adopt) return adopt(s);
   if (!s.lost.empty())
     return Error{ErrorKind::usage, cli::shown(s.lost.front()), "is for --adopt only", "leave it out"};
@@ -416,8 +416,9 @@ Result<cli::Exit> show(const Settings& s) {
   return s.check ? check(s, *client, *known) : cli::Exit::done;
 }
 
-std::shared_ptr<Settings> settings(const Common& common) {
-  return std::make_shared<Settings>(Settings{common, {}, {}, 3, false, false, false, false, {}, {}});
+std::shared_ptr<MembershipSettings> settings(const Common& common) {
+  return std::make_shared<MembershipSettings>(
+      MembershipSettings{common, {}, {}, 3, false, false, false, false, {}, {}});
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ constexpr std::size_t window = 256;                          // writes that are 
 constexpr std::size_t window_bytes = std::size_t{4} << 20U;  // of their values
 constexpr std::size_t line_limit = std::size_t{24} << 20U;
 
-struct Settings {
+struct TransferSettings {
   const Common& common;
   Patience patience;
   std::vector<std::string> prefixes;
@@ -122,7 +122,7 @@ Status dump_one(Client& client, const std::string& ring, const ring::Row& row) {
   }
 }
 
-Result<cli::Exit> dump(const Settings& s) {
+Result<cli::Exit> dump(const TransferSettings& s) {
   auto keys = Client::open(s.common, s.patience);
   if (!keys) return keys.error();
   auto values = Client::open(s.common, s.patience);
@@ -240,7 +240,7 @@ Result<cli::Exit> load(const Common& common, const Patience& patience) {
 }
 
 void add_dump(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  const auto s = std::make_shared<TransferSettings>(TransferSettings{common, {}, {}});
   auto& made = tool.verb("dump", "print all values, as JSON lines");
   made.synopsis("[PREFIX]");
   made.operands("PREFIX", s->prefixes, 0, 1, "only keys that begin so");
@@ -250,7 +250,7 @@ void add_dump(cli::Options& tool, const Common& common) {
 }
 
 void add_load(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  const auto s = std::make_shared<TransferSettings>(TransferSettings{common, {}, {}});
   auto& made = tool.verb("load", "store what `dump` has printed, from standard input");
   made.synopsis("");
   add_patience(made, s->patience);

@@ -21,7 +21,7 @@
 namespace coord::chordctl {
 namespace {
 
-struct Settings {
+struct ValuesSettings {
   const Common& common;
   Patience patience;
   std::vector<std::string> operands;
@@ -38,7 +38,7 @@ struct Settings {
   const std::string& key() const { return operands.front(); }
 };
 
-Status check_unconditional(const Settings& s) {
+Status check_unconditional(const ValuesSettings& s) {
   if (s.if_version.empty() && !s.if_absent) return done();
   return Error{ErrorKind::usage, s.if_absent ? "--if-absent" : "--if-version",
                "a ring has no conditional writes: its copies need not agree at each moment",
@@ -60,7 +60,7 @@ Result<std::string> read_value() {
   }
 }
 
-Result<std::optional<std::vector<ring::Dot>>> replaced(const Settings& s) {
+Result<std::optional<std::vector<ring::Dot>>> replaced(const ValuesSettings& s) {
   if (!s.replaces) return std::optional<std::vector<ring::Dot>>();
   auto dots = read_versions(*s.replaces);
   if (!dots) return dots.error();
@@ -68,7 +68,7 @@ Result<std::optional<std::vector<ring::Dot>>> replaced(const Settings& s) {
 }
 
 // At the level causal there is a session, and at no other one.
-Result<std::optional<SessionFile>> session_of(const Settings& s) {
+Result<std::optional<SessionFile>> session_of(const ValuesSettings& s) {
   const bool is_causal = s.level == ring::Consistency::causal;
   if (s.copies != 0 && s.level != ring::Consistency::quorum)
     return Error{ErrorKind::usage, "--copies", "is for --level quorum", "leave one of them out"};
@@ -83,7 +83,7 @@ Result<std::optional<SessionFile>> session_of(const Settings& s) {
 }
 
 // Of a write: what it follows.
-Result<ring::Past> past_of(const Settings& s, std::optional<SessionFile>& file, Client& client) {
+Result<ring::Past> past_of(const ValuesSettings& s, std::optional<SessionFile>& file, Client& client) {
   return file ? file->before_write(client, s.key()) : Result<ring::Past>(ring::Past());
 }
 
@@ -93,14 +93,14 @@ void name_siblings(const std::string& key, const std::vector<ring::Version>& sib
   cli::notice("chordctl", fmt::format("{}: siblings:{}", cli::shown(key), names));
 }
 
-cli::Exit no_such_key(const Settings& s) {
+cli::Exit no_such_key(const ValuesSettings& s) {
   cli::notice("chordctl",
               fmt::format("{}: there is no such {}", cli::shown(s.key()), s.version ? "version" : "key"));
   return cli::Exit::no;
 }
 
 // Of a put or an rm.
-Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& answered,
+Result<cli::Exit> written(const ValuesSettings& s, const Result<Client::Answered>& answered,
                           std::optional<SessionFile>& file, const std::vector<ring::Dependency>& after) {
   if (!answered) return may_be_stored(answered.error(), s.key());
   const ring::Answer& answer = answered->answer;
@@ -127,7 +127,7 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
   return cli::Exit::done;
 }
 
-Result<cli::Exit> put(const Settings& s) {
+Result<cli::Exit> put(const ValuesSettings& s) {
   if (Status plain = check_unconditional(s); !plain) return plain.error();
   if (s.batch) {
     if (!s.operands.empty())
@@ -157,7 +157,7 @@ Result<cli::Exit> put(const Settings& s) {
   return written(s, client->receive(), *file, after);
 }
 
-Result<cli::Exit> rm(const Settings& s) {
+Result<cli::Exit> rm(const ValuesSettings& s) {
   if (Status plain = check_unconditional(s); !plain) return plain.error();
   if (Status right = check_key(s.key()); !right) return right.error();
   auto replaces = replaced(s);
@@ -175,7 +175,7 @@ Result<cli::Exit> rm(const Settings& s) {
   return written(s, client->receive(), *file, after);
 }
 
-void print_versions(const Settings& s, const Known& known, const std::vector<ring::Version>& versions) {
+void print_versions(const ValuesSettings& s, const Known& known, const std::vector<ring::Version>& versions) {
   for (const ring::Version& version : versions) {
     if (s.json) {
       cli::print(cli::JsonObject()
@@ -200,7 +200,7 @@ cli::JsonObject described(const ring::Version& version) {
 }
 
 // The value, or that it has siblings, with the hosts that keep it.
-Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& found) {
+Result<cli::Exit> print_json(const ValuesSettings& s, Client& client, const Fetched& found) {
   const auto known = look_at_ring(s.common, client, true);
   if (!known) return known.error();
   cli::JsonObject line;
@@ -226,12 +226,12 @@ Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& f
 }
 
 // Before it is printed: who has seen it is never told older things.
-Status keep_read(const Settings& s, std::optional<SessionFile>& file, Client& client,
+Status keep_read(const ValuesSettings& s, std::optional<SessionFile>& file, Client& client,
                  const ring::Found& found) {
   return file ? file->has_read(client, s.key(), found) : done();
 }
 
-Result<cli::Exit> get(const Settings& s) {
+Result<cli::Exit> get(const ValuesSettings& s) {
   if (Status right = check_key(s.key()); !right) return right.error();
   std::optional<ring::Dot> version;
   if (s.version) {
@@ -279,13 +279,13 @@ Result<cli::Exit> get(const Settings& s) {
 }
 
 cli::Options& verb(cli::Options& tool, const char* name, const char* summary,
-                   const std::shared_ptr<Settings>& s) {
+                   const std::shared_ptr<ValuesSettings>& s) {
   auto& made = tool.verb(name, summary);
   add_patience(made, s->patience);
   return made;
 }
 
-void add_level(cli::Options& made, const std::shared_ptr<Settings>& s) {
+void add_level(cli::Options& made, const std::shared_ptr<ValuesSettings>& s) {
   made.choice("--level", "LEVEL", s->level,
               {{"quorum", ring::Consistency::quorum},
                {"causal", ring::Consistency::causal},
@@ -298,7 +298,7 @@ void add_level(cli::Options& made, const std::shared_ptr<Settings>& s) {
       .needs("--copies");
 }
 
-void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
+void add_resolve(cli::Options& made, const std::shared_ptr<ValuesSettings>& s) {
   made.value("--if-version", "V", s->if_version, "see dkv").hidden();
   made.flag("--if-absent", s->if_absent, "see dkv").hidden();
   made.value("--resolve", "V,...", s->replaces, "replace exactly these versions, not all that there are");
@@ -307,8 +307,8 @@ void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
 }  // namespace
 
 void add_put(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(
-      Settings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
+  const auto s = std::make_shared<ValuesSettings>(
+      ValuesSettings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
   auto& made = verb(tool, "put", "store a value", s);
   made.synopsis("[options] KEY [VALUE|-]", "- or nothing: standard input");
   made.synopsis("[options] --batch", "JSON lines of key and value");
@@ -326,8 +326,8 @@ void add_put(cli::Options& tool, const Common& common) {
 }
 
 void add_get(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(
-      Settings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
+  const auto s = std::make_shared<ValuesSettings>(
+      ValuesSettings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
   auto& made = verb(tool, "get", "print a value, byte for byte", s);
   made.synopsis("[options] KEY", "0; 1: no such key; 3: siblings, which are named");
   made.operands("KEY", s->operands, 1, 1, "");
@@ -342,8 +342,8 @@ void add_get(cli::Options& tool, const Common& common) {
 }
 
 void add_rm(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(
-      Settings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
+  const auto s = std::make_shared<ValuesSettings>(
+      ValuesSettings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
   auto& made = verb(tool, "rm", "remove a key", s);
   made.synopsis("[options] KEY", "0; 1: no such key");
   made.operands("KEY", s->operands, 1, 1, "");

@@ -2,6 +2,7 @@
 // dbarrier --status, --list, --reset.
 #include <unistd.h>
 
+#include "arrival.hpp"
 #include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
@@ -15,8 +16,6 @@
 namespace coord::dbarrier {
 
 namespace {
-
-constexpr std::uint64_t only_request = 1;
 
 Error refused(const std::string& object, const local::Refused& answer) {
   if (answer.kind == local::RefusedKind::mismatch) return Error{ErrorKind::usage, object, answer.why, ""};

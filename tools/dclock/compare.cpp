@@ -11,7 +11,7 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct CompareSettings {
   std::vector<std::string> stamps;
   bool json = false, quiet = false;
 };
@@ -49,7 +49,7 @@ cli::Exit exit_of(clock::Relation relation) {
 
 void add_compare(cli::Options& tool) {
   auto& verb = tool.verb("compare", "say whether A came before B, after it, or neither");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<CompareSettings>();
   verb.synopsis("[options] A B", "statuses: 10 before, 11 after, 0 equal, 12 concurrent, 13 not known");
   verb.flag("--json", s->json, "as JSON");
   verb.flag("-q,--quiet", s->quiet, "print nothing, only end with the status");

@@ -12,13 +12,13 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct ConcurrentSettings {
   LogChoice logs;
   std::optional<std::string> with;
   bool count = false, json = false;
 };
 
-Result<cli::Exit> list(const Settings& s) {
+Result<cli::Exit> list(const ConcurrentSettings& s) {
   auto loaded = load(s.logs, Texts::drop);
   if (!loaded) return loaded.error();
   const clock::EventLog& log = (*loaded)->events;
@@ -55,7 +55,7 @@ Result<cli::Exit> list(const Settings& s) {
 
 void add_concurrent(cli::Options& tool) {
   auto& verb = tool.verb("concurrent", "list the pairs of concurrent events, or count them");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<ConcurrentSettings>();
   verb.synopsis("[options] [LOG...]");
   verb.flag("--count", s->count, "print only how many there are");
   verb.value("--with", "HOST=N", s->with, "only those with this event");

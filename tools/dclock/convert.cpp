@@ -12,11 +12,11 @@
 namespace coord::dclock {
 namespace {
 
-enum class Format { shiviz, tsviz, jsonl };
+enum class LogFormat { shiviz, tsviz, jsonl };
 
-struct Settings {
+struct ConvertSettings {
   LogChoice logs;
-  Format format = Format::shiviz;
+  LogFormat format = LogFormat::shiviz;
 };
 
 // What ShiViz demands of the events, so that its user is told here and not by an empty page: entries run 1,
@@ -51,8 +51,8 @@ class ViewerRules {
 };
 
 void append_clock(std::string& out, const clock::LogLine& line, const clock::HostTable& hosts,
-                  Format format) {
-  if (format == Format::jsonl || line.clock.kind != clock::ClockKind::matrix) {
+                  LogFormat format) {
+  if (format == LogFormat::jsonl || line.clock.kind != clock::ClockKind::matrix) {
     out += line.clock_text;
     return;
   }
@@ -71,8 +71,8 @@ constexpr std::string_view shiviz_head = "(?<host>\\S+) (?<clock>{[^}]*}) (?<eve
 constexpr std::string_view tsviz_head = "(?<timestamp>\\d+) (?<host>\\S+) (?<clock>{[^}]*}) (?<event>.*)\n\n";
 
 void append_event(std::string& out, const clock::LogLine& line, const clock::HostTable& hosts,
-                  Format format) {
-  if (format == Format::jsonl) {
+                  LogFormat format) {
+  if (format == LogFormat::jsonl) {
     out += fmt::format("{{\"schema\":1,\"host\":{},\"clock\":", cli::json_string(hosts.name(line.host)));
     append_clock(out, line, hosts, format);
     if (line.wall) out += fmt::format(",\"time\":\"{}\"", rfc3339(*line.wall));
@@ -80,7 +80,7 @@ void append_event(std::string& out, const clock::LogLine& line, const clock::Hos
     out += fmt::format(",\"text\":{}}}\n", cli::json_string(line.text));
     return;
   }
-  if (format == Format::tsviz) out += fmt::format("{} ", line.wall->unix_ns);
+  if (format == LogFormat::tsviz) out += fmt::format("{} ", line.wall->unix_ns);
   out += fmt::format("{} ", hosts.name(line.host));
   append_clock(out, line, hosts, format);
   // The viewers trim the file's end: without a text the last event would not match.
@@ -89,12 +89,14 @@ void append_event(std::string& out, const clock::LogLine& line, const clock::Hos
   out += '\n';
 }
 
-Result<cli::Exit> convert(const Settings& s) {
+Result<cli::Exit> convert(const ConvertSettings& s) {
   clock::HostTable hosts;
   auto merge = open_merge(s.logs, hosts, clock::MergeOrder::clock);
   if (!merge) return merge.error();
   ViewerRules rules;
-  std::string out(s.format == Format::shiviz ? shiviz_head : s.format == Format::tsviz ? tsviz_head : "");
+  std::string out(s.format == LogFormat::shiviz  ? shiviz_head
+                  : s.format == LogFormat::tsviz ? tsviz_head
+                                                 : "");
   for (;;) {
     const auto event = (*merge)->next();
     if (!event) return event.error();
@@ -103,10 +105,10 @@ Result<cli::Exit> convert(const Settings& s) {
     const auto place = [&] {
       return fmt::format("{}:{}", (*merge)->log((*event)->log).name(), (*event)->line_number);
     };
-    if (s.format != Format::jsonl && is_scalar(line.clock.kind))
+    if (s.format != LogFormat::jsonl && is_scalar(line.clock.kind))
       return Error{ErrorKind::data, place(), "the viewers draw vector clocks only",
                    "stamp with --kind vector"};
-    if (s.format == Format::tsviz && (!line.wall || line.wall->unix_ns < 0))
+    if (s.format == LogFormat::tsviz && (!line.wall || line.wall->unix_ns < 0))
       return Error{ErrorKind::data, place(), "the line has no wall time since 1970", "stamp with --wall"};
     rules.see(line);
     append_event(out, line, hosts, s.format);
@@ -115,7 +117,7 @@ Result<cli::Exit> convert(const Settings& s) {
     out.clear();
   }
   cli::print(out);
-  if (s.format != Format::jsonl) rules.tell(hosts);
+  if (s.format != LogFormat::jsonl) rules.tell(hosts);
   tell_skipped((*merge)->skipped());
   return cli::Exit::done;
 }
@@ -124,10 +126,10 @@ Result<cli::Exit> convert(const Settings& s) {
 
 void add_convert(cli::Options& tool) {
   auto& verb = tool.verb("convert", "write the logs, merged, for another program");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<ConvertSettings>();
   verb.synopsis("--to FORMAT [options] [LOG...]");
   verb.choice("--to", "FORMAT", s->format,
-              {{"shiviz", Format::shiviz}, {"tsviz", Format::tsviz}, {"jsonl", Format::jsonl}},
+              {{"shiviz", LogFormat::shiviz}, {"tsviz", LogFormat::tsviz}, {"jsonl", LogFormat::jsonl}},
               "shiviz (the default), tsviz (needs wall times) or jsonl");
   s->logs.declare(verb);
   verb.example("dclock convert --to shiviz *.log > run.shiviz", "opens in ShiViz as it is");

@@ -12,12 +12,12 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct CutSettings {
   LogChoice logs;
   bool json = false, quiet = false;
 };
 
-void print_violation(const Settings& s, const LoadedLog& log, const clock::Message& message) {
+void print_violation(const CutSettings& s, const LoadedLog& log, const clock::Message& message) {
   const auto& received = log.events[message.receiver];
   const std::string sent = fmt::format("{}={}", log.hosts.name(message.host), message.own);
   if (s.json) {
@@ -42,7 +42,7 @@ void print_violation(const Settings& s, const LoadedLog& log, const clock::Messa
                              : fmt::format(" ({})", log.place(message.sender))));
 }
 
-Result<cli::Exit> judge(const Settings& s) {
+Result<cli::Exit> judge(const CutSettings& s) {
   LogChoice logs = s.logs;
   const std::string text = logs.names.back();
   logs.names.pop_back();
@@ -70,7 +70,7 @@ Result<cli::Exit> judge(const Settings& s) {
 
 void add_cut(cli::Options& tool) {
   auto& verb = tool.verb("cut", "say whether the first N events of each host are a consistent cut");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<CutSettings>();
   verb.synopsis("[options] [LOG...] HOST=N,HOST=N...", "statuses: 0 consistent, 1 not");
   verb.flag("--json", s->json, "as JSON");
   verb.flag("-q,--quiet", s->quiet, "print nothing, only end with the status");

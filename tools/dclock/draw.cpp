@@ -14,34 +14,34 @@
 namespace coord::dclock {
 namespace {
 
-enum class Format { text, svg, dot, mermaid };
+enum class Picture { text, svg, dot, mermaid };
 
-struct Settings {
+struct DrawSettings {
   LogChoice logs;
   clock::MergeOrder order = clock::MergeOrder::clock;
-  Format format = Format::text;
+  Picture format = Picture::text;
   std::size_t width = 0;  // 0: the terminal's
   bool ascii = false;
 };
 
-Result<cli::Exit> draw(const Settings& s) {
+Result<cli::Exit> draw(const DrawSettings& s) {
   auto log = load(s.logs, Texts::keep, s.order);
   if (!log) return log.error();
   const clock::Diagram diagram = clock::diagram_of((*log)->events, cli::shown);
   const clock::TextMeasure measure{cli::display_width, cli::clipped};
   switch (s.format) {
-    case Format::text: {
+    case Picture::text: {
       const std::size_t columns = s.width > 0 ? s.width : cli::terminal_width(STDOUT_FILENO);
       cli::print(clock::draw_text(diagram, measure, {columns, s.ascii || !cli::has_unicode()}));
       break;
     }
-    case Format::svg:
+    case Picture::svg:
       cli::print(clock::draw_svg(diagram, measure));
       break;
-    case Format::dot:
+    case Picture::dot:
       cli::print(clock::draw_dot(diagram));
       break;
-    case Format::mermaid:
+    case Picture::mermaid:
       cli::print(clock::draw_mermaid(diagram));
       break;
   }
@@ -52,11 +52,11 @@ Result<cli::Exit> draw(const Settings& s) {
 
 void add_draw(cli::Options& tool) {
   auto& verb = tool.verb("draw", "draw the logs as a space-time diagram");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<DrawSettings>();
   verb.synopsis("[options] [LOG...]");
   verb.choice(
       "--to", "FORMAT", s->format,
-      {{"text", Format::text}, {"svg", Format::svg}, {"dot", Format::dot}, {"mermaid", Format::mermaid}},
+      {{"text", Picture::text}, {"svg", Picture::svg}, {"dot", Picture::dot}, {"mermaid", Picture::mermaid}},
       "text (the default), svg, dot or mermaid");
   declare_order(verb, s->order);
   verb.value("--width", "COLUMNS", s->width, "of text; else the terminal's, or 80").between(40, 1000);

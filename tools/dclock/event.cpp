@@ -11,7 +11,7 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct EventSettings {
   LiveChoice live;
   std::optional<std::string> log;
   std::vector<std::string> words;
@@ -25,7 +25,7 @@ struct Settings {
 };
 
 // One event: counted, saved, logged, and `token` or its line printed.
-Result<cli::Exit> one_event(const Settings& s, const clock::Stamp* message, const std::string& text,
+Result<cli::Exit> one_event(const EventSettings& s, const clock::Stamp* message, const std::string& text,
                             bool print_token) {
   auto file = ClockFile::lock(s.live.clock);
   if (!file) return file.error();
@@ -46,7 +46,7 @@ Result<cli::Exit> one_event(const Settings& s, const clock::Stamp* message, cons
   return cli::Exit::done;
 }
 
-Result<cli::Exit> receive(const Settings& s) {
+Result<cli::Exit> receive(const EventSettings& s) {
   if (s.words.empty() || (s.words.size() == 1 && s.words.front() == "-"))
     return stream_lines(s.live, LineMode::receive, s.skip_bad, s.log);
   clock::StampReader reader;
@@ -66,7 +66,7 @@ Result<cli::Exit> receive(const Settings& s) {
 
 void add_event(cli::Options& tool) {
   auto& verb = tool.verb("event", "count one event of this host and print its log line");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<EventSettings>();
   verb.synopsis("[options] [TEXT...]");
   s->declare(verb);
   verb.operands("TEXT", s->words, 0, cli::any_number, "text of the event");
@@ -80,7 +80,7 @@ void add_event(cli::Options& tool) {
 
 void add_send(cli::Options& tool) {
   auto& verb = tool.verb("send", "count the sending of a message and print the token to send with it");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<EventSettings>();
   verb.synopsis("[options] [TEXT...]");
   s->declare(verb);
   verb.operands("TEXT", s->words, 0, cli::any_number, "text of the message; goes to --log only");
@@ -94,7 +94,7 @@ void add_send(cli::Options& tool) {
 
 void add_recv(cli::Options& tool) {
   auto& verb = tool.verb("recv", "count the receipt of a message and print its log line");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<EventSettings>();
   verb.synopsis("[options] TOKEN [TEXT...]");
   verb.synopsis("[options]", "each line of standard input: a token and text, or a log line");
   s->declare(verb);

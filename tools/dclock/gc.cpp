@@ -13,13 +13,13 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct GcSettings {
   LogChoice logs;
   std::vector<std::string> group;
   bool json = false;
 };
 
-Result<cli::Exit> find(const Settings& s) {
+Result<cli::Exit> find(const GcSettings& s) {
   clock::HostTable hosts;
   auto readers = open_logs(s.logs, hosts);
   if (!readers) return readers.error();
@@ -59,7 +59,7 @@ Result<cli::Exit> find(const Settings& s) {
 
 void add_gc(cli::Options& tool) {
   auto& verb = tool.verb("gc", "say which events all hosts know, so that they may be discarded");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<GcSettings>();
   verb.synopsis("[options] [LOG...]");
   verb.custom(
       "--group", "HOST,HOST...",

@@ -12,12 +12,12 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct MergeSettings {
   LogChoice logs;
   clock::MergeOrder order = clock::MergeOrder::clock;
 };
 
-Result<cli::Exit> merge(const Settings& s) {
+Result<cli::Exit> merge(const MergeSettings& s) {
   clock::HostTable hosts;
   auto merge = open_merge(s.logs, hosts, s.order, cli::is_terminal(STDOUT_FILENO));
   if (!merge) return merge.error();
@@ -41,7 +41,7 @@ Result<cli::Exit> merge(const Settings& s) {
 
 void add_merge(cli::Options& tool) {
   auto& verb = tool.verb("merge", "merge logs into one in which no effect precedes its cause");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<MergeSettings>();
   verb.synopsis("[options] [LOG...]");
   declare_order(verb, s->order);
   s->logs.declare(verb);

@@ -21,7 +21,7 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct PeersSettings {
   cli::ConnectOptions peer;
   bool json = false, quiet = false;
   std::optional<Duration> within;
@@ -59,7 +59,7 @@ std::string table_of(const local::Peers& group) {
   return cli::for_stdout(table);
 }
 
-Result<cli::Exit> show(const Settings& s) {
+Result<cli::Exit> show(const PeersSettings& s) {
   auto connection = cli::connect_to_peer(s.peer, "dclock");
   if (!connection) return connection.error();
   const auto group = engine::ask_peers(*connection);
@@ -94,7 +94,7 @@ Result<cli::Exit> show(const Settings& s) {
 
 void add_peers(cli::Options& tool) {
   auto& verb = tool.verb("peers", "how far the clocks of the group's hosts are from this host's");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<PeersSettings>();
   verb.synopsis("[--within SECONDS] [--json|-q]");
   verb.value("--within", "SECONDS", s->within,
              "1 if a host that is alive may be further off, or is not known")

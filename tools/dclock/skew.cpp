@@ -13,7 +13,7 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct SkewSettings {
   LogChoice logs;
   bool json = false;
 };
@@ -33,7 +33,7 @@ void print_json(const LoadedLog& log, const clock::Skew& skew) {
   }
 }
 
-Result<cli::Exit> measure(const Settings& s) {
+Result<cli::Exit> measure(const SkewSettings& s) {
   auto log = load(s.logs, Texts::drop);
   if (!log) return log.error();
   const auto skew = clock::measure_skew((*log)->events);
@@ -83,7 +83,7 @@ Result<cli::Exit> measure(const Settings& s) {
 
 void add_skew(cli::Options& tool) {
   auto& verb = tool.verb("skew", "bound the offsets between the hosts' wall clocks");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<SkewSettings>();
   verb.synopsis("[options] [LOG...]");
   verb.flag("--json", s->json, "a JSON object for each pair of hosts");
   s->logs.declare(verb);

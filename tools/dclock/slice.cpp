@@ -11,12 +11,12 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct SliceSettings {
   LogChoice logs;
   bool past = false, future = false;
 };
 
-Result<cli::Exit> slice(const Settings& s) {
+Result<cli::Exit> slice(const SliceSettings& s) {
   LogChoice logs = s.logs;
   const std::string name = logs.names.back();
   logs.names.pop_back();
@@ -34,7 +34,7 @@ Result<cli::Exit> slice(const Settings& s) {
 
 void add_slice(cli::Options& tool) {
   auto& verb = tool.verb("slice", "print the past and the future of one event");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<SliceSettings>();
   verb.synopsis("[options] [LOG...] HOST=N");
   verb.flag("--past", s->past, "only its possible causes, and itself");
   verb.flag("--future", s->future, "only its possible effects, and itself");

@@ -8,7 +8,7 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct StampSettings {
   LiveChoice live;
   bool tokens = false, skip_bad = false;
 };
@@ -17,7 +17,7 @@ struct Settings {
 
 void add_stamp(cli::Options& tool) {
   auto& verb = tool.verb("stamp", "stamp each line of standard input as an event");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<StampSettings>();
   verb.synopsis("[options]");
   s->live.declare(verb);
   verb.flag("--tokens", s->tokens, "a line that begins with a token is the receipt of that message");

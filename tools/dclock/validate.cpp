@@ -12,7 +12,7 @@
 namespace coord::dclock {
 namespace {
 
-struct Settings {
+struct ValidateSettings {
   LogChoice logs;
   bool json = false, quiet = false;
   std::size_t most = 1000;
@@ -22,7 +22,7 @@ std::string plural(std::uint64_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-void print_violation(const Settings& s, const clock::Violation& violation, const std::string& file,
+void print_violation(const ValidateSettings& s, const clock::Violation& violation, const std::string& file,
                      const std::string& host) {
   const std::string_view rule = to_string(violation.rule);
   if (s.json) {
@@ -38,7 +38,7 @@ void print_violation(const Settings& s, const clock::Violation& violation, const
   }
 }
 
-Result<cli::Exit> validate(const Settings& s) {
+Result<cli::Exit> validate(const ValidateSettings& s) {
   clock::HostTable hosts;
   auto readers = open_logs(s.logs, hosts);
   if (!readers) return readers.error();
@@ -62,7 +62,7 @@ Result<cli::Exit> validate(const Settings& s) {
 
 void add_validate(cli::Options& tool) {
   auto& verb = tool.verb("validate", "check every rule of a valid log; name file and line");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<ValidateSettings>();
   verb.synopsis("[options] [LOG...]", "statuses: 0 valid, 1 not valid, 65 unreadable");
   verb.flag("--json", s->json, "a JSON object for each violation");
   verb.flag("-q,--quiet", s->quiet, "print nothing, only end with the status");

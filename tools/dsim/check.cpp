@@ -17,7 +17,7 @@ namespace {
 
 using Answer = sim::LinearizabilityVerdict::Answer;
 
-struct Settings {
+struct CheckSettings {
   std::string history;
   std::optional<sim::Model> model;
   std::optional<sim::Level> level;
@@ -29,7 +29,8 @@ const char* name_of(Answer answer) {
   return answer == Answer::yes ? "yes" : answer == Answer::no ? "no" : "undecided";
 }
 
-std::string as_json(const Settings& s, const HistoryFile& file, const sim::LinearizabilityVerdict& verdict) {
+std::string as_json(const CheckSettings& s, const HistoryFile& file,
+                    const sim::LinearizabilityVerdict& verdict) {
   cli::JsonArray offending;
   for (const std::size_t i : verdict.offending) offending.integer(file.lines[i]);
   cli::JsonObject line;
@@ -41,7 +42,8 @@ std::string as_json(const Settings& s, const HistoryFile& file, const sim::Linea
   return line.line();
 }
 
-std::string as_text(const Settings& s, const HistoryFile& file, const sim::LinearizabilityVerdict& verdict) {
+std::string as_text(const CheckSettings& s, const HistoryFile& file,
+                    const sim::LinearizabilityVerdict& verdict) {
   const std::string what = s.weak ? "sequentially consistent" : "linearizable";
   const std::size_t size = file.operations.size();
   const std::string count = fmt::format("{}{}", size, size == 1 ? " operation: " : " operations: ");
@@ -60,7 +62,7 @@ const char* name_of(sim::Level level) {
   return level == sim::Level::regular ? "regular" : level == sim::Level::causal ? "causal" : "eventual";
 }
 
-std::string as_json(const Settings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
+std::string as_json(const CheckSettings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
   cli::JsonArray offending;
   for (const std::size_t i : verdict.offending) offending.integer(file.lines[i]);
   cli::JsonObject line;
@@ -71,7 +73,7 @@ std::string as_json(const Settings& s, const LevelHistory& file, const sim::Leve
   return line.line();
 }
 
-std::string as_text(const Settings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
+std::string as_text(const CheckSettings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
   const std::size_t size = file.operations.size();
   std::string text = fmt::format("{}{}{}{}\n", size,
                                  size == 1 ? " operation: " : " operations: ", verdict.kept ? "" : "not ",
@@ -85,7 +87,7 @@ std::string as_text(const Settings& s, const LevelHistory& file, const sim::Leve
   return text;
 }
 
-Result<cli::Exit> check_by_level(const Settings& s) {
+Result<cli::Exit> check_by_level(const CheckSettings& s) {
   const auto file = read_level_history(s.history);
   if (!file) return file.error();
   const auto at_line = [&](std::size_t operation, std::string what, std::string remedy) {
@@ -138,7 +140,7 @@ class SearchEstimate {
   cli::Estimate placed_, tried_;
 };
 
-Result<cli::Exit> check(const Settings& s) {
+Result<cli::Exit> check(const CheckSettings& s) {
   if (s.level) return check_by_level(s);
   if (!s.model)
     return Error{ErrorKind::usage, "--model", "is missing", "give lock, register or queue, or give --level"};
@@ -164,7 +166,7 @@ Result<cli::Exit> check(const Settings& s) {
 
 void add_check(cli::Options& tool) {
   auto& verb = tool.verb("check", "is this recorded history linearizable?");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<CheckSettings>();
   verb.synopsis("HISTORY --model lock|register|queue [options]");
   verb.synopsis("HISTORY --level eventual|causal|regular [--json]", "of registers whose reads give sets");
   verb.operand("HISTORY", s->history, "a file of JSON lines; -: standard input")

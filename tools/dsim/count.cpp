@@ -18,7 +18,7 @@ using catalogue::Load;
 using catalogue::Range;
 using catalogue::Theory;
 
-struct Settings {
+struct CountSettings {
   std::vector<std::string> protocols;
   std::vector<std::size_t> sizes;
   bool json = false;
@@ -132,7 +132,7 @@ Error cannot_count(const catalogue::Protocol& protocol) {
           fmt::format("give {}, for instance", sizes)};
 }
 
-Result<cli::Exit> count(const Settings& s) {
+Result<cli::Exit> count(const CountSettings& s) {
   std::vector<const catalogue::Protocol*> chosen;
   for (const auto& name : s.protocols) {
     const auto protocol = protocol_named(name);
@@ -175,7 +175,7 @@ Status read_sizes(std::string_view text, std::vector<std::size_t>& sizes) {
 
 void add_count(cli::Options& tool) {
   auto& verb = tool.verb("count", "messages and delays for each operation beside the theory");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<CountSettings>();
   verb.synopsis("[options] [PROTOCOL...]");
   verb.custom(
       "-n,--nodes", "N,N,...", [s](std::string_view text) { return read_sizes(text, s->sizes); },

@@ -11,12 +11,12 @@ namespace coord::dsim {
 
 namespace {
 
-struct Settings {
+struct DrawVerbSettings {
   RunSettings run;
   DrawSettings draw;
 };
 
-Result<cli::Exit> draw_run(Settings& s) {
+Result<cli::Exit> draw_run(DrawVerbSettings& s) {
   const auto protocol = protocol_named(s.run.protocol);
   if (!protocol) return protocol.error();
   const auto setup = s.run.finish(**protocol);
@@ -32,7 +32,7 @@ Result<cli::Exit> draw_run(Settings& s) {
 
 void add_draw(cli::Options& tool) {
   auto& verb = tool.verb("draw", "draw a run");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<DrawVerbSettings>();
   verb.synopsis("[options] PROTOCOL");
   s->draw.declare(verb);
   s->run.declare(verb);

@@ -11,7 +11,7 @@ namespace coord::dsim {
 
 namespace {
 
-struct Settings {
+struct ListSettings {
   bool rules = false, scenarios = false, protocols = false;
 };
 
@@ -34,7 +34,7 @@ void list_scenarios() {
   cli::print(cli::for_stdout(table));
 }
 
-Result<cli::Exit> list(const Settings& s) {
+Result<cli::Exit> list(const ListSettings& s) {
   const bool both = !s.rules && !s.protocols && !s.scenarios;
   if (s.protocols || both) list_protocols();
   if (both) cli::print("\n");
@@ -52,7 +52,7 @@ Result<const catalogue::Protocol*> protocol_named(const std::string& name) {
 
 void add_list(cli::Options& tool) {
   auto& verb = tool.verb("list", "the protocols and scenarios, a line each");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<ListSettings>();
   verb.synopsis("[--protocols|--scenarios|--rules]");
   verb.flag("--protocols", s->protocols, "only the protocols").excludes("--rules");
   verb.flag("--scenarios", s->scenarios, "only the scenarios").excludes("--protocols").excludes("--rules");

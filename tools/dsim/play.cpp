@@ -15,7 +15,7 @@ namespace coord::dsim {
 
 namespace {
 
-struct Settings {
+struct PlaySettings {
   std::string scenario;
   DrawSettings draw;
   bool trace = false;
@@ -39,7 +39,7 @@ std::string wrapped(const std::string& text, std::size_t columns) {
   return fmt::format("{}{}\n", out, line);
 }
 
-Result<cli::Exit> play(const Settings& s) {
+Result<cli::Exit> play(const PlaySettings& s) {
   const auto* scenario = catalogue::find_scenario(s.scenario);
   if (scenario == nullptr)
     return Error{ErrorKind::usage, s.scenario, "unknown scenario", "dsim list shows them"};
@@ -61,7 +61,7 @@ Result<cli::Exit> play(const Settings& s) {
 
 void add_play(cli::Options& tool) {
   auto& verb = tool.verb("play", "a story with its drawing");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<PlaySettings>();
   verb.synopsis("[options] SCENARIO");
   verb.operand("SCENARIO", s->scenario, "which (dsim list)")
       .operand_completes_from("dsim list --scenarios | awk 'NR > 1 { print $1 }'");

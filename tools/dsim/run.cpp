@@ -13,12 +13,12 @@ namespace coord::dsim {
 
 namespace {
 
-struct Settings {
+struct RunVerbSettings {
   RunSettings run;
   bool json = false, trace = false;
 };
 
-std::string milliseconds(Duration time) {
+std::string in_ms(Duration time) {
   return fmt::format("{:.1f} ms", static_cast<double>(time.count()) / 1e6);
 }
 
@@ -45,26 +45,24 @@ std::string as_json(const catalogue::Report& report) {
 
 std::string as_text(const catalogue::Report& report) {
   std::string text = fmt::format("{}: {} nodes, seed {}, {} of virtual time\n", report.protocol, report.nodes,
-                                 report.seed, milliseconds(report.end - Instant{}));
+                                 report.seed, in_ms(report.end - Instant{}));
   text += fmt::format("operations   {}", report.operations);
   if (report.lost > 0) text += fmt::format(", {} lost with their nodes", report.lost);
   text += fmt::format("\nmessages     {}, {:.2f} an operation\n", report.all_messages,
                       report.messages_per_operation());
   for (const auto& [type, count] : report.messages) text += fmt::format("  {:<18} {}\n", type, count);
   if (!report.delays.empty()) {
-    text += fmt::format("delay        median {}, 99 % {}\n",
-                        milliseconds(catalogue::percentile(report.delays, 0.5)),
-                        milliseconds(catalogue::percentile(report.delays, 0.99)));
+    text += fmt::format("delay        median {}, 99 % {}\n", in_ms(catalogue::percentile(report.delays, 0.5)),
+                        in_ms(catalogue::percentile(report.delays, 0.99)));
   }
   if (!report.hand_overs.empty())
-    text +=
-        fmt::format("hand-over    median {}\n", milliseconds(catalogue::percentile(report.hand_overs, 0.5)));
+    text += fmt::format("hand-over    median {}\n", in_ms(catalogue::percentile(report.hand_overs, 0.5)));
   for (const auto& remark : report.remarks) text += fmt::format("{}\n", remark);
   for (const auto& violation : report.violations) text += fmt::format("VIOLATION    {}\n", violation.text());
   return text;
 }
 
-Result<cli::Exit> run(Settings& s) {
+Result<cli::Exit> run(RunVerbSettings& s) {
   const auto protocol = protocol_named(s.run.protocol);
   if (!protocol) return protocol.error();
   auto setup = s.run.finish(**protocol);
@@ -85,7 +83,7 @@ Result<cli::Exit> run(Settings& s) {
 
 void add_run(cli::Options& tool) {
   auto& verb = tool.verb("run", "run a protocol in virtual time");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<RunVerbSettings>();
   verb.synopsis("[options] PROTOCOL");
   s->run.declare(verb);
   verb.flag("--trace", s->trace, "print all events, a line each");

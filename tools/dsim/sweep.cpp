@@ -18,7 +18,7 @@ namespace coord::dsim {
 
 namespace {
 
-struct Settings {
+struct SweepSettings {
   std::string protocol, mutant, expect;
   std::uint64_t seeds = 0, first = 1;  // 0: as many as usual
   bool json = false, trace = false;
@@ -45,13 +45,13 @@ bool is_expected(const std::string& list, const std::string& check) {
   return fmt::format(",{},", list).find(fmt::format(",{},", check)) != std::string::npos;
 }
 
-std::string replay_line(const Settings& s, const catalogue::Found& found) {
+std::string replay_line(const SweepSettings& s, const catalogue::Found& found) {
   std::string line = fmt::format("dsim run {} --swept {} --trace", s.protocol, found.seed);
   if (!s.mutant.empty()) line += fmt::format(" --mutant {}", s.mutant);
   return line;
 }
 
-void print_found(const Settings& s, const catalogue::Found& found) {
+void print_found(const SweepSettings& s, const catalogue::Found& found) {
   cli::print(fmt::format("VIOLATION    {}\n", found.violation.text()));
   cli::print(fmt::format("replay       {}\n", replay_line(s, found)));
   cli::print(fmt::format("shortest     {} nodes, {} operations, {} faults: {}\n", found.shortest.nodes,
@@ -59,7 +59,7 @@ void print_found(const Settings& s, const catalogue::Found& found) {
   cli::print(s.trace ? found.trace : abridged(found.trace));
 }
 
-void print_json(const Settings& s, const catalogue::SweepResult& result) {
+void print_json(const SweepSettings& s, const catalogue::SweepResult& result) {
   cli::JsonArray violations;
   if (result.found) violations.text(result.found->violation.text());
   cli::JsonObject line;
@@ -73,7 +73,7 @@ void print_json(const Settings& s, const catalogue::SweepResult& result) {
   cli::print(line.line());
 }
 
-Result<cli::Exit> sweep(const Settings& s) {
+Result<cli::Exit> sweep(const SweepSettings& s) {
   const auto protocol = protocol_named(s.protocol);
   if (!protocol) return protocol.error();
   if (!s.mutant.empty()) {
@@ -104,7 +104,7 @@ Result<cli::Exit> sweep(const Settings& s) {
 
 void add_sweep(cli::Options& tool) {
   auto& verb = tool.verb("sweep", "look for a violation in many runs with faults");
-  auto s = std::make_shared<Settings>();
+  auto s = std::make_shared<SweepSettings>();
   verb.synopsis("[options] PROTOCOL");
   verb.operand("PROTOCOL", s->protocol, "which (dsim list)");
   verb.operand_completes_from("dsim list --protocols | awk 'NR > 1 { print $1 }'");

@@ -13,13 +13,13 @@
 namespace coord::dsnapshot {
 namespace {
 
-struct Settings {
+struct CheckSettings {
   const Common& common;
   std::string name;
   bool json = false, quiet = false;
 };
 
-void print_finding(const Settings& s, const record::Snapshot& snapshot, const record::Finding& finding) {
+void print_finding(const CheckSettings& s, const record::Snapshot& snapshot, const record::Finding& finding) {
   const std::string_view rule = to_string(finding.rule);
   if (s.json)
     cli::print(cli::JsonObject()
@@ -34,7 +34,7 @@ void print_finding(const Settings& s, const record::Snapshot& snapshot, const re
                            cli::shown(finding.detail)));
 }
 
-void print_result(const Settings& s, const record::Snapshot& snapshot, std::size_t findings) {
+void print_result(const CheckSettings& s, const record::Snapshot& snapshot, std::size_t findings) {
   std::uint64_t messages = 0;
   for (const auto& channel : snapshot.channels) messages += channel.messages.size();
   std::string external;
@@ -67,7 +67,7 @@ void print_result(const Settings& s, const record::Snapshot& snapshot, std::size
         "not exact: the state of {} is external: asked beside the process, not at the cut\n", external));
 }
 
-Result<cli::Exit> check(const Settings& s) {
+Result<cli::Exit> check(const CheckSettings& s) {
   const auto snapshot = load(s.common, s.name);
   if (!snapshot) return snapshot.error();
   const auto findings = examine(*snapshot);
@@ -82,7 +82,7 @@ Result<cli::Exit> check(const Settings& s) {
 
 void add_check(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("check", "prove from the recorded clocks that a snapshot is consistent");
-  auto s = std::make_shared<Settings>(Settings{common, {}, false, false});
+  auto s = std::make_shared<CheckSettings>(CheckSettings{common, {}, false, false});
   verb.synopsis("[options] FILE|ID", "3: inconsistent or incomplete");
   verb.flag("--json", s->json, "a JSON object for each finding, and one for the result");
   verb.flag("-q,--quiet", s->quiet, "print nothing, only end with the status");

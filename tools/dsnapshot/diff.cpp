@@ -15,13 +15,13 @@ namespace {
 
 using record::Difference;
 
-struct Settings {
+struct DiffSettings {
   const Common& common;
   std::string before, after;
   bool json = false, quiet = false;
 };
 
-void print_process(const Settings& s, const Difference::Process& process) {
+void print_process(const DiffSettings& s, const Difference::Process& process) {
   if (s.json) {
     cli::JsonObject line;
     line.text("type", "process").text("id", process.id);
@@ -41,7 +41,7 @@ void print_process(const Settings& s, const Difference::Process& process) {
   cli::print(fmt::format("{}\n", line));
 }
 
-void print_channel(const Settings& s, const Difference::Channel& channel) {
+void print_channel(const DiffSettings& s, const Difference::Channel& channel) {
   if (s.json) {
     cli::print(cli::JsonObject()
                    .text("type", "channel")
@@ -59,7 +59,7 @@ void print_channel(const Settings& s, const Difference::Channel& channel) {
                          channel.on_way_after));
 }
 
-Result<cli::Exit> diff(const Settings& s) {
+Result<cli::Exit> diff(const DiffSettings& s) {
   const auto before = load(s.common, s.before);
   if (!before) return before.error();
   const auto after = load(s.common, s.after);
@@ -81,7 +81,7 @@ Result<cli::Exit> diff(const Settings& s) {
 
 void add_diff(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("diff", "tell what moved between two snapshots of a group");
-  auto s = std::make_shared<Settings>(Settings{common, {}, {}, false, false});
+  auto s = std::make_shared<DiffSettings>(DiffSettings{common, {}, {}, false, false});
   verb.synopsis("[options] A B", "statuses: 0 alike, 1 not, 65 unreadable");
   verb.flag("--json", s->json, "a JSON object for each process and channel");
   verb.flag("-q,--quiet", s->quiet, "print nothing, only end with the status");

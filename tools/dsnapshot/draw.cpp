@@ -15,7 +15,7 @@
 namespace coord::dsnapshot {
 namespace {
 
-struct Settings {
+struct DrawSettings {
   const Common& common;
   std::string name;
   std::string svg;        // empty: text
@@ -23,7 +23,7 @@ struct Settings {
   bool ascii = false;
 };
 
-Result<cli::Exit> draw(const Settings& s) {
+Result<cli::Exit> draw(const DrawSettings& s) {
   const auto snapshot = load(s.common, s.name);
   if (!snapshot) return snapshot.error();
   const clock::Diagram diagram = picture_of(*snapshot, cli::shown);
@@ -46,7 +46,7 @@ Result<cli::Exit> draw(const Settings& s) {
 
 void add_draw(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("draw", "draw a snapshot as a space-time diagram");
-  auto s = std::make_shared<Settings>(Settings{common, {}, {}, 0, false});
+  auto s = std::make_shared<DrawSettings>(DrawSettings{common, {}, {}, 0, false});
   verb.synopsis("[options] FILE|ID");
   verb.value("--svg", "FILE", s->svg, "a picture for a page, light or dark; -: to stdout")
       .completes(cli::Completion::file);

@@ -21,14 +21,14 @@
 namespace coord::dsnapshot {
 namespace {
 
-struct Settings {
+struct GroupSettings {
   const Common& common;
   bool json = false, messages = false;
   Duration patience = std::chrono::seconds(2);
   std::string output;
 };
 
-constexpr std::uint64_t request = 1;
+constexpr std::uint64_t group_request = 1;
 // The peer ends the snapshot itself; it may be slow to say so.
 constexpr Duration slack = std::chrono::seconds(5);
 
@@ -80,13 +80,14 @@ class Gathering {
   record::Snapshot snapshot_;
 };
 
-Result<record::Snapshot> take(const Settings& s) {
+Result<record::Snapshot> taken(const GroupSettings& s) {
   auto peer = cli::connect_to_peer(cli::in_time(s.common.peer, s.patience), "dsnapshot");
   if (!peer) return peer.error();
   if (peer->speaks() < 2) return no_answer("is of a release that takes no snapshots");
   const local::TakeGroupSnapshot wish{s.patience, s.messages};
   const auto channel = static_cast<std::uint16_t>(wire::Channel::group_snapshot);
-  if (Status sent = peer->send(local::ToPart{request, channel, wire::encode(wish, local::part_version)});
+  if (Status sent =
+          peer->send(local::ToPart{group_request, channel, wire::encode(wish, local::part_version)});
       !sent)
     return sent.error();
   const Instant until = process::boot_now() + s.patience + slack;
@@ -100,15 +101,15 @@ Result<record::Snapshot> take(const Settings& s) {
       return cli::refused_by_peer("this host's peer", *refused);
     }
     const auto* said = std::get_if<local::FromPart>(&**answer);
-    if (said == nullptr || said->request != request) continue;
+    if (said == nullptr || said->request != group_request) continue;
     const auto whole = gathering.take(*said);
     if (!whole) return whole.error();
     if (*whole) return gathering.snapshot();
   }
 }
 
-Result<cli::Exit> snapshot_of_group(const Settings& s) {
-  const auto snapshot = take(s);
+Result<cli::Exit> snapshot_of_group(const GroupSettings& s) {
+  const auto snapshot = taken(s);
   if (!snapshot) return snapshot.error();
   const auto text = to_text(*snapshot);
   if (!text) return text.error();
@@ -129,7 +130,7 @@ Result<cli::Exit> snapshot_of_group(const Settings& s) {
 }  // namespace
 
 void add_group(cli::Options& tool, const Common& common) {
-  auto s = std::make_shared<Settings>(Settings{common, false, false, std::chrono::seconds(2), {}});
+  auto s = std::make_shared<GroupSettings>(GroupSettings{common, false, false, std::chrono::seconds(2), {}});
   tool.flag("--json", s->json, "JSON lines").without_verb();
   tool.flag("--messages", s->messages, "each message on its way, not only how many (root only)")
       .without_verb();

@@ -13,13 +13,13 @@
 namespace coord::dsnapshot {
 namespace {
 
-constexpr std::uint64_t request = 1'000'000;  // none of who had the connection before
-constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::kept_snapshots);
+constexpr std::uint64_t kept_request = 1'000'000;  // none of who had the connection before
+constexpr auto kept_channel = static_cast<std::uint16_t>(wire::Channel::kept_snapshots);
 // Of what is handed over: far below what a peer takes as one request.
 constexpr std::size_t piece_bytes = std::size_t{256} << 10U;
 static_assert(piece_bytes <= local::kept_piece_bytes);
 // Of the peer's disk.
-constexpr Duration patience = std::chrono::seconds(30);
+constexpr Duration kept_patience = std::chrono::seconds(30);
 
 Error failed(const std::string& what) {
   return Error{ErrorKind::unavailable, "this host's peer", what, "see dpeers doctor"};
@@ -36,17 +36,17 @@ class Line {
     return Line(std::move(*peer));
   }
   Status say(const local::KeptRequest& what) {
-    return peer_.send(local::ToPart{request, channel, wire::encode(what, local::kept_version)});
+    return peer_.send(local::ToPart{kept_request, kept_channel, wire::encode(what, local::kept_version)});
   }
   Result<local::KeptAnswer> hear() {
-    const Instant until = process::boot_now() + patience;
+    const Instant until = process::boot_now() + kept_patience;
     for (;;) {
       auto answer = peer_.wait(until);
       if (!answer) return answer.error();
       if (!*answer) return failed("does not answer");
       if (const auto* refused = std::get_if<local::Refused>(&**answer)) return failed(refused->why);
       const auto* said = std::get_if<local::FromPart>(&**answer);
-      if (said == nullptr || said->channel != channel) continue;  // of who had the connection before
+      if (said == nullptr || said->channel != kept_channel) continue;  // of who had the connection before
       auto kept = wire::decode<local::KeptAnswer>(said->bytes, {.version = local::kept_version});
       if (!kept) return failed(fmt::format("its answer cannot be read: {}", kept.error().what));
       if (const auto* refused = std::get_if<local::KeptRefused>(&*kept)) return failed(refused->why);

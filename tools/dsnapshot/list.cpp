@@ -14,13 +14,13 @@
 namespace coord::dsnapshot {
 namespace {
 
-struct Settings {
+struct ListSettings {
   const Common& common;
   std::vector<std::string> group;
   bool json = false;
 };
 
-Result<cli::Exit> list(const Settings& s) {
+Result<cli::Exit> list(const ListSettings& s) {
   const WallTime as_of = wall_now();
   const auto entries = list_kept(s.common, s.group.empty() ? std::string() : s.group.front());
   if (!entries) return entries.error();
@@ -51,7 +51,7 @@ Result<cli::Exit> list(const Settings& s) {
 
 void add_list(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("list", "list the snapshots that this host's peer keeps");
-  auto s = std::make_shared<Settings>(Settings{common, {}, false});
+  auto s = std::make_shared<ListSettings>(ListSettings{common, {}, false});
   verb.synopsis("[options] [GROUP]", "yours; root: all");
   verb.flag("--json", s->json, "a JSON object for each");
   verb.operands("GROUP", s->group, 0, 1, "of this group only");

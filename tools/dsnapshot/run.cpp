@@ -23,7 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Settings {
+struct RunSettings {
   const Common& common;
   std::string group{}, id{};
   std::size_t count = 1;
@@ -46,7 +46,7 @@ Result<Pipe> make_pipe() {
 
 class Run {
  public:
-  explicit Run(const Settings& settings) : s_(settings) {}
+  explicit Run(const RunSettings& settings) : s_(settings) {}
   Result<cli::Exit> whole();
 
  private:
@@ -55,7 +55,7 @@ class Run {
   Status id_is_free(GroupLine& line, cut::Life life) const;
   cli::Program program() const;
 
-  const Settings& s_;
+  const RunSettings& s_;
 };
 
 cli::SessionTerms Run::terms() const {
@@ -201,7 +201,7 @@ Result<cli::Exit> Run::whole() {
   return ended;
 }
 
-Result<cli::Exit> run(const Settings& s) {
+Result<cli::Exit> run(const RunSettings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
   if (Status named = check_id(s.id); !named) return named.error();
   return Run(s).whole();
@@ -211,7 +211,7 @@ Result<cli::Exit> run(const Settings& s) {
 
 void add_run(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("run", "make a command a process of a group");
-  auto s = std::make_shared<Settings>(Settings{common});
+  auto s = std::make_shared<RunSettings>(RunSettings{common});
   verb.synopsis("[options] GROUP --id ID [--] COMMAND [ARG...]", "");
   verb.value("-i,--id", "ID", s->id, "of this process in the group");
   verb.value("--to", "ID,...", s->to, "it sends to these alone");

@@ -16,7 +16,7 @@
 namespace coord::dsnapshot {
 namespace {
 
-struct Settings {
+struct ShowSettings {
   const Common& common;
   std::string name;
   std::string fields;  // of --sum
@@ -68,7 +68,7 @@ void show_channels(const record::Snapshot& snapshot) {
   }
 }
 
-Result<cli::Exit> show_sums(const Settings& s, const record::Snapshot& snapshot) {
+Result<cli::Exit> show_sums(const ShowSettings& s, const record::Snapshot& snapshot) {
   const auto fields = cli::parse_names(s.fields);
   if (!fields) return fields.error();
   for (const std::string& field : *fields) {
@@ -90,7 +90,7 @@ Result<cli::Exit> show_sums(const Settings& s, const record::Snapshot& snapshot)
   return tell_incomplete(snapshot);
 }
 
-Result<cli::Exit> show(const Settings& s) {
+Result<cli::Exit> show(const ShowSettings& s) {
   const auto snapshot = load(s.common, s.name);
   if (!snapshot) return snapshot.error();
   if (!s.fields.empty()) return show_sums(s, *snapshot);
@@ -114,7 +114,7 @@ Result<cli::Exit> show(const Settings& s) {
 
 void add_show(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("show", "show a snapshot, or the sum of a number over it");
-  auto s = std::make_shared<Settings>(Settings{common, {}, {}, false});
+  auto s = std::make_shared<ShowSettings>(ShowSettings{common, {}, {}, false});
   verb.synopsis("[options] FILE|ID", "1: incomplete");
   verb.value("--sum", "F[,F...]", s->fields,
              "add up the numbers after F= (the JSON member F) of all states and all messages on their way");

@@ -28,7 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using process::boot_now;
 
-struct Settings {
+struct TakeSettings {
   const Common& common;
   std::string group{}, output{};
   Duration patience = 10s;
@@ -81,7 +81,7 @@ void hint(const record::Snapshot& snapshot) {
   }
 }
 
-Result<cli::Exit> put(const Settings& s, Taken& collected) {
+Result<cli::Exit> put(const TakeSettings& s, Taken& collected) {
   const auto text = record::to_text(collected.snapshot);
   if (!text) return text.error();
   if (s.output.empty() || s.output == "-") {
@@ -97,7 +97,7 @@ Result<cli::Exit> put(const Settings& s, Taken& collected) {
   return tell_incomplete(collected.snapshot);
 }
 
-Result<cli::Exit> take(const Settings& s) {
+Result<cli::Exit> take(const TakeSettings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
   for (;;) {
     const Instant began = boot_now();
@@ -183,7 +183,7 @@ Result<cli::Exit> wait(const WaitSettings& s) {
 
 void add_take(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("take", "take a consistent snapshot of a group of processes");
-  auto s = std::make_shared<Settings>(Settings{common});
+  auto s = std::make_shared<TakeSettings>(TakeSettings{common});
   verb.synopsis("[options] GROUP", "1: incomplete");
   verb.value("-o,--output", "FILE", s->output, "write it here instead of to standard output")
       .completes(cli::Completion::file);

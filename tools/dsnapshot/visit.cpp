@@ -94,7 +94,7 @@ class Visit {
   std::map<cut::Life, channel::Channel> channels_;
 };
 
-struct Settings {
+struct VisitSettings {
   const Common& common;
   std::string group{}, to{}, text{};
   Duration wait = 10s;
@@ -140,7 +140,7 @@ Status send_lines_of_stdin(Visit& visit, channel::Channel& channel, Duration wai
   return done();
 }
 
-Result<cli::Exit> send(const Settings& s) {
+Result<cli::Exit> send(const VisitSettings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
   auto visit = Visit::open(s.common.peer, s.group);
   if (!visit) return visit.error();
@@ -164,7 +164,7 @@ Result<cli::Exit> send(const Settings& s) {
 }
 
 // When nothing is on its way.
-Result<cli::Exit> stop(const Settings& s) {
+Result<cli::Exit> stop(const VisitSettings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
   const Instant end = boot_now() + s.wait;
   cli::BackOff pause;
@@ -195,7 +195,7 @@ Result<cli::Exit> stop(const Settings& s) {
   return cli::Exit::done;
 }
 
-Result<cli::Exit> ps(const Settings& s) {
+Result<cli::Exit> ps(const VisitSettings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
   const WallTime as_of = wall_now();
   auto visit = Visit::open(s.common.peer, s.group);
@@ -223,7 +223,7 @@ Result<cli::Exit> ps(const Settings& s) {
 
 void add_send(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("send", "send lines to a process from outside");
-  auto s = std::make_shared<Settings>(Settings{common});
+  auto s = std::make_shared<VisitSettings>(VisitSettings{common});
   verb.synopsis("[options] GROUP TO LINE|-", "");
   verb.value("-w,--wait", "SECONDS", s->wait, "until it is read (10)").between(1ms, 24h);
   verb.operand("GROUP", s->group, "name of the group");
@@ -235,7 +235,7 @@ void add_send(cli::Options& tool, const Common& common) {
 
 void add_stop(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("stop", "end the input of all once nothing is on its way");
-  auto s = std::make_shared<Settings>(Settings{common});
+  auto s = std::make_shared<VisitSettings>(VisitSettings{common});
   verb.synopsis("[options] GROUP", "1: something was on its way all the time");
   verb.value("-w,--wait", "SECONDS", s->wait, "at most so long (10)").between(1ms, 24h);
   verb.operand("GROUP", s->group, "name of the group");
@@ -245,7 +245,7 @@ void add_stop(cli::Options& tool, const Common& common) {
 
 void add_ps(cli::Options& tool, const Common& common) {
   auto& verb = tool.verb("ps", "who is in a group");
-  auto s = std::make_shared<Settings>(Settings{common});
+  auto s = std::make_shared<VisitSettings>(VisitSettings{common});
   verb.synopsis("[options] GROUP", "1: nobody");
   verb.flag("--json", s->json, "a JSON object for each process");
   verb.operand("GROUP", s->group, "name of the group");
