@@ -30,14 +30,18 @@ void Daemon::look_at_socket() {
   });
 }
 
-// Once it has caught up: until then a start in between is to go on with it.
+// Once it has caught up: until then a start in between is to go on with it. Or it does not vote, and has no
+// log that could.
 void Daemon::forget_rejoin_file() {
   if (!rejoin_asked_by_file_) return;
-  const raft::Raft& raft = node_->replica().raft();
-  if (raft.recovering() || raft.role() == raft::Role::bootstrap) return;
+  const replica::Replica* const voter = node_->voter();
+  if (voter != nullptr && (voter->raft().recovering() || voter->raft().role() == raft::Role::bootstrap))
+    return;
   rejoin_asked_by_file_ = false;
   (void)::unlink((fmt::format("{}/{}", settings_.options.state_dir, rejoin_file_name)).c_str());
-  log_(net::LogLevel::info, "it has caught up with the group: the file that asked for --rejoin is removed");
+  log_(net::LogLevel::info,
+       fmt::format("it {}: the file that asked for --rejoin is removed",
+                   voter != nullptr ? "has caught up with the group" : "is of the group without a vote"));
 }
 
 Status Daemon::listen_again() {

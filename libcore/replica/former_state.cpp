@@ -41,6 +41,15 @@ Token floor_at(WallTime now) {
   return Token{(second << 20U) + service::tokens_ahead};
 }
 
+// Disks of the former group are kept out by the new one's id. The founders of the new one have new disks,
+// under the numbers that their names give: none of them is retired, and no other number has their names.
+void forget_disks(service::State& state) {
+  state.retired.clear();
+  for (auto& [node, registration] : state.registrations)
+    registration.name = registration.address = registration.moved = {};
+  if (state.level >= 2) state.roster_at = state.applied;
+}
+
 }  // namespace
 
 Result<raft::Snapshot> state_of_log(const raft::Recovered& log) {
@@ -76,6 +85,7 @@ Result<FoundedAnew> found_anew(const raft::Snapshot& former, WallTime now) {
                  "it is behind the tokens of the former group, so higher ones may have been given",
                  "set this host's clock"};
   state->last_token = COORD_RULE_OR(founded_above_all_tokens, floor, state->last_token);
+  forget_disks(*state);
   const Token above = state->last_token;
   const Level level = state->level;
   return FoundedAnew{{former.index, former.term, wire::encode_state(*state), level}, above};

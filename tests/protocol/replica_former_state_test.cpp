@@ -117,6 +117,33 @@ TEST_CASE("a group that is founded anew begins above all tokens of the former on
   CHECK_FALSE(found_anew(anew->state, then).ok());
 }
 
+TEST_CASE(
+    "a disk that was lost in the former group, and a host that came to it later, bind no founder of the new "
+    "one",
+    "[replica]") {
+  const NodeId drawn{77}, joined{88};
+  service::Register anew{drawn, 78, {}, 2, "c", "10.0.0.3:7411"};
+  anew.retires = NodeId{3};
+  auto machine = service::StateMachine::at_level(2);
+  service::Command command;
+  command.wall = then;
+  command.body = anew;
+  (void)machine.apply(LogIndex{2}, command);
+  command.body = service::Register{joined, 79, {}, 2, "d", "10.0.0.4:7411"};
+  (void)machine.apply(LogIndex{3}, command);
+  REQUIRE(machine.state().retired.contains(NodeId{3}));
+  const auto founded = found_anew({LogIndex{3}, Term{3}, wire::encode_state(machine.state()), 2}, now);
+  REQUIRE(founded.ok());
+  auto restored = machine_from(founded->state);
+  REQUIRE(restored.ok());
+  CHECK(restored->state().retired.empty());
+  for (const auto& [node, name] : {std::pair{NodeId{3}, "c"}, {NodeId{4}, "d"}}) {
+    command.body = service::Register{node, 80, {}, 2, name, "10.0.0.9:7411"};
+    (void)restored->apply(LogIndex{4 + node.value}, command);
+    CHECK(restored->state().registrations.at(node).name == name);
+  }
+}
+
 TEST_CASE("who has a beginning founds with nobody who has none", "[replica]") {
   CHECK_FALSE(founds_with_nothing());
   CHECK(without("founders_begin_alike", founds_with_nothing));

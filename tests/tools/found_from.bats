@@ -104,6 +104,28 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   on b dlock other true # b and c are a majority
 }
 
+@test "a group of which a disk was lost once is founded anew: all its founders go by their names again" {
+  start_group "${calm[@]}"
+  at_level_2() { [ "$(on a dpeers level --json | jq .level)" = 2 ]; }
+  eventually at_level_2
+  end_peer c
+  rm -r "$group/c"
+  mkdir "$group/c"
+  on a dpeers remove c -w 20
+  start_peer c "${calm[@]}"
+  eventually says c 'comes to the group again, under another number'
+  eventually on c dkv put colour blue
+  on a dpeers backup --state-dir "$group/a" kept
+  for name in a b c; do end_peer $name; done
+  rm -r "$group/a" "$group/b" "$group/c"
+  found a kept
+  found b - <"$group/a/founding"
+  found c - <"$group/a/founding"
+  start_group "${calm[@]}"
+  [ "$(on c dkv get colour)" = blue ]
+  on c dlock -w 10 job true
+}
+
 @test "a backup of a group that runs is restored: what was there then is there, later words are not" {
   start_group "${calm[@]}"
   on b dkv put colour blue

@@ -61,9 +61,12 @@ lose_disk() {
   [[ $output == *"its disk was replaced or emptied"*"dpeers remove"* ]]
   locks_work "$first"
   votes_are "$first" abc
+  touch "$group/$lost/rejoin" # too late, and harmless
   run -0 --separate-stderr on "$first" dpeers remove "$lost"
   eventually says "$lost" 'comes to the group again, under another number'
   eventually serves "$lost"
+  removes_rejoin() { [ ! -e "$group/$lost/rejoin" ]; }
+  eventually removes_rejoin
   for name in "$first" "$other" "$lost"; do
     eventually role_is "$name" "$lost" 'member alive'
     votes_are "$name" "$rest"
