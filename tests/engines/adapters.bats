@@ -179,6 +179,24 @@ endpoint() { # of server NUMBER
   run -0 on b dlock x true
 }
 
+@test "commits wait for a standby that is away: nothing is granted, what is held stays, and all goes on when it is back" {
+  of_kind postgres
+  gateway a
+  gateway b
+  hold a x --ttl 30
+  servers ctl "$engine_dir" -c "alter system set synchronous_standby_names = 'nobody'" -c "select pg_reload_conf()"
+  waits() { on b dlock -n y true 2>why.txt; [ $? -eq 69 ]; }
+  eventually waits
+  run -69 on a dlock -n y true
+  kill -0 "$command"
+  servers ctl "$engine_dir" -c "alter system reset synchronous_standby_names" -c "select pg_reload_conf()"
+  eventually on b dlock -n y true
+  run -1 on b dlock -n x true
+  kill -0 "$command"
+  release x
+  run -0 on b dlock -w 20 x true
+}
+
 @test "an engine that has forgotten is refused with what to do" {
   gateway a
   run -0 on a dlock x true

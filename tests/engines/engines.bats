@@ -224,6 +224,17 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   run -0 dlock -n x true
 }
 
+@test "--first said by root for a gateway of another user leaves that user what it must read" {
+  [ "$(id -u)" = 0 ] || skip "only root can give files away"
+  mkdir -m 700 unit
+  chown 65534:65534 unit
+  gateway a
+  run -0 coordd --engine "$url/$prefix" --state-dir "$PWD/unit" --socket "$PWD/unit.sock" --first
+  [ -s unit/engine ]
+  [ -z "$(find unit ! -uid 65534)" ]
+  setpriv --reuid=65534 --regid=65534 --clear-groups cat unit/engine >/dev/null
+}
+
 @test "what was granted last is remembered by a gateway that is killed" {
   gateway a
   servers save "$engine_dir" "$BATS_TEST_TMPDIR/backup"
