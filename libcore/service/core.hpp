@@ -74,6 +74,9 @@ class Core {
   // The next ones, between so many, are given by somebody else: the most, unless the clock would be too far
   // behind.
   std::uint64_t reserve_tokens(std::uint64_t least, std::uint64_t most, WallTime wall);
+  // What so many of these may reserve together, until `wall`.
+  std::uint64_t most_reserved(std::size_t times, std::uint64_t least, std::uint64_t most,
+                              WallTime wall) const;
   bool may_reserve_tokens(std::uint64_t count) const;
   // Not while the machine is closed (machine_hand_over.cpp). `entered`: of each name that is asked for, the
   // hold that it is held by already; 0: none.
@@ -113,6 +116,8 @@ class Core {
   std::size_t owner_bytes_ = 0;                       // of sessions, and of what outlives them
   std::size_t name_bytes_ = 0;                        // of requests, and of what they leave behind
   std::map<std::string, std::size_t> names_of_user_;  // how many they name, by their owner's user
+
+  std::uint64_t room_by_clock(WallTime wall) const;
 };
 
 }  // namespace coord::service

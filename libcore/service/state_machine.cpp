@@ -162,14 +162,22 @@ bool Core::may_reserve_tokens(std::uint64_t count) const {
   return state_.last_token.value + count < token_start_end;
 }
 
+std::uint64_t Core::room_by_clock(WallTime wall) const {
+  const std::uint64_t reached = std::max(state_.token_base, base_from(wall)).value + tokens_ahead;
+  const std::uint64_t last = state_.last_token.value;
+  return reached > last ? reached - last : 0;
+}
+
+std::uint64_t Core::most_reserved(std::size_t times, std::uint64_t least, std::uint64_t most,
+                                  WallTime wall) const {
+  return std::min(times * most, room_by_clock(wall) + times * least);
+}
+
 // Who reserves again and again would bring the tokens ahead of Unix seconds x 2^20, by which a group that is
 // founded anew goes.
 std::uint64_t Core::reserve_tokens(std::uint64_t least, std::uint64_t most, WallTime wall) {
-  const std::uint64_t reached = std::max(state_.token_base, base_from(wall)).value + tokens_ahead;
-  const std::uint64_t last = state_.last_token.value;
-  const std::uint64_t room = reached > last ? reached - last : 0;
   const std::uint64_t count =
-      COORD_RULE_OR(tokens_do_not_outrun_the_clock, std::clamp(room, least, most), most);
+      COORD_RULE_OR(tokens_do_not_outrun_the_clock, std::clamp(room_by_clock(wall), least, most), most);
   state_.last_token.value += COORD_RULE_OR(tokens_of_an_epoch_are_reserved, count, std::uint64_t{0});
   COORD_CHECK(state_.last_token.value < token_end);
   return count;

@@ -88,6 +88,7 @@ class Elections : public FamilyBase {
   // Of a session's request: the candidacy that it is, and of which name; null: it is none.
   const std::string* candidacy_of(SessionId session, std::uint64_t request) const;
   const Candidate* candidate(SessionId session, std::uint64_t request) const;
+  std::size_t candidates() const { return candidates_; }
   const Leadership* leadership_of(Token term) const;  // led, or kept shut, under it; null: over
   // By a candidacy with `preempt`: the leader that it would depose is the same user's, or there is none.
   bool may_preempt(const std::string& name, const Candidacy& wish, std::uint32_t uid,

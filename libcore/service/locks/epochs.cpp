@@ -97,12 +97,19 @@ bool Locks::begins_epoch(const Acquire& body) const {
   return body.part && !body.part->ends && epoch_of(name) == nullptr && !awaited_.contains(name);
 }
 
+// Whose a name counts as that several wait for: the first's, of those who wait now. (Who was the first of all
+// is not in the state: a peer that had it from a snapshot could not know.)
+const std::string& Locks::begins_for(const std::set<LogIndex>& awaited) const {
+  const LogIndex first = *awaited.begin();
+  return core_->state().sessions.at(state().requests.at(first).session).owner.user;
+}
+
 Refusal Locks::check_epochs_of(const Owner& owner, const Acquire& body) const {
   if (owner.uid == 0 || !begins_epoch(body)) return Refusal::none;
   std::size_t its = 0;
   for (const auto& [name, epoch] : state().epochs) its += epoch.user == owner.user ? 1 : 0;
   for (const auto& [name, awaited] : awaited_)
-    its += awaited.user == owner.user && !state().epochs.contains(name) ? 1 : 0;
+    its += begins_for(awaited) == owner.user && !state().epochs.contains(name) ? 1 : 0;
   return COORD_RULE(epochs_of_user_bounded, its < core_->limits().epochs_of_user)
              ? Refusal::none
              : Refusal::too_many_epochs_of_user;
@@ -147,6 +154,12 @@ void Locks::begin_epoch(Request& request, Step& step) {
   at->second = {request.token, request.part->by, sites, false, request.part->among, tokens, user};
   epochs_.emplace(request.token, name);
   table_.close(name, false);
+}
+
+// Each who waits is let in once at most, and all who wait for a name take part in one epoch of it.
+std::uint64_t Locks::tokens_to_come(std::size_t more_take_part, WallTime wall) const {
+  return state().requests.size() +
+         core_->most_reserved(awaited_.size() + more_take_part, least_tokens_of_epoch, tokens_of_epoch, wall);
 }
 
 bool Locks::is_in_epoch(const std::string& name, Token epoch) const {
@@ -217,8 +230,7 @@ void Locks::count_sites(LogIndex place, const Request& request) {
   const std::size_t bytes = bytes_of(request.part->sites);
   site_bytes_.emplace(place, bytes);
   all_site_bytes_ += bytes;
-  Awaited& awaited = awaited_[request.names.front()];
-  if (++awaited.waiting == 1) awaited.user = core_->state().sessions.at(request.session).owner.user;
+  awaited_[request.names.front()].insert(place);
 }
 
 void Locks::uncount_sites(LogIndex place, const Request& request) {
@@ -227,7 +239,8 @@ void Locks::uncount_sites(LogIndex place, const Request& request) {
   all_site_bytes_ -= found->second;
   site_bytes_.erase(found);
   const auto awaited = awaited_.find(request.names.front());
-  if (--awaited->second.waiting == 0) awaited_.erase(awaited);
+  awaited->second.erase(place);
+  if (awaited->second.empty()) awaited_.erase(awaited);
 }
 
 Status Locks::rebuild_epochs() {

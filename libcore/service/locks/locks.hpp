@@ -108,6 +108,9 @@ class Locks : public FamilyBase {
   const std::string* name_in(Token epoch) const;
   const Epoch* epoch_of(const std::string& name) const;
   const std::map<std::string, Epoch>& epochs() const { return state().epochs; }
+  // The most tokens that commands by this time may give to those who wait, with what epochs take for them and
+  // for so many more who ask to take part.
+  std::uint64_t tokens_to_come(std::size_t more_take_part, WallTime wall) const;
 
  private:
   LockState& state();
@@ -125,6 +128,7 @@ class Locks : public FamilyBase {
   // ---- epochs.cpp
   Refusal check_part(const Acquire& body, const Request& request, NodeId node) const;
   Refusal check_epochs_of(const Owner& owner, const Acquire& body) const;
+  const std::string& begins_for(const std::set<LogIndex>& awaited) const;
   bool begins_epoch(const Acquire& body) const;
   Refusal check_room_for_part(const Acquire& body) const;
   Refusal check_end(const Acquire& body, const Request& request) const;
@@ -169,13 +173,9 @@ class Locks : public FamilyBase {
   std::map<std::string, std::set<LogIndex>> would_join_;       // requests in line, by their first name
   std::set<std::pair<LogIndex, std::string>> history_by_age_;  // the least recently used first
   std::size_t history_bytes_ = 0;
-  std::map<Token, std::string> epochs_;         // by number
-  std::map<LogIndex, std::size_t> site_bytes_;  // of requests in line that take part
-  struct Awaited {
-    std::size_t waiting = 0;
-    std::string user{};  // of the first
-  };
-  std::map<std::string, Awaited> awaited_;  // names in which some wait to take part
+  std::map<Token, std::string> epochs_;                // by number
+  std::map<LogIndex, std::size_t> site_bytes_;         // of requests in line that take part
+  std::map<std::string, std::set<LogIndex>> awaited_;  // names in which some wait to take part: by whom
   std::size_t all_site_bytes_ = 0;
 
   // Of the command that is applied; empty once it is settled.
