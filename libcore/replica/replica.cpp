@@ -126,7 +126,9 @@ void Replica::on(Instant now, const Tick&) {
     std::vector<Bytes> commands;
     for (const service::Command& command : timers_.due(now, wall_, machine_))
       commands.push_back(wire::encode(command, machine_.level()));
-    if (!commands.empty()) put_into_log(now, std::move(commands), machine_.level());
+    // What waits for tokens lets in nobody; the timers say it again.
+    if (!commands.empty() && waiting_for_tokens_.empty())
+      propose(now, config_.raft.self, std::move(commands), machine_.level());
   }
   fail_old_reads(now);
   ask_reads(now);

@@ -214,8 +214,9 @@ class Replica final : public OrderedLog {
 
   Token tokens_reserved_;
   Token tokens_asked_;
-  std::uint64_t tokens_under_way_ = 0;  // that commands may take which are not applied yet, of epochs
-  Token inherited_;                     // RaiseTokens: all grants are above it
+  std::size_t epochs_under_way_ = 0;  // that commands may begin which are not applied yet
+  WallTime latest_wall_{};            // of those commands and of all before them
+  Token inherited_;                   // RaiseTokens: all grants are above it
   std::vector<Bytes> waiting_for_tokens_;
   Token floor_due_;  // to be proposed
 

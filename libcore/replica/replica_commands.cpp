@@ -116,24 +116,30 @@ void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level le
 
 // A lone peer does not sync a grant, so a power cut may take it back; its token must never be given again.
 // Tokens are therefore reserved, durably, in blocks before any of a block is given, and a restarted peer
-// begins above the block. A command takes one, but one that begins an epoch (service/locks/epochs.cpp) many
-// more: whether it does is seen when it is applied, so each that may counts until no command is under way.
+// begins above the block. A command takes one, and any one, a timer's too, may let in all who wait. One that
+// begins an epoch (service/locks/epochs.cpp) takes many more: whether it does is seen when it is applied, so
+// each that may counts until no command is under way.
 bool Replica::tokens_ready(const std::vector<Bytes>& commands, Level level) {
   // The first command of a group places its tokens by the wall clock, far above any earlier life.
   if (machine_.state().applied == LogIndex{} && inherited_ == Token{}) return true;
   const std::uint64_t by_place = machine_.state().token_base.value + raft_.last_index().value;
   const std::uint64_t highest = std::max({machine_.state().last_token.value, by_place, inherited_.value});
-  if (machine_.state().applied == raft_.last_index()) tokens_under_way_ = 0;
-  const auto begins_epoch = [level](const Bytes& bytes) {
+  if (machine_.state().applied == raft_.last_index()) epochs_under_way_ = 0;
+  std::size_t epochs = epochs_under_way_;
+  latest_wall_ = std::max(latest_wall_, wall_);
+  for (const Bytes& bytes : commands) {
     const auto command = wire::decode<service::Command>(bytes, {.version = level});
-    const auto* acquire = command ? std::get_if<service::Acquire>(&command->body) : nullptr;
-    return acquire != nullptr && acquire->part.has_value();
-  };
-  const auto epochs = static_cast<std::uint64_t>(std::ranges::count_if(commands, begins_epoch));
-  const std::uint64_t of_epochs = tokens_under_way_ + epochs * service::tokens_of_epoch;
-  const std::uint64_t needed = highest + of_epochs + commands.size() + 2 * config_.commands_in_flight;
+    if (!command) continue;
+    latest_wall_ = std::max(latest_wall_, command->wall);
+    const auto* acquire = std::get_if<service::Acquire>(&command->body);
+    epochs += acquire != nullptr && acquire->part.has_value() ? 1 : 0;
+  }
+  const std::uint64_t waiting = machine_.of<service::Locks>().tokens_to_come(epochs, latest_wall_) +
+                                machine_.of<service::Elections>().candidates();
+  const std::uint64_t to_come = COORD_RULE_OR(tokens_of_who_waits_are_reserved, waiting, std::uint64_t{0});
+  const std::uint64_t needed = highest + to_come + commands.size() + 2 * config_.commands_in_flight;
   if (COORD_RULE(grant_only_reserved_tokens, needed <= tokens_reserved_.value)) {
-    tokens_under_way_ = of_epochs;
+    epochs_under_way_ = epochs;
     return true;
   }
   if (tokens_asked_.value < needed) {

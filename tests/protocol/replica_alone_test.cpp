@@ -2,6 +2,7 @@
 // One replica by itself: a group of one, and one of three whose others do not answer.
 #include <catch2/catch.hpp>
 
+#include "base/rule.hpp"
 #include "replica/replica.hpp"
 
 using namespace coord;
@@ -13,8 +14,8 @@ namespace {
 // Carries out the disk jobs of a replica at once, or holds them back, and keeps the rest of its actions.
 class Driver {
  public:
-  explicit Driver(std::vector<NodeId> peers, std::size_t queued = 100)
-      : replica_(config(std::move(peers), queued), {}, {}, {}, Random(7), now) {}
+  explicit Driver(std::vector<NodeId> peers, std::size_t queued = 100, std::uint64_t token_block = 65'536)
+      : replica_(config(std::move(peers), queued, token_block), {}, {}, {}, Random(7), now) {}
 
   void event(const Event& event) {
     take(replica_.step(now, {}, event));
@@ -62,12 +63,13 @@ class Driver {
   Actions actions;
 
  private:
-  static Config config(std::vector<NodeId> peers, std::size_t queued) {
+  static Config config(std::vector<NodeId> peers, std::size_t queued, std::uint64_t token_block) {
     Config config;
     config.raft.self = NodeId{1};
     config.raft.peers = std::move(peers);
     config.raft.incarnation[0] = 1;
     config.commands_queued = queued;
+    config.token_block = token_block;
     return config;
   }
   void take(Actions more) {
@@ -83,6 +85,13 @@ class Driver {
 
   Replica replica_;
 };
+
+service::Body to_take_part(const Driver& driver, const std::string& name) {
+  auto body = std::get<service::Acquire>(driver.acquire(name));
+  body.terms.mode = service::Mode::shared;
+  body.part = service::TakePart{service::EnterBy::lamport, {{NodeId{1}, 1, 1, "web1"}}, {}, false, false};
+  return body;
+}
 
 }  // namespace
 
@@ -117,25 +126,67 @@ TEST_CASE("a peer alone gives no token above the block that is reserved on its d
 TEST_CASE("a peer alone reserves on its disk what an epoch of a classical algorithm takes") {
   Driver driver({NodeId{1}});
   driver.pass(1s);
-  const auto take_part = [&](const std::string& name) {
-    auto body = std::get<service::Acquire>(driver.acquire(name));
-    body.terms.mode = service::Mode::shared;
-    body.part = service::TakePart{service::EnterBy::lamport, {{NodeId{1}, 1, 1, "web1"}}, {}, false, false};
-    return service::Body(body);
-  };
   const auto last = [&] { return driver.replica().machine().state().last_token; };
   for (std::uint64_t i = 1; i <= 3; ++i) {
     const Token before = last();
-    driver.event(Submit{i, take_part(std::to_string(i))});
+    driver.event(Submit{i, to_take_part(driver, std::to_string(i))});
     REQUIRE(driver.all<Outcome>().size() == i);
     CHECK(last().value > before.value + (1U << 24U));
     CHECK(last() <= driver.reserved);
   }
   driver.disk_stalls = true;
-  for (std::uint64_t i = 4; i <= 6; ++i) driver.event(Submit{i, take_part(std::to_string(i))});
+  for (std::uint64_t i = 4; i <= 6; ++i) driver.event(Submit{i, to_take_part(driver, std::to_string(i))});
   driver.disk_goes_on();
   CHECK(driver.all<Outcome>().size() == 6);
   CHECK(last() <= driver.reserved);
+}
+
+namespace {
+
+// How far tokens have come beyond what is reserved when one hold of three names ends, for which others wait
+// to take part: by its release, or by its minimum hold.
+std::int64_t beyond_reserved(Duration min_hold) {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  auto hold = std::get<service::Acquire>(driver.acquire("a"));
+  hold.names = {"a", "b", "c"};
+  hold.terms.min_hold = min_hold;
+  driver.event(Submit{1, hold});
+  const SessionId session = driver.replica().machine().state().sessions.begin()->first;
+  std::uint64_t ticket = 1;
+  for (const auto& name : hold.names) driver.event(Submit{++ticket, to_take_part(driver, name)});
+  REQUIRE(driver.replica().machine().state().epochs.empty());
+  driver.event(Submit{++ticket, service::Release{session, 1}});
+  driver.pass(2 * min_hold + 2s);
+  REQUIRE(driver.replica().machine().state().epochs.size() == 3);
+  return static_cast<std::int64_t>(driver.replica().machine().state().last_token.value) -
+         static_cast<std::int64_t>(driver.reserved.value);
+}
+
+}  // namespace
+
+TEST_CASE("a peer alone reserves what epochs take that begin when a hold ends") {
+  CHECK(beyond_reserved(0s) <= 0);
+  CHECK(beyond_reserved(1s) <= 0);
+  mutants::removed = "tokens_of_who_waits_are_reserved";
+  const auto by_release = beyond_reserved(0s), by_timer = beyond_reserved(1s);
+  mutants::removed.clear();
+  CHECK(by_release > 0);
+  CHECK(by_timer > 0);
+}
+
+TEST_CASE("a peer alone reserves the tokens of all that one command lets in") {
+  Driver driver({NodeId{1}}, 4'000, 0);
+  driver.pass(1s);
+  driver.event(Submit{1, driver.acquire("a")});
+  const SessionId session = driver.replica().machine().state().sessions.begin()->first;
+  auto shared = std::get<service::Acquire>(driver.acquire("a"));
+  shared.terms.mode = service::Mode::shared;
+  for (std::uint64_t i = 2; i < 3'000; ++i) driver.event(Submit{i, shared});
+  const Token before = driver.replica().machine().state().last_token;
+  driver.event(Submit{3'000, service::Release{session, 1}});
+  CHECK(driver.replica().machine().state().last_token.value >= before.value + 2'998);
+  CHECK(driver.replica().machine().state().last_token <= driver.reserved);
 }
 
 TEST_CASE("a query at a peer alone is answered when all before it is applied") {
