@@ -22,7 +22,7 @@ Limits small_limits() {
   limits.all_owner_bytes = 180;
   limits.requests = 12;
   limits.names = 12;
-  limits.names_of_user = 14;
+  limits.names_of_user = 7;
   limits.all_name_bytes = 120;
   limits.epochs = 4;
   limits.epochs_of_user = 2;
@@ -296,7 +296,7 @@ TEST_CASE("who waits to take part in a name is counted alike by a machine from a
 
 TEST_CASE("a machine that was restored from its snapshot answers as the one that was not") {
   std::set<Refusal> refusals;
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     Twins twins(seed);
     const std::string differs = twins.run(300);
     INFO("seed " << seed << ": " << differs);
