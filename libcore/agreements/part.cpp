@@ -45,6 +45,8 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
   }
   if (const auto kept = shelf_.kept.extract(longest_lease_place))
     longest_lease_.before = longest_lease_in(kept.mapped());
+  else if (COORD_RULE(unknown_leases_may_be_the_longest, shelf_.disk == 0))
+    longest_lease_.before = longest_of_leases;
   for (const auto& [generation, kept] : shelf_.kept) deals_kept_.insert(generation);
   take_pins(keys.pinned);
   COORD_CHECK(log_ != nullptr && std::ranges::is_sorted(founders_));

@@ -135,10 +135,12 @@ class AgreementsPart final : public node::Part {
     Known known;
     const classical::Algorithm* algorithm = nullptr;
     std::unique_ptr<classical::Instance> core;
-    std::deque<Entrance> waiting{};      // of this host; for the first of them...
-    bool wished = false;                 // ... the core waits
-    std::optional<SessionId> inside{};   // until it takes part no more...
-    std::optional<Instant> begins_by{};  // ... or has not begun by then
+    std::deque<Entrance> waiting{};             // of this host; for the first of them...
+    bool wished = false;                        // ... the core waits
+    std::optional<SessionId> inside{};          // until it takes part no more...
+    std::optional<Instant> begins_by{};         // ... or has not begun by then
+    Entrance let_in{};                          // who that is
+    std::map<SessionId, Entrance> passed_on{};  // whose turn it was, and has not begun
     std::set<NodeId> unheard_lives{};  // that the epoch names, and to which something was said before a Hello
     std::string over{};                // why this site serves it no more; empty: it does
     Entered entered{};                 // as it was told
@@ -181,6 +183,7 @@ class AgreementsPart final : public node::Part {
     std::deque<std::pair<NodeId, classical::Action>> held{};  // behind what is being written
     std::deque<Local> local{};                                // messages between roles of this host
     std::size_t writing = 0;
+    std::optional<Instant> written_at{};  // last; what stood behind it was said then
     bool broken = false;
     std::map<NodeId, bool> ready{};  // at the coordinator: who can vote, and says yes
     bool begun = false;              //
@@ -366,6 +369,7 @@ class AgreementsPart final : public node::Part {
   void deal_saved(const node::Moment& moment, const Save& work);
   void deals_go_on(const node::Moment& moment);
   DealIs how_it_stands(const node::Moment& moment, const Deal& deal, NodeId role) const;
+  static std::optional<Instant> due(const Deal& deal, const Role& role);
   std::optional<Instant> deadline_of(const Deal& deal) const;
 
   // The site of this generation, made if this peer is one; null: `why` says why not.
@@ -375,6 +379,7 @@ class AgreementsPart final : public node::Part {
   std::optional<Known> known(const node::Moment& moment, Token generation, CannotTell& why) const;
   // It is the one that was fixed: from another disk, or where that counts another life, it is no site's.
   bool is_site(const Known& known, NodeId from) const;
+  bool has_no_room(const Site& site) const;  // behind a write, for what more messages would have it say
   // ---- part_regions.cpp
   // Null: `why` says why not; of `wrong` no later epoch is another either.
   Region* region(const node::Moment& moment, Token epoch, CannotTell& why);

@@ -66,9 +66,12 @@ AgreementsPart::Deal* AgreementsPart::deal(const node::Moment& moment, Token gen
   if (const auto found = deals_.find(generation); found != deals_.end()) return &found->second;
   auto known = log_->deal(moment, generation);
   if (!known) {
-    why = log_->has_come_to(moment, generation)
-              ? CannotTell{Why::behind, "not all have come, or it was forgotten"}
-              : CannotTell{Why::behind, "this host's peer has not caught up with the group"};
+    why = {Why::behind, "this host's peer has not caught up with the group"};
+    if (log_->has_deal(moment, generation)) {
+      why = {Why::behind, "not all have come"};
+    } else if (log_->has_come_to(moment, generation)) {
+      why = {Why::forgotten, "it was forgotten"};
+    }
     return nullptr;
   }
   Deal made;
@@ -167,12 +170,19 @@ void AgreementsPart::deal_item(const node::Moment& moment, NodeId from, const It
 void AgreementsPart::receive(const node::Moment& moment, Token generation, Deal& deal,
                              const Deal::Local& message) {
   Role& role = deal.roles.at(message.to);
-  role.heard = role.heard || message.from == coordinator;
+  const bool asks_what_became = message.message == inquiry(deal.known.by);
+  role.heard = role.heard || (message.from == coordinator && !asks_what_became);
   role.depth = std::max(role.depth, message.depth);
   if (const auto text = deal.algorithm->describe(message.message)) ++role.messages[std::string(text->type)];
   auto actions = role.core->receive(moment.now, message.from, message.message);
   if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
   perform(moment, generation, deal, message.to, std::move(*actions));
+  // By three phases it asks that when it came back, and never again whether this one can commit. What its
+  // earlier life may have said comes no more: nobody would end it.
+  const bool came_back = deal.known.by == service::CommitBy::three_phase && message.from == coordinator;
+  if (!came_back || !asks_what_became || !is_ready(role)) return;
+  role.vote = false;
+  vote(moment, generation, deal, message.to);
 }
 
 // At the coordinator.
@@ -348,6 +358,7 @@ void AgreementsPart::deal_saved(const node::Moment& moment, const Save& work) {
   if (!work.outcome) out_.push_back(node::Report{fmt::format("agreements: {}", work.outcome.error().text())});
   if (work.kept.records.empty()) return;
   --deal.writing;
+  deal.written_at = moment.now;
   if (work.outcome) return go_on(moment, work.kept.generation, deal);
   // What the disk holds is not known: it takes no further part in this life.
   deal.broken = true;
@@ -359,11 +370,20 @@ void AgreementsPart::deal_saved(const node::Moment& moment, const Save& work) {
 
 // ---- time
 
+// By three phases who is silent for two bounds has crashed: counted from when he was told something, which is
+// not before it was written down.
+std::optional<Instant> AgreementsPart::due(const Deal& deal, const Role& role) {
+  const auto due = role.core->deadline();
+  if (!due || !deal.written_at || deal.known.by != service::CommitBy::three_phase) return due;
+  const Instant patient = *deal.written_at + 2 * deal.known.bound + std::chrono::milliseconds(1);
+  return COORD_RULE_OR(patience_begins_when_it_was_said, std::max(*due, patient), *due);
+}
+
 std::optional<Instant> AgreementsPart::deadline_of(const Deal& deal) const {
   std::optional<Instant> first;
   if (deal.broken || deal.writing > 0) return first;
   for (const auto& [number, role] : deal.roles) {
-    auto due = role.core->deadline();
+    auto due = this->due(deal, role);
     // Also of a no that is decided already, for the others wait.
     const bool says_ready = number != coordinator && role.vote && !role.heard;
     if (says_ready) due = std::min(due.value_or(deal.say_ready_at), deal.say_ready_at);
@@ -379,7 +399,7 @@ void AgreementsPart::deals_go_on(const node::Moment& moment) {
     for (const auto& [number, role] : deal.roles) own.push_back(number);
     for (const NodeId number : own) {
       Role& role = deal.roles.at(number);
-      const auto due = role.core->deadline();
+      const auto due = this->due(deal, role);
       if (due && *due <= moment.now && deal.writing == 0)
         perform(moment, generation, deal, number, role.core->tick(moment.now));
     }

@@ -36,7 +36,7 @@ using Kind = Election::Kind;
 constexpr NodeId store_role{1};
 constexpr std::size_t most_races = 1'024, most_beliefs = 4'096, most_stores = 4'096;
 constexpr std::size_t longest_name = 1'024;
-constexpr Duration shortest_bound = std::chrono::milliseconds(10), longest_bound = std::chrono::hours(1);
+constexpr Duration shortest_bound = std::chrono::milliseconds(10), longest_bound = longest_of_leases;
 constexpr std::size_t most_waiting_for_disk = 256;
 
 Duration belief_lasts(ElectBy by, Duration bound) {
@@ -306,7 +306,8 @@ void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const 
     store = &stores_.emplace(what.name, Store{what.bound, std::move(*core)}).first->second;
   }
   auto actions = store->core->receive(moment.now, candidate_role(from), what.message);
-  if (actions) store_answers(moment, what.name, *store, what.depth, std::move(*actions));
+  if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
+  store_answers(moment, what.name, *store, what.depth, std::move(*actions));
 }
 
 // Rounded up, so that many lengths are few writes.

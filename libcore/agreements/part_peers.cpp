@@ -139,6 +139,16 @@ bool AgreementsPart::is_site(const Known& known, NodeId from) const {
   return site->disk == peer->second.disk && algorithm != nullptr && (algorithm->stores || same_life);
 }
 
+// While a disk stalls others may ask for answers that are far longer than the questions. What comes then is
+// as lost: algorithms say again what matters.
+bool AgreementsPart::has_no_room(const Site& site) const {
+  constexpr std::size_t most_of_site = 64, most_of_all = 512;  // above what one step of 31 sites says
+  if (site.writing == 0) return false;
+  std::size_t all = 0;
+  for (const auto& [generation, other] : sites_) all += other.held.size();
+  return site.held.size() >= most_of_site || all >= most_of_all;
+}
+
 void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& what) {
   if (!log_->has_come_to(moment, what.generation)) return keep_early(from, what);
   // What came before this and was kept comes first.
@@ -149,7 +159,7 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   CannotTell why;
   Site* const found = site(moment, what.generation, why);
   if (found == nullptr || found->broken || what.kind != Item::Kind::message) return;
-  if (!is_believed(moment, *found, from, what)) return;
+  if (has_no_room(*found) || !is_believed(moment, *found, from, what)) return;
   if (found->decided &&
       !found->algorithm
            ->proves) {  // it promises nothing and accepts nothing any more, and has no more to keep for that

@@ -179,6 +179,7 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
   const Entrance first = region.waiting.front();
   region.waiting.pop_front();
   region.inside = first.session;
+  region.let_in = first;
   region.begins_by = moment.now + begins_within;
   region.entered = {Token{epoch.value + token.value},
                     epoch,
@@ -258,6 +259,8 @@ void AgreementsPart::see_who_left(const node::Moment& moment) {
       event(moment, number, of.known.name, "leaves");
       wish(moment, number, of, classical::Leave{});
     }
+    std::erase_if(of.passed_on,
+                  [&](const auto& entry) { return !log_->takes_part(moment, number, entry.first); });
     next(moment, number, of);
   }
 }
@@ -267,6 +270,7 @@ void AgreementsPart::see_who_begins(const node::Moment& moment) {
   for (auto& [epoch, region] : regions_) {
     if (!region.inside || !region.begins_by || moment.now < *region.begins_by) continue;
     region.inside.reset();
+    region.passed_on[region.let_in.session] = region.let_in;
     event(moment, epoch, region.known.name, "its turn passes on");
     wish(moment, epoch, region, classical::Leave{});
     next(moment, epoch, region);
@@ -327,8 +331,15 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Begin& w
   Token epoch;
   Region* const found = region_of(moment, tool, what.session, what.request, epoch);
   if (found == nullptr) return;
-  if (!COORD_RULE(who_begins_is_inside, found->inside == what.session))
-    return asked(moment, tool, Enter{what.session, what.request});
+  if (!COORD_RULE(who_begins_is_inside, found->inside == what.session)) {
+    // As it had asked: one that is not to wait does not.
+    Enter again{what.session, what.request};
+    if (const auto before = found->passed_on.extract(what.session)) {
+      again.at_once = before.mapped().at_once;
+      again.outer = before.mapped().outer;
+    }
+    return asked(moment, tool, again);
+  }
   found->begins_by.reset();
   tell(tool, Begun{});
 }

@@ -129,6 +129,23 @@ Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
   return shelf;
 }
 
+Shelf no_shelf(Disk& disk) {
+  Shelf shelf;
+  const std::string name = file_of(longest_lease_place);
+  const auto names = disk.list();
+  if (!names) return shelf;
+  Kept none_given = kept_longest_lease({});
+  if (std::ranges::find(*names, name) == names->end()) {
+    shelf.kept.emplace(longest_lease_place, std::move(none_given));
+    return shelf;
+  }
+  const auto bytes = read_file(disk, name);
+  auto kept = bytes ? wire::decode<Kept>(*bytes) : Result<Kept>(bytes.error());
+  if (kept && kept->generation == longest_lease_place)
+    shelf.kept.emplace(longest_lease_place, std::move(*kept));
+  return shelf;
+}
+
 void SaveWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   for (const auto& work : batch) {
     if (auto* pinned = dynamic_cast<Pin*>(work.get())) {

@@ -5,6 +5,7 @@
 // is found, and the next one drawn when the damaged file was removed.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,6 +35,7 @@ struct Kept {
 inline constexpr Token longest_lease_place{};
 Kept kept_longest_lease(Duration length);
 Duration longest_lease_in(const Kept& kept);
+inline constexpr Duration longest_of_leases = std::chrono::hours(1);
 
 struct Shelf {
   std::uint64_t disk = 0;  // 0: cannot be read, so that this peer is no site
@@ -42,6 +44,9 @@ struct Shelf {
 
 // `drawn`: the number of a disk that has none yet.
 Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn);
+// Where that cannot be read: no site, with what can be told of leases all the same. Without that, nothing is
+// known of them.
+Shelf no_shelf(Disk& disk);
 // From now on the disk holds this; without records, nothing of the generation.
 Status save(Disk& disk, const Kept& kept);
 

@@ -341,6 +341,20 @@ TEST_CASE("PBFT: what began a view is handed on by whoever is in it, for its pri
   CHECK(late.replica.view() == 2);
 }
 
+TEST_CASE("PBFT: what overtakes the beginning of its view is kept if it can be meant, the first of it") {
+  Bench author(two), told(three);
+  static_cast<void>(author.hear<pbft::NewView>(one, demand(one, 1, {})));
+  const auto begun = author.hear<pbft::NewView>(four, demand(four, 1, {})).at(0);
+  auto garbage = pre_prepare(1, 1, request(4, "another"));
+  garbage.request.operation = "garbage";
+  static_cast<void>(told.hear<pbft::Prepare>(two, garbage));
+  static_cast<void>(told.hear<pbft::Prepare>(two, pre_prepare(1, 1, request(4, "a"))));
+  static_cast<void>(told.hear<pbft::Prepare>(two, garbage));
+  const auto said = told.hear<pbft::Prepare>(two, begun);
+  REQUIRE(said.size() == 3);
+  CHECK(said[0].digest == pre_prepare(1, 1, request(4, "a")).digest);
+}
+
 // ---- the rules that a sweep meets rarely, each where it decides
 
 namespace {

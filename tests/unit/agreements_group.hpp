@@ -280,7 +280,13 @@ struct Network {
     return all;
   }
   void forget() {
-    for (auto& [node, state] : log) {
+    std::set<NodeId> all;
+    for (const auto& [node, state] : log) all.insert(node);
+    forget_at(all);
+  }
+  void forget_at(const std::set<NodeId>& nodes) {
+    for (const NodeId node : nodes) {
+      ToldLog::State& state = log[node];
       state.known.reset();
       state.deal.reset();
       state.forgotten.value++;

@@ -28,7 +28,7 @@ agreements::Shelf stored_agreements(const node::Setting& setting, const std::str
       disk ? agreements::read_shelf(**disk, Random(setting.seed ^ 0x6469736bU).next()) : disk.error();
   if (shelf) return std::move(*shelf);
   log(net::LogLevel::warning, shelf.error().text());
-  return {};
+  return disk ? agreements::no_shelf(**disk) : agreements::Shelf{};
 }
 
 }  // namespace

@@ -151,15 +151,15 @@ void Replica::receive(Instant now, NodeId from, const PrePrepare& message, Actio
   if (COORD_RULE_OR(pbft_accepts_nothing_when_all_is_decided, is_full(), false))
     return prove_to(from, actions);
   Round* round = round_of(message.view, message.sequence);
-  if (round && (message.view > view_ || !active_)) {  // it has overtaken the beginning of its view
+  const auto words = pre_prepare_words(message.view, message.sequence, message.digest);
+  // One request a place and view, the first.
+  if (!round || round->pre_prepare || round->early || message.request.nothing()) return;
+  if (message.digest != digest_of(message.request) || !is_authentic(message.request)) return;
+  if (!config_.notary->verify(from, words.view(), message.signature)) return;
+  if (message.view > view_ || !active_) {  // it has overtaken the beginning of its view
     round->early = message;
     return;
   }
-  if (message.view != view_ || message.request.nothing()) return;
-  const auto words = pre_prepare_words(message.view, message.sequence, message.digest);
-  if (!round || round->pre_prepare) return;  // one request a place and view, the first
-  if (message.digest != digest_of(message.request) || !is_authentic(message.request)) return;
-  if (!config_.notary->verify(from, words.view(), message.signature)) return;
   take_pre_prepare(now, message, actions);
 }
 
