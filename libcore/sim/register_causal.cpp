@@ -2,7 +2,9 @@
 // The causal order is the least one that has each client's operations in their order and each write before
 // the reads that gave its value. An operation's past is kept as a vector: of each client, how many of its
 // operations. So "before" is one comparison, and of the writes of one client to a name the last one in a past
-// is the only one worth a look: if an earlier one contradicts a read, so does it.
+// is the only one worth a look: if an earlier one contradicts a read, so does it. Where writes say what they
+// supersede each is looked at. A write that was not answered may never have happened: its client's operations
+// do not come after it, only who has read it does.
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -25,18 +27,27 @@ constexpr std::size_t most_cells = 250'000'000;  // of 4 bytes
 class CausalHistory {
  public:
   explicit CausalHistory(const std::vector<RegisterOperation>& history)
-      : history_(history), names_(by_name(history)), client_(history.size()), number_(history.size()) {
+      : history_(history),
+        names_(by_name(history)),
+        client_(history.size()),
+        number_(history.size()),
+        previous_(history.size()) {
     std::vector<std::size_t> order(history.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, {},
                              [&](std::size_t i) { return std::pair(history[i].client, history[i].start); });
     for (const std::size_t place : order) {
-      if (history[place].outcome == Outcome::failed) continue;
-      const auto [client, is_new] = clients_.try_emplace(history[place].client, chains_.size());
+      const RegisterOperation& operation = history[place];
+      if (operation.outcome == Outcome::failed) continue;
+      const auto [client, is_new] = clients_.try_emplace(operation.client, chains_.size());
       if (is_new) chains_.emplace_back();
-      client_[place] = client->second;
-      chains_[client->second].push_back(place);
-      number_[place] = static_cast<std::uint32_t>(chains_[client->second].size());  // from 1
+      const auto& chain = chains_[client->second];
+      if (!chain.empty()) previous_[place] = chain.back();
+      const bool stands_alone = operation.kind != Kind::read && operation.outcome == Outcome::unknown;
+      client_[place] = stands_alone ? chains_.size() : client->second;
+      if (stands_alone) chains_.emplace_back();
+      chains_[client_[place]].push_back(place);
+      number_[place] = static_cast<std::uint32_t>(chains_[client_[place]].size());  // from 1
     }
   }
 
@@ -63,10 +74,12 @@ class CausalHistory {
     std::vector<std::size_t> places;
   };
   std::vector<Writes> writes_of(const NamedRegister& named) const;
-  std::optional<std::size_t> last_before(const Writes& writes, std::size_t read) const;
+  std::vector<std::size_t> before_read(const NamedRegister& named, const Writes& writes,
+                                       std::size_t read) const;
   std::optional<LevelVerdict> read_fits(const std::string& name, const NamedRegister& named,
                                         const std::vector<Writes>& writes, std::size_t read) const;
-  bool may_be_superseded(const NamedRegister& named, std::size_t write, bool by_remove_only) const;
+  bool contradicts(const NamedRegister& named, std::size_t write, std::uint64_t value) const;
+  bool may_be_superseded(const NamedRegister& named, std::size_t write, std::size_t read) const;
 
   const std::vector<RegisterOperation>& history_;
   std::map<std::string, NamedRegister> names_;
@@ -74,15 +87,15 @@ class CausalHistory {
   std::vector<std::vector<std::size_t>> chains_;
   std::vector<std::size_t> client_;
   std::vector<std::uint32_t> number_;  // within its client's
-  std::vector<std::uint32_t> pasts_;   // operation by operation
+  std::vector<std::optional<std::size_t>> previous_;
+  std::vector<std::uint32_t> pasts_;  // operation by operation
   std::vector<bool> done_;
 };
 
 // What must be before `place`: the client's operation before it, and the writers of what it read.
 std::vector<std::size_t> CausalHistory::seen(std::size_t place) const {
   std::vector<std::size_t> before;
-  const auto& chain = chains_[client_[place]];
-  if (number_[place] > 1) before.push_back(chain[number_[place] - 2]);
+  if (previous_[place]) before.push_back(*previous_[place]);
   const RegisterOperation& operation = history_[place];
   if (operation.kind != Kind::read || operation.outcome != Outcome::ok) return before;
   const NamedRegister& named = names_.at(operation.name);
@@ -159,22 +172,35 @@ std::vector<CausalHistory::Writes> CausalHistory::writes_of(const NamedRegister&
   return all;
 }
 
-std::optional<std::size_t> CausalHistory::last_before(const Writes& writes, std::size_t read) const {
+// Those that are worth a look.
+std::vector<std::size_t> CausalHistory::before_read(const NamedRegister& named, const Writes& writes,
+                                                    std::size_t read) const {
   const std::uint32_t known = past(read, writes.client);
   const auto after =
       std::ranges::upper_bound(writes.places, known, {}, [&](std::size_t place) { return number_[place]; });
-  if (after == writes.places.begin()) return std::nullopt;
-  return *std::prev(after);
+  if (after == writes.places.begin()) return {};
+  const auto first = named.says_what_it_supersedes ? writes.places.begin() : std::prev(after);
+  return {first, after};
 }
 
-bool CausalHistory::may_be_superseded(const NamedRegister& named, std::size_t write,
-                                      bool by_remove_only) const {
+// What itself comes after the read is no excuse for it. Nor is, where nothing was read, any other than a
+// remove.
+bool CausalHistory::may_be_superseded(const NamedRegister& named, std::size_t write, std::size_t read) const {
+  const bool by_remove_only = history_[read].values.empty();
   return std::ranges::any_of(named.writes, [&](std::size_t other) {
     const RegisterOperation& later = history_[other];
-    if (other == write || (by_remove_only && later.kind != Kind::remove)) return false;
+    if (other == write || before(read, other)) return false;
+    if (by_remove_only && later.kind != Kind::remove) return false;
     if (later.supersedes && !by_remove_only) return names(later, history_[write].value);
     return !before(other, write);
   });
+}
+
+// A write has superseded the value.
+bool CausalHistory::contradicts(const NamedRegister& named, std::size_t write, std::uint64_t value) const {
+  if (named.writer.at(value) == write) return false;
+  const RegisterOperation& later = history_[write];
+  return later.supersedes ? names(later, value) : before(named.writer.at(value), write);
 }
 
 std::optional<LevelVerdict> CausalHistory::read_fits(const std::string& name, const NamedRegister& named,
@@ -182,26 +208,23 @@ std::optional<LevelVerdict> CausalHistory::read_fits(const std::string& name, co
                                                      std::size_t read) const {
   const RegisterOperation& operation = history_[read];
   for (const Writes& of_client : writes) {
-    const auto last = last_before(of_client, read);
-    if (!last) continue;
-    const RegisterOperation& write = history_[*last];
-    for (const std::uint64_t value : operation.values) {
-      const std::size_t writer = named.writer.at(value);
-      const bool superseded = write.supersedes ? names(write, value) : before(writer, *last);
-      if (writer != *last && superseded)
-        return LevelVerdict{
-            false,
-            name,
-            {read, *last, writer},
-            fmt::format("a read gave {}, which a write that is before the read had superseded", value)};
+    for (const std::size_t place : before_read(named, of_client, read)) {
+      const RegisterOperation& write = history_[place];
+      for (const std::uint64_t value : operation.values) {
+        if (contradicts(named, place, value))
+          return LevelVerdict{
+              false,
+              name,
+              {read, place, named.writer.at(value)},
+              fmt::format("a read gave {}, which a write that is before the read had superseded", value)};
+      }
+      if (write.kind == Kind::remove || gives(operation, write.value)) continue;
+      if ((operation.values.empty() || operation.whole) && !may_be_superseded(named, place, read))
+        return LevelVerdict{false,
+                            name,
+                            {read, place},
+                            fmt::format("a read misses {}, which was written before it", write.value)};
     }
-    if (write.kind == Kind::remove || gives(operation, write.value)) continue;
-    if (operation.values.empty() ? !may_be_superseded(named, *last, true)
-                                 : operation.whole && !may_be_superseded(named, *last, false))
-      return LevelVerdict{false,
-                          name,
-                          {read, *last},
-                          fmt::format("a read misses {}, which was written before it", write.value)};
   }
   return std::nullopt;
 }

@@ -16,6 +16,7 @@ struct NamedRegister {
   std::vector<std::size_t> writes;  // and removes; without those that failed
   std::vector<std::size_t> reads;   // those that were answered
   std::map<std::uint64_t, std::size_t> writer;
+  bool says_what_it_supersedes = false;  // one of the writes does
 };
 
 inline std::map<std::string, NamedRegister> by_name(const std::vector<RegisterOperation>& history) {
@@ -27,6 +28,7 @@ inline std::map<std::string, NamedRegister> by_name(const std::vector<RegisterOp
       if (operation.outcome == Operation::Outcome::ok) named.reads.push_back(i);
     } else if (operation.outcome != Operation::Outcome::failed) {
       named.writes.push_back(i);
+      named.says_what_it_supersedes = named.says_what_it_supersedes || operation.supersedes.has_value();
       if (operation.kind == RegisterOperation::Kind::write) named.writer.emplace(operation.value, i);
     }
   }

@@ -158,6 +158,50 @@ TEST_CASE("causal: a set misses a sibling that is before it") {
   CHECK_FALSE(both({5}).is(Level::causal));
 }
 
+TEST_CASE("causal: what comes after a read is no excuse for it") {
+  CHECK_FALSE(Record().write(1, 0, 1, 5).read(1, 2, 3, {}).remove(1, 4, 5).is(Level::causal));
+  CHECK(Record().write(1, 0, 1, 5).read(1, 2, 3, {}).remove(2, 4, 5).is(Level::causal));
+  CHECK(Record().write(1, 0, 1, 5).remove(1, 2, 3).read(1, 4, 5, {}).is(Level::causal));
+  CHECK_FALSE(Record()
+                  .write(1, 0, 1, 5, Values{})
+                  .read(1, 2, 3, {6})
+                  .write(1, 4, 5, 7, Values{5})
+                  .write(2, 0, 1, 6, Values{})
+                  .is(Level::causal));
+}
+
+TEST_CASE("causal: each of a client's writes that say what they supersede is looked at") {
+  const auto chain = [](Values last, Values read) {
+    return Record()
+        .write(2, 0, 1, 5)
+        .read(1, 2, 3, {5})
+        .write(1, 4, 5, 6, Values{5})
+        .write(1, 6, 7, 7, std::move(last))
+        .read(1, 8, 9, std::move(read));
+  };
+  CHECK(chain({6}, {7}).is(Level::causal));
+  CHECK(chain({}, {6, 7}).is(Level::causal));
+  CHECK_FALSE(chain({6}, {5, 7}).is(Level::causal));
+  CHECK_FALSE(chain({}, {7}).is(Level::causal));
+}
+
+TEST_CASE("causal: a write that was not answered may never have happened") {
+  const auto after = [](Values values) {
+    return Record().write(1, 0, 1, 5).write(1, 2, 3, 6).unanswered().read(1, 4, 5, std::move(values));
+  };
+  CHECK(after({5}).is(Level::causal));
+  CHECK(after({6}).is(Level::causal));
+  // Who has read it has it in his past.
+  CHECK_FALSE(Record()
+                  .write(1, 0, 1, 5)
+                  .write(1, 2, 3, 6)
+                  .unanswered()
+                  .read(2, 4, 5, {6})
+                  .read(2, 6, 7, {5})
+                  .is(Level::causal));
+  CHECK(Record().write(1, 0, 1, 5).remove(1, 2, 3).unanswered().read(1, 4, 5, {}).is(Level::causal));
+}
+
 TEST_CASE("eventual: final reads agree, and nothing that was acknowledged is gone") {
   CHECK(Record().write(1, 0, 1, 5).read(2, 2, 3, {}).read(2, 9, 10, {5}).final().is(Level::eventual));
   CHECK_FALSE(Record()
