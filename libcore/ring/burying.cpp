@@ -74,8 +74,15 @@ void Replicas::end_burying(Ring& ring, bool goes_on) {
 
 void Replicas::tick_burying(const std::string& name, Ring& ring) {
   Burying& burying = ring.burying;
-  if (burying.operation != 0 && (burying.number != ring.placement.number() || burying.until <= now_))
-    end_burying(ring, false);
+  if (burying.operation != 0 && burying.number != ring.placement.number()) end_burying(ring, false);
+  if (burying.operation != 0 && burying.until <= now_) {
+    // Those that are settled go; the others stay until the next time.
+    const bool goes_on = burying.settling.operation != 0 && !burying.rows.empty();
+    burying.settling = {};
+    burying.until = now_ + bury_within;
+    burying.again = now_;
+    if (!goes_on) end_burying(ring, false);
+  }
   begin_burying(name, ring);
   if (burying.operation == 0 || burying.again > now_) return;
   burying.again = now_ + asked_anew_after;

@@ -111,6 +111,7 @@ struct AskChunk {
 };
 struct ChunkIs {
   std::uint64_t operation = 0;
+  Dot dot;
   std::uint64_t offset = 0;
   bool is_there = false;
   Bytes chunk;
@@ -118,7 +119,7 @@ struct ChunkIs {
   bool operator==(const ChunkIs&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(operation, offset, is_there, wire::at_most<chunk_bytes>(chunk));
+    archive(operation, dot, offset, is_there, wire::at_most<chunk_bytes>(chunk));
   }
 };
 
@@ -252,12 +253,15 @@ struct WriteOne {
   Bytes value;             // of one chunk at most, else it is asked for
   Past past{};
   std::uint32_t copies = 1;  // it is answered once so many have it
+  std::string user{};        // who writes: keys of others were not shown to him
+  bool all_users = false;
 
   bool operator==(const WriteOne&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), removed, time,
-            replaces, size, dot, wire::at_most<chunk_bytes>(value), past, copies);
+            replaces, size, dot, wire::at_most<chunk_bytes>(value), past, copies,
+            wire::at_most<longest_key>(user), all_users);
   }
 };
 struct WroteOne {  // durable there

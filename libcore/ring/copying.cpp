@@ -12,6 +12,11 @@ namespace {
 constexpr Duration again_every = std::chrono::milliseconds(500);
 constexpr Duration give_up_after = std::chrono::seconds(30);
 
+// A late answer to an earlier question may be of another version, of the same length and from the same host.
+bool is_of(const copies::ChunkIs& chunk, const Dot& dot) {
+  return COORD_RULE(ring_chunk_is_of_its_version, chunk.dot == dot);
+}
+
 }  // namespace
 
 void Replicas::receive(NodeId from, copies::AskEntry&& message) {
@@ -19,6 +24,13 @@ void Replicas::receive(NodeId from, copies::AskEntry&& message) {
   if (any == rings_.end()) return;
   Ring* ring = message.number == Token{} ? &any->second : member_ring(message.ring, message.number);
   if (ring == nullptr || !is_complete(message.ring, *ring)) return;
+  // Whoever asks may know an older number, of which this host was to keep the key: it has given it away
+  // since.
+  const auto is_kept_here = [&] {
+    const Hosts hosts = ring->placement.of_key(message.key).readable();
+    return std::ranges::find(hosts, *own(*ring)) != hosts.end();
+  };
+  if (message.number == Token{} && !COORD_RULE(ring_one_copy_is_of_the_key, is_kept_here())) return;
   perform(Look{stored_ring(message.ring), message.key, {}},
           [this, from, id = message.operation, number = message.number, by = *own(*ring)](InnerWork& work) {
             if (!work.failed)
@@ -73,9 +85,16 @@ void Replicas::receive(NodeId from, copies::NotKept&& message) {
 void Replicas::receive(NodeId from, copies::Store&& message) {
   Ring* ring = member_ring(message.ring, message.number);
   if (ring == nullptr || takings_.size() >= most_takings) return;
-  for (const auto& [id, taking] : takings_) {
-    // It was sent again.
-    if (message.operation != 0 && taking.from == from && taking.operation == message.operation) return;
+  // What is on a disk that was lost goes with the membership when its host comes in again. Who comes in takes
+  // what is written meanwhile.
+  const bool will_keep_it =
+      is_complete(message.ring, *ring) || ring->placement.gainers().contains(*own(*ring));
+  if (!COORD_RULE(ring_new_disk_stores_nothing, will_keep_it)) return;
+  for (auto& [id, taking] : takings_) {
+    if (message.operation == 0 || taking.from != from || taking.operation != message.operation) continue;
+    // It was sent again: who was to be asked for values may be silent.
+    taking.holders = std::move(message.holders);
+    return;
   }
   const std::uint64_t id = ++last_;
   Taking taking;
@@ -159,7 +178,8 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
   if (!taking.gains && !taking.repairs) return;
   auto& sources = taking.gains ? ring.gains : ring.repair;
   const auto source = sources.find(taking.from);
-  if (source == sources.end() || ring.placement.number() != taking.number) return;
+  // Of gains that were begun anew it is none; what is repaired goes on whatever the ring's number is.
+  if (source == sources.end() || source->second.id != taking.source) return;
   --source->second.open;
   if (!is_stored) {
     // It was replaced while it was read, or the disk is full: all is read anew, once those on their way to
@@ -184,7 +204,7 @@ void Replicas::receive(NodeId from, copies::AskChunk&& message) {
     operation.heard = now_;
     const std::size_t size = std::min<std::size_t>(chunk_bytes, value.size() - message.offset);
     const auto begin = value.begin() + static_cast<std::ptrdiff_t>(message.offset);
-    return send(from, copies::ChunkIs{message.operation, message.offset, true,
+    return send(from, copies::ChunkIs{message.operation, message.dot, message.offset, true,
                                       Bytes(begin, begin + static_cast<std::ptrdiff_t>(size))});
   }
   if (!rings_.contains(message.ring)) return;
@@ -192,7 +212,7 @@ void Replicas::receive(NodeId from, copies::AskChunk&& message) {
           [this, from, id = message.operation](InnerWork& work) {
             auto& read = std::get<ReadChunk>(work.what);
             if (work.failed) return;
-            send(from, copies::ChunkIs{id, read.offset, read.chunk.has_value(),
+            send(from, copies::ChunkIs{id, read.dot, read.offset, read.chunk.has_value(),
                                        read.chunk ? std::move(*read.chunk) : Bytes()});
           });
 }
@@ -202,7 +222,7 @@ void Replicas::receive(NodeId from, copies::ChunkIs&& message) {
     Operation& operation = found->second;
     if (operation.phase != Operation::Phase::fetching) return;
     const auto& get = std::get<Get>(operation.work->what);
-    if (message.offset != get.offset) return;
+    if (message.offset != get.offset || !is_of(message, operation.dot)) return;
     // It was replaced meanwhile, or that copy has lost it: everybody is asked anew.
     if (!message.is_there || message.chunk.empty()) return start(message.operation);
     Found answer;
@@ -217,12 +237,15 @@ void Replicas::receive(NodeId from, copies::ChunkIs&& message) {
   for (const Dot& dot : taking.merge.lacks) {
     Bytes& value = taking.merge.values[dot];
     const std::uint64_t size = taking.sizes.contains(dot) ? taking.sizes.at(dot) : 0;
-    if (value.size() >= size) continue;
+    if (value.size() >= size || !is_of(message, dot)) continue;
     if (message.offset != value.size()) return;
-    const auto holder = std::ranges::find(taking.holders, dot, &copies::Holder::dot);
-    if (from != (holder == taking.holders.end() ? taking.from : holder->host)) return;
-    if (!message.is_there || message.chunk.empty() || value.size() + message.chunk.size() > size)
+    if (!message.is_there || message.chunk.empty()) {
+      // Another one may have it, if this is the answer of one that was asked before.
+      const auto holder = std::ranges::find(taking.holders, dot, &copies::Holder::dot);
+      if (from != (holder == taking.holders.end() ? taking.from : holder->host)) return;
       return taken(message.operation, false);
+    }
+    if (value.size() + message.chunk.size() > size) return taken(message.operation, false);
     value.insert(value.end(), message.chunk.begin(), message.chunk.end());
     taking_bytes_ += message.chunk.size();
     if (taking_bytes_ > most_taking_bytes) return taken(message.operation, false);

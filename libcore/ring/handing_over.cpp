@@ -17,9 +17,11 @@ constexpr Duration give_up_after = std::chrono::seconds(30);
 constexpr Duration compare_every = std::chrono::minutes(5);
 constexpr Duration listing_waits = std::chrono::seconds(3);
 
-bool gains(const ReplicaSet& set, const Host& host) {
+// A host that has lost its disk gains all that it is to keep.
+bool gains(const ReplicaSet& set, const Host& host, bool is_complete) {
+  const bool had_it = std::ranges::find(set.before, host) != set.before.end();
   return std::ranges::find(set.now, host) != set.now.end() &&
-         std::ranges::find(set.before, host) == set.before.end();
+         (!had_it || COORD_RULE_OR(ring_new_disk_reads_all_that_it_keeps, !is_complete, false));
 }
 
 }  // namespace
@@ -33,7 +35,7 @@ void Replicas::begin_gaining(const std::string& name, Ring& ring) {
   for (const Host& other : ring.placement.all()) {
     if (ring.placement.earlier_member(other.host) == nullptr || other == *host) continue;
     if (*ring.placement.earlier_member(other.host) == other && other.host != self_)
-      ring.gains[other.host] = Source{.host = other};
+      ring.gains[other.host] = Source{.host = other, .id = ++last_};
   }
   read_on(name, ring, true);
 }
@@ -45,7 +47,7 @@ void Replicas::begin_repair(const std::string& name, Ring& ring, std::optional<N
     const auto found = ring.repair.find(other.host);
     if (found != ring.repair.end() && found->second.open > 0) continue;
     if (found != ring.repair.end()) row_asks_.erase(found->second.operation);
-    ring.repair[other.host] = Source{.host = other};
+    ring.repair[other.host] = Source{.host = other, .id = ++last_};
   }
   tick_at_ = now_;
 }
@@ -53,12 +55,13 @@ void Replicas::begin_repair(const std::string& name, Ring& ring, std::optional<N
 void Replicas::read_on(const std::string& name, Ring& ring, bool gaining) {
   auto& sources = gaining ? ring.gains : ring.repair;
   const Host* host = ring.placement.member(self_);
+  const bool is_whole = is_complete(name, ring);
   for (auto& [node, source] : sources) {
     while (host != nullptr && !source.rows.empty() && source.open < open_at_once) {
       copies::KeyAndEntry row = std::move(source.rows.front());
       source.rows.pop_front();
       const ReplicaSet set = ring.placement.of_key(row.key);
-      if (gaining ? !gains(set, *host) : !set.is_kept_by(*host)) continue;
+      if (gaining ? !gains(set, *host, is_whole) : !set.is_kept_by(*host)) continue;
       ++source.open;
       const std::uint64_t id = ++last_;
       Taking taking;
@@ -68,6 +71,7 @@ void Replicas::read_on(const std::string& name, Ring& ring, bool gaining) {
       taking.until = now_ + give_up_after;
       taking.gains = gaining;
       taking.repairs = !gaining;
+      taking.source = source.id;
       for (const Version& version : taking.merge.entry.versions) {
         taking.sizes[version.dot] = version.size;
         if (version.size == 0) taking.merge.values.emplace(version.dot, Bytes());
@@ -98,12 +102,13 @@ bool Replicas::has_read_all(const std::string& name, Ring& ring) {
   for (const auto& [node, source] : ring.gains) {
     if (source.is_over()) read.insert(source.host);
   }
+  const bool is_whole = is_complete(name, ring);
   // What this host keeps itself.
   if (const Host* before = ring.placement.earlier_member(self_);
-      before != nullptr && *before == *host && is_complete(name, ring))
+      before != nullptr && *before == *host && is_whole)
     read.insert(*host);
   for (const ReplicaSet& set : ring.placement.arcs()) {
-    if (!gains(set, *host)) continue;
+    if (!gains(set, *host, is_whole)) continue;
     if (!has_read_enough(ring, set, read)) return false;
   }
   return true;

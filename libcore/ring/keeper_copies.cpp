@@ -94,7 +94,7 @@ Status StorageWorker::on(WriteHere& write) {
       entry,
       Version{dot, write.time, write.removed, write.value.size(),
               COORD_RULE_OR(ring_version_carries_its_past, write.past.after, std::vector<Dependency>())},
-      write.replaces, write.past.at_least);
+      write.replaces, write.past.at_least, not_shown_to(write.user, write.all_users));
   // Else the other copies could never take it.
   write.too_many_siblings = !COORD_RULE(ring_key_stays_small_enough_to_copy, fits_one_key(entry));
   if (write.too_many_siblings) return done();

@@ -81,6 +81,9 @@ void Replicas::ask_one(std::uint64_t id) {
         if (operation.may_be_stored) return finish(id, partly(operation));
         return finish(id, refused_by_disks(operation, operation.not_stored.size()));
       }
+      // The others have had time to answer a read of what nobody gave.
+      const bool is_read = std::holds_alternative<Get>(operation.work->what);
+      if (is_read && now_ - operation.heard >= writer_answers_within) operation.passed_over.clear();
       Hosts hosts = operation.set.readable();
       std::erase_if(hosts, [&](const Host& host) {
         return operation.not_stored.contains(host) || operation.passed_over.contains(host);
@@ -112,9 +115,12 @@ void Replicas::ask_one(std::uint64_t id) {
                              {}};
       if (value.size() <= chunk_bytes) write.value = value;
       write.past = past_of(*operation.work);
-      if (!all_of(operation.seen).has_heard_of_all(write.past.at_least) && is_collected(id))
-        write.past.at_least.clear();
+      const Entry known = all_of(operation.seen);
+      if (!known.has_heard_of_all(write.past.at_least) && is_collected(id))
+        std::erase_if(write.past.at_least, [&](const Dot& dot) { return !known.has_heard_of(dot); });
       write.copies = std::max(1U, operation.copies);
+      write.user = operation.work->user;
+      write.all_users = operation.work->all_users;
       send(operation.writer->host, std::move(write));
       return;
     }
@@ -253,7 +259,9 @@ void Replicas::receive(NodeId from, copies::WriteOne&& message) {
                            {},
                            {},
                            false,
-                           false};
+                           false,
+                           std::move(message.user),
+                           message.all_users};
   taking.copies = message.copies;
   taking.sizes[message.dot] = message.size;
   const bool is_here = message.value.size() == message.size;

@@ -12,6 +12,7 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration again_every = std::chrono::milliseconds(500);
+constexpr std::size_t asked_for_a_value = 10;  // times, each of its holders
 
 }  // namespace
 
@@ -143,6 +144,7 @@ void Replicas::ask(std::uint64_t id) {
   if (operation.phase == Phase::fetching) fetch(id);
 }
 
+// Another one each time: the one before may be silent.
 std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) const {
   std::vector<copies::Holder> holders;
   for (const Version& version : operation.entry.versions) {
@@ -151,11 +153,11 @@ std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) con
       holders.push_back({version.dot, self_});
       continue;
     }
+    std::vector<NodeId> hosts;
     for (const auto& [host, entry] : operation.seen) {
-      if (entry.find(version.dot) == nullptr) continue;
-      holders.push_back({version.dot, host.host});
-      break;
+      if (entry.find(version.dot) != nullptr) hosts.push_back(host.host);
     }
+    if (!hosts.empty()) holders.push_back({version.dot, hosts[operation.holder % hosts.size()]});
   }
   return holders;
 }
@@ -169,6 +171,7 @@ void Replicas::go_on(std::uint64_t id) {
   const bool is_write = writes(*operation.work);
   if (operation.phase == Operation::Phase::reading && operation.set.can_read(hosts_of(operation.seen)) &&
       (is_write || operation.seen.size() >= operation.copies)) {
+    if (is_write && !COORD_RULE(ring_named_versions_are_heard_of, knows_what_is_named(id))) return;
     if (is_write) return write(id);
     return answer_read(id);
   }
@@ -180,19 +183,30 @@ void Replicas::go_on(std::uint64_t id) {
   if (all_have_answered && is_hopeless(operation)) give_up(id);
 }
 
+// Of a version that no copy has heard of yet that a write names nothing could be replaced: it would stand
+// beside the new one when it comes. Unless it was collected it is on its way to a majority, or on a copy that
+// is away.
+bool Replicas::knows_what_is_named(std::uint64_t id) {
+  const Operation& operation = operations_.at(id);
+  const auto* replaces = versions_named(*operation.work);
+  return replaces == nullptr || all_of(operation.seen).has_heard_of_all(*replaces) || is_collected(id);
+}
+
 // ---- reading
 
 // Who lacks it is sent it, and asked again.
 void Replicas::look_everywhere(std::uint64_t id, const std::vector<Dot>& dots) {
   Operation& operation = operations_.at(id);
   if (operation.seen.size() < operation.set.all().size()) return;
-  const auto has_them = [&](const auto& seen) { return seen.second.has_heard_of_all(dots); };
+  const Entry known = all_of(operation.seen);
+  std::vector<Dot> left = dots;
+  std::erase_if(left, [&](const Dot& dot) { return !known.has_heard_of(dot); });
+  // What nobody has was removed, and that record was collected. The others are judged as if it had not been.
+  if (left.size() < dots.size() && !is_collected(id)) return operation.seen.clear();
+  if (!COORD_RULE_OR(ring_collected_versions_are_judged_singly, true, left.size() == dots.size()))
+    return finish(id, HandedOver{});
+  const auto has_them = [&](const auto& seen) { return seen.second.has_heard_of_all(left); };
   if (std::ranges::all_of(operation.seen, has_them)) return finish(id, HandedOver{});
-  // What nobody has was removed, and that record was collected.
-  if (std::ranges::none_of(operation.seen, has_them)) {
-    if (is_collected(id)) return finish(id, HandedOver{});
-    return operation.seen.clear();
-  }
   repair_copies(operation, all_of(operation.seen));
   std::erase_if(operation.seen, [&](const auto& seen) { return !has_them(seen); });
 }
@@ -231,6 +245,13 @@ void Replicas::fetch(std::uint64_t id) {
   }
   std::ranges::stable_partition(holders, [this](NodeId host) { return host == self_; });
   if (holders.empty()) return start(id);
+  if (operation.holder == asked_for_a_value * holders.size()) {
+    // None of them gives it: a disk cannot read it, or they are silent. Where one copy was enough, the
+    // others.
+    for (const auto& [host, entry] : operation.seen) operation.passed_over.insert(host);
+    operation.heard = now_;
+    return start(id);
+  }
   const auto& get = std::get<Get>(operation.work->what);
   send(holders[operation.holder++ % holders.size()],
        copies::AskChunk{id, operation.ring, operation.key, operation.dot, get.offset});
@@ -281,6 +302,11 @@ void Replicas::tick_operations() {
     if (is_over || ring == rings_.end()) {
       if (operation.phase == Operation::Phase::storing || operation.may_be_stored) {
         finish(id, partly(operation));
+      } else if (versions_named(*operation.work) != nullptr &&
+                 operation.set.can_read(hosts_of(operation.seen))) {
+        finish(id, NoQuorum{fmt::format("a version that is named is unknown to {} of {} copies, and the "
+                                        "others do not answer",
+                                        operation.seen.size(), operation.set.all().size())});
       } else {
         finish(id, NoQuorum{fmt::format("too few of the key's copies answer: {} of {}", operation.seen.size(),
                                         operation.set.all().size())});

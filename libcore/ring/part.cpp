@@ -34,7 +34,11 @@ const char* fault_of(const Request& request) {
         }
         if constexpr (requires { what.past; }) {
           std::size_t bytes = 0;
-          for (const Dependency& each : what.past.after) bytes += each.key.size();
+          for (const Dependency& each : what.past.after) {
+            // Whoever follows it asks for it.
+            if (!is_key(each.key)) return "it depends on what is no key";
+            bytes += each.key.size();
+          }
           if (bytes > dependency_bytes) return "it depends on too much";
         }
         if constexpr (requires { what.total; }) {

@@ -131,6 +131,8 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
     return perform(ReadMemberships{}, [this](InnerWork& work) {
       reads_memberships_ = false;
       if (work.failed) {
+        read_memberships_again_ = now_ + tick_every;
+        tick_at_ = tick_at_.value_or(read_memberships_again_);
         for (const auto& held : std::exchange(held_, {})) {
           released_ += held->value.size();
           tell(*held, Refused{Why::failed, work.failed->text()});
@@ -250,6 +252,7 @@ void Replicas::tick() {
     auto [from, message] = std::move(to_self_.front());
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
+  if (!memberships_ && !rings_.empty() && now_ >= read_memberships_again_) set_member({}, 0);
   compare_again();
   keep_links();
   clean_up();
@@ -271,7 +274,7 @@ void Replicas::tick() {
   for (auto& [name, ring] : rings_) tick_burying(name, ring);
   tick_graves();
   const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() || !traces_.empty() ||
-                       !fingerings_.empty() || !deliveries_.empty() ||
+                       !fingerings_.empty() || !deliveries_.empty() || (!memberships_ && !rings_.empty()) ||
                        std::ranges::any_of(rings_, [](const auto& each) {
                          const Ring& ring = each.second;
                          const auto open = [](const auto& s) { return !s.second.is_over(); };

@@ -264,7 +264,9 @@ class Replicas {
   bool is_collected(std::uint64_t id);
   void ask_elsewhere(std::uint64_t id);
   void heard_elsewhere(std::uint64_t id, const copies::EntryIs& message);
-  static const std::vector<Dot>& seen_by_session(const Work& work);
+  static const std::vector<Dot>& waited_for(const Work& work);
+  static const std::vector<Dot>* versions_named(const Work& work);  // by a write of a majority
+  bool knows_what_is_named(std::uint64_t id);
 
   // tracing.cpp
   static const std::shared_ptr<const chord::List>& members(Ring& ring);
@@ -289,6 +291,7 @@ class Replicas {
   std::map<std::string, Ring> rings_;                                // of which this host is one
   std::optional<std::map<std::string, std::uint64_t>> memberships_;  // as the disk says
   bool reads_memberships_ = false;
+  Instant read_memberships_again_{};  // after a disk has failed
   std::set<std::string> forgetting_;  // rings of which the disk is being told that this host has left
   Instant forget_again_{};            // after a disk has failed
   std::vector<std::shared_ptr<Work>> held_;

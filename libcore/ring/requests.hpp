@@ -30,6 +30,10 @@ inline constexpr std::size_t most_buried = 128;                           // key
 inline constexpr std::size_t most_in_session = 1024;                      // versions
 inline constexpr std::size_t dependency_bytes = 4096;                     // of their keys
 
+inline bool is_key(const std::string& key) {
+  return !key.empty() && key.size() <= longest_key && key.find('\0') == std::string::npos;
+}
+
 // ---- asked
 
 // How many copies must have said or stored it.

@@ -11,6 +11,7 @@
 // All hosts of the ring are asked, not the key's alone: a version that none of them has, twice in a row, was
 // removed and collected itself (collected.cpp).
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "ring/replicas.hpp"
@@ -20,28 +21,43 @@ namespace coord::ring {
 namespace {
 
 constexpr std::size_t most_followed = 1024;
+constexpr std::size_t most_remembered = 4096;
+
+// What is no key was written by no tool of ours, and nobody can be asked for it.
+void follow(under_way::Settling& settling, const std::vector<Dependency>& more) {
+  for (const Dependency& each : more) {
+    if (is_key(each.key) && settling.followed.insert(each).second) settling.next.push_back(each);
+  }
+}
 
 }  // namespace
 
 // The next thing to ask for; all tombstones that may go are asked about then (burying.cpp).
 void Replicas::settle_tombstones(const std::string& name, Ring& ring) {
   Settling& settling = ring.burying.settling;
+  if (settling.answered.size() > most_remembered) settling.answered.clear();
   while (!settling.rows.empty()) {
-    if (settling.followed.empty()) {
-      const std::vector<Dependency> first = settling.rows.front().entry.dependencies();
-      settling.next.assign(first.begin(), first.end());
-    }
-    while (!settling.next.empty() && !settling.followed.insert(settling.next.front()).second)
+    if (settling.followed.empty()) follow(settling, settling.rows.front().entry.dependencies());
+    // What was asked for a row before need not be asked for again: of a chain of removed keys each leads to
+    // all before it.
+    bool leads_on = false;
+    while (!settling.next.empty() && !leads_on) {
+      const auto known = settling.answered.find(settling.next.front());
+      if (known == settling.answered.end()) break;
       settling.next.pop_front();
-    const bool is_too_far = settling.followed.size() > most_followed;
-    if (!settling.next.empty() && !is_too_far) {
+      leads_on = !known->second;
+      if (known->second) follow(settling, *known->second);
+    }
+    leads_on = leads_on || settling.followed.size() > most_followed;
+    if (!settling.next.empty() && !leads_on) {
       settling.operation = ++last_;
       settling.said.clear();
       return ask_to_settle(name, ring);
     }
-    if (!is_too_far) ring.burying.rows.push_back(std::move(settling.rows.front()));
+    if (!leads_on) ring.burying.rows.push_back(std::move(settling.rows.front()));
     settling.rows.pop_front();
     settling.followed.clear();
+    settling.next.clear();
   }
   if (ring.burying.rows.empty()) return end_burying(ring, true);
   ring.burying.again = now_;
@@ -77,21 +93,18 @@ bool Replicas::heard_to_settle(const copies::EntryIs& message) {
   const auto is_here = [&](const Host& host) { return settling.said.at(host).has_heard_of(asked.dot); };
   const bool is_nowhere = std::ranges::none_of(settling.said, has_it);
   if (is_nowhere && !std::exchange(settling.is_asked_twice, true)) {
-    settling.followed.erase(asked);
     settle_tombstones(name, ring);
     return true;
   }
   settling.is_asked_twice = false;
-  settling.next.pop_front();
   const Hosts keep = set.all();
+  auto& answered = settling.answered[asked];
   if (is_nowhere || std::ranges::all_of(keep, is_here)) {
+    std::set<Dependency> more;
     for (const auto& [host, entry] : settling.said) {
-      for (const Dependency& each : entry.dependencies()) settling.next.push_back(each);
+      for (Dependency& each : entry.dependencies()) more.insert(std::move(each));
     }
-  } else {
-    settling.rows.pop_front();
-    settling.next.clear();
-    settling.followed.clear();
+    answered.emplace(more.begin(), more.end());
   }
   settle_tombstones(name, ring);
   return true;

@@ -57,8 +57,13 @@ Refused refusal(const Error& error) {
 void say_past(const Entry& entry, const Work& reader, Found& found) {
   for (const Version& version : entry.versions) found.seen.push_back(version.dot);
   found.after = entry.dependencies();
-  std::erase_if(found.after,
-                [&](const Dependency& each) { return is_foreign(each.key, reader.user, reader.all_users); });
+  std::erase_if(found.after, [&](const Dependency& each) {
+    return !is_key(each.key) || is_foreign(each.key, reader.user, reader.all_users);
+  });
+}
+
+Hidden not_shown_to(const std::string& user, bool all_users) {
+  return [&user, all_users](const std::string& key) { return is_foreign(key, user, all_users); };
 }
 
 std::string listed_to(const std::string& last, const Work& work) {
@@ -157,7 +162,7 @@ Status StorageWorker::change(Work& work, const std::string& ring, const std::str
                              const Version& version, const std::optional<std::vector<Dot>>& replaces,
                              const std::vector<Dot>& seen, Entry& entry) {
   const Entry before = entry;
-  write(entry, version, replaces, seen);
+  write(entry, version, replaces, seen, not_shown_to(work.user, work.all_users));
   if (Status fits = check_quota(key, before, entry); !fits) return fits;
   for (const Version& old : before.versions) {
     if (entry.find(old.dot) != nullptr || old.removed) continue;
@@ -223,7 +228,7 @@ Result<Answer> StorageWorker::on(Work& work, const Put& put) {
   if (!dot) return dot.error();
   const Version version{*dot, work.time, false, work.value.size(), put.past.after};
   Entry then = entry;
-  write(then, version, put.replaces, put.past.at_least);
+  write(then, version, put.replaces, put.past.at_least, not_shown_to(work.user, work.all_users));
   if (!fits_one_key(then)) return Answer(Refused{Why::usage, "the key has too many siblings already"});
   if (Status changed = change(work, put.ring, put.key, version, put.replaces, put.past.at_least, entry);
       !changed)

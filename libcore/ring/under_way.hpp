@@ -22,6 +22,7 @@ namespace coord::ring::under_way {
 // Keys that are read from another host.
 struct Source {
   Host host;
+  std::uint64_t id = 0;  // no two have the same
   std::string after{};
   std::uint64_t operation = 0;  // what was asked, 0: nothing
   Instant again{};              // when it is asked again
@@ -75,7 +76,9 @@ struct Reading {
 struct Settling {
   std::deque<copies::KeyAndEntry> rows{};  // that wait for it
   std::deque<Dependency> next{};           // of the first one
-  std::set<Dependency> followed{};
+  std::set<Dependency> followed{};         // of the first one
+  // What was asked for, of all of them: what it leads to; nothing: it is not on all copies.
+  std::map<Dependency, std::optional<std::vector<Dependency>>> answered{};
   std::uint64_t operation = 0;  // 0: nothing is asked
   bool is_asked_twice = false;
   std::map<Host, Entry> said{};
@@ -194,6 +197,7 @@ struct Taking {
   bool is_at_disk = false;
   Instant again, until;
   bool gains = false, repairs = false;  // a Source of the ring waits for it
+  std::uint64_t source = 0;             // this one
   std::optional<WriteHere> write;       // this copy is to write it by itself
   std::uint32_t copies = 1;             // and says so once so many have it
   std::optional<Host> hint_for;         // this is none of the key's hosts, and keeps it for that one

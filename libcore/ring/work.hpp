@@ -54,6 +54,9 @@ struct WriteHere {
   Entry entry;
   bool too_many_siblings = false;
   bool is_behind = false;  // this copy lacks what the writer has seen: nothing is written
+  // Who writes.
+  std::string user{};
+  bool all_users = false;
 };
 // Of a version of which nothing else is asked.
 struct ReadChunk {
@@ -149,6 +152,9 @@ struct Work final : node::Work {
 
 // What a session is told of what was read.
 void say_past(const Entry& entry, const Work& reader, Found& found);
+
+// Keys of whose versions that user is told nothing. `user` must outlive it.
+Hidden not_shown_to(const std::string& user, bool all_users);
 
 // How far a listing got that has looked at this key last, without the name of another user's key: those of
 // one user stand behind each other.

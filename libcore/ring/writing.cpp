@@ -35,7 +35,7 @@ void Replicas::write(std::uint64_t id) {
   operation.entry = std::move(entry);
   operation.phase = Operation::Phase::storing;
   operation.stores_since = now_;
-  operation.holders = holders_of(operation);
+  operation.holder = 0;
   ask(id);
 }
 
@@ -66,6 +66,8 @@ void Replicas::reserve() {
 
 void Replicas::send_stores(std::uint64_t id) {
   Operation& operation = operations_.at(id);
+  operation.holders = holders_of(operation);
+  ++operation.holder;
   copies::Store store{id, operation.ring, operation.number, operation.key, operation.entry, {}, {}, {}};
   store.holders = operation.holders;
   if (!operation.work->value.empty() && operation.work->value.size() <= chunk_bytes) {

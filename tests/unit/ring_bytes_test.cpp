@@ -40,7 +40,7 @@ const Named<copies::Message>& messages() {
       {"store", copies::Store{2, ring, number, key, entry, {{dot, NodeId{3}}}, dot, bytes, host, true}},
       {"kept", copies::Kept{2, number, host, host}},
       {"ask_chunk", copies::AskChunk{3, ring, key, dot, 262'144}},
-      {"chunk_is", copies::ChunkIs{3, 262'144, true, bytes}},
+      {"chunk_is", copies::ChunkIs{3, dot, 262'144, true, bytes}},
       {"ask_rows", copies::AskRows{4, ring, number, "con", "config/a", Bytes(512, 0x81)}},
       {"rows_are", copies::RowsAre{4, number, host, {{key, entry}}, true, key}},
       {"has_read", copies::HasRead{ring, number, host}},
@@ -50,7 +50,8 @@ const Named<copies::Message>& messages() {
       {"ask_places", copies::AskPlaces{6, ring, number}},
       {"places_are", copies::PlacesAre{6, number, {place}}},
       {"write_one",
-       copies::WriteOne{7, ring, key, false, WallTime{9}, dots, 3, {NodeId{}, 7}, bytes, past, 2}},
+       copies::WriteOne{
+           7, ring, key, false, WallTime{9}, dots, 3, {NodeId{}, 7}, bytes, past, 2, "alice", true}},
       {"wrote_one", copies::WroteOne{7, host, dot, entry, true}},
       {"adopting", copies::Adopting{ring, number, {NodeId{4}, NodeId{5}}}},
       {"ask_digest", copies::AskDigest{8, ring, number}},

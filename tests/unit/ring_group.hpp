@@ -257,6 +257,7 @@ class Group {
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;             // from, to
   std::set<std::pair<std::uint64_t, std::uint64_t>> held;            // from, to: what is sent waits, in order
   std::set<std::uint64_t> full;                                      // hosts whose disks have no room
+  std::set<std::uint64_t> unreadable;                                // hosts whose files cannot be opened
   std::function<bool(std::uint64_t host, const Inner& what)> stuck;  // what a disk does not end
   // Which messages are lost besides.
   std::function<bool(std::uint64_t from, std::uint64_t to, const copies::Message&)> loses;
@@ -307,7 +308,9 @@ class Group {
   void perform(std::uint64_t id, const std::vector<std::shared_ptr<node::Work>>& batch) {
     std::vector<std::shared_ptr<node::Work>> at_disk;
     for (const auto& work : batch) {
-      if (!full.contains(id) || !is_refused(work)) at_disk.push_back(work);
+      if (unreadable.contains(id)) dynamic_cast<InnerWork&>(*work).failed = full_error("ring");
+      if (unreadable.contains(id) || (full.contains(id) && is_refused(work))) continue;
+      at_disk.push_back(work);
     }
     if (!at_disk.empty()) hosts_.at(id).worker->perform(at_disk);
   }

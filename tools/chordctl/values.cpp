@@ -108,7 +108,13 @@ Result<cli::Exit> written(const ValuesSettings& s, const Result<Client::Answered
     cli::complain("chordctl", refused(*refusal, s.key()));
     return status_of(*refusal);
   }
-  if (std::holds_alternative<ring::Absent>(answer)) return no_such_key(s);
+  if (std::holds_alternative<ring::Absent>(answer)) {
+    // What it has seen of the key, a removal perhaps, the session knows from now on.
+    if (file) {
+      if (Status saved = file->save(); !saved) return saved.error();
+    }
+    return no_such_key(s);
+  }
   if (const auto* too_few = std::get_if<ring::NoQuorum>(&answer))
     return Error{ErrorKind::unavailable, cli::shown(s.key()), fmt::format("not stored: {}", too_few->text),
                  "try again"};

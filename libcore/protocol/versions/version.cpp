@@ -76,7 +76,7 @@ void inherit(std::vector<Dependency>& after, const std::vector<Dependency>& more
 }  // namespace
 
 void write(Entry& entry, Version version, const std::optional<std::vector<Dot>>& replaces,
-           const std::vector<Dot>& seen) {
+           const std::vector<Dot>& seen, const Hidden& is_hidden) {
   COORD_CHECK(!entry.has_heard_of(version.dot));
   const auto is_replaced = [&](const Version& old) {
     return COORD_RULE_OR(ring_sibling_is_kept,
@@ -85,9 +85,15 @@ void write(Entry& entry, Version version, const std::optional<std::vector<Dot>>&
   for (const Version& old : entry.versions) {
     const bool is_seen = std::ranges::any_of(
         seen, [&](const Dot& dot) { return dot.host == old.dot.host && dot.number >= old.dot.number; });
-    const bool is_to_inherit = !old.after.empty() && is_replaced(old) && !is_seen;
-    if (COORD_RULE_OR(ring_replaced_leaves_its_dependencies, is_to_inherit, false))
-      inherit(version.after, old.after);
+    if (old.after.empty() || !is_replaced(old)) continue;
+    if (!COORD_RULE_OR(ring_replaced_leaves_its_dependencies, true, false)) continue;
+    std::vector<Dependency> untold = old.after;
+    std::erase_if(untold, [&](const Dependency& each) {
+      const bool is_told =
+          COORD_RULE_OR(ring_untold_dependencies_are_inherited, !is_hidden || !is_hidden(each.key), true);
+      return is_seen && is_told;
+    });
+    inherit(version.after, untold);
   }
   std::erase_if(entry.versions, is_replaced);
   const auto place = std::ranges::lower_bound(entry.versions, version.dot, {}, &Version::dot);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -86,10 +87,14 @@ struct Entry {
   std::vector<Dependency> dependencies() const;
 };
 
+// Whether a key is hidden from who writes: he was not told that versions depend on it.
+using Hidden = std::function<bool(const std::string& key)>;
+
 // A write: `version` takes the place of those dots. None given: of all that the entry holds. It inherits what
-// those depended on that its writer has not `seen`; of what was seen, `version` says what is left to say.
+// those depended on that its writer has not `seen`, or was not told; of what he was told, `version` says what
+// is left to say.
 void write(Entry& entry, Version version, const std::optional<std::vector<Dot>>& replaces,
-           const std::vector<Dot>& seen = {});
+           const std::vector<Dot>& seen = {}, const Hidden& is_hidden = {});
 
 // What two copies come to, in whatever order and however often they meet.
 Entry merged(const Entry& a, const Entry& b);

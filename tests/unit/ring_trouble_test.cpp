@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Disks that fail or are slow, and requests that no tool of ours makes.
+#include "ring/part.hpp"
+#include "ring_group.hpp"
+#include "ring_person.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+const Duration second = std::chrono::seconds(1);
+
+void run(Group& group, int times) {
+  for (int i = 0; i < times; ++i) group.run();
+}
+
+Answer answer_to(const Request& request) {
+  RingPart part;
+  const auto actions = part.step(
+      {}, node::FromTool{replica::ConnectionId{1}, replica::Credentials{1000, "alice", {}, 2, false}, 1,
+                         wire::encode(request)});
+  for (const auto& action : actions) {
+    const auto* told = std::get_if<node::ToTool>(&action);
+    if (told != nullptr) return *wire::decode<Answer>(told->bytes);
+  }
+  return Absent{};
+}
+
+}  // namespace
+
+TEST_CASE("a write that depends on what is no key is refused", "[ring]") {
+  for (const std::string& other :
+       {std::string(), std::string(longest_key + 1, 'k'), std::string("a\0b", 3)}) {
+    const Past past{{}, {{other, {NodeId{1}, 1}}}};
+    const Answer answer = answer_to(Put{"r", "k", 1, {'v'}, {}, {}, Consistency::causal, past, {}});
+    REQUIRE(std::holds_alternative<Refused>(answer));
+    CHECK(std::get<Refused>(answer).why == Why::usage);
+  }
+}
+
+TEST_CASE("a record that depends on what is no key leads nobody there, and goes", "[ring]") {
+  Group group(3);
+  group.found(3);
+  // As an earlier release took it.
+  const Past past{{}, {{std::string(longest_key + 1, 'k'), {NodeId{1}, 1}}, {"", {NodeId{1}, 2}}}};
+  REQUIRE(is_stored(group.ask(1, Put{"r", "k", 1, {}, {}, {}, Consistency::causal, past}, "v")));
+  Person reader{group};
+  CHECK(std::holds_alternative<Found>(reader.get(2, "k")));
+  CHECK(reader.session.all().size() == 1);
+  REQUIRE(is_stored(group.ask(1, Remove{"r", "k", {}, {}})));
+  for (int i = 0; i < 280 && group.keeps(1, "k"); ++i) group.run();
+  CHECK_FALSE(group.keeps(1, "k"));
+}
+
+TEST_CASE("what a host repairs goes on when the ring changes meanwhile", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.stop(3);
+  for (int i = 0; i < 5; ++i) REQUIRE(is_stored(group.put(1, std::to_string(i), "v")));
+  bool is_slow = true;
+  group.stuck = [&](std::uint64_t host, const Inner& what) {
+    return host == 3 && is_slow && std::holds_alternative<Merge>(what);
+  };
+  group.start(3);
+  run(group, 3);
+  group.agree();
+  is_slow = false;
+  run(group, 6);
+  for (int i = 0; i < 5; ++i) CHECK(group.keeps(3, std::to_string(i)));
+  for (const std::uint64_t other : {1, 2}) group.part(3, other);
+  REQUIRE(is_stored(group.put(1, "late", "v")));
+  group.pass(60 * second);
+  group.run();
+  group.cut.clear();
+  group.see(1, 3);
+  run(group, 4);
+  CHECK(group.keeps(3, "late"));
+}
+
+TEST_CASE("a value that one copy does not give is read of another one", "[ring]") {
+  Group group(3);
+  group.found(3);
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  group.run();
+  group.stuck = [](std::uint64_t host, const Inner& what) {
+    return host == 1 && std::holds_alternative<ReadChunk>(what);
+  };
+  const std::uint64_t get = group.begin(1, Get{"r", "k", {}, 0, 30 * second, Consistency::one});
+  run(group, 20);
+  REQUIRE(group.told.contains(get));
+  CHECK(std::holds_alternative<Found>(group.told.at(get)));
+}
+
+TEST_CASE("a sibling is asked of another copy when the first one that has it falls silent", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.part(3, 1);
+  group.part(3, 2);
+  REQUIRE(is_stored(group.put(1, "k", "sibling")));
+  group.pass(60 * second);
+  group.run();
+  group.cut.clear();
+  // Host 2 writes, and 1 and 2 have the sibling; 3 lacks it, and 1 gives no values to 3.
+  group.loses = [](std::uint64_t from, std::uint64_t to, const copies::Message& message) {
+    const bool gives = from == 1 && to == 3 && std::holds_alternative<copies::ChunkIs>(message);
+    const bool repairs = std::holds_alternative<copies::RowsAre>(message);
+    return gives || repairs;
+  };
+  group.full = {1};  // so that host 3 is needed
+  const std::uint64_t put = group.begin(2, Put{"r", "k", 1, {}, std::vector<Dot>{}, 30 * second}, "w");
+  run(group, 12);
+  REQUIRE(group.told.contains(put));
+  CHECK(is_stored(group.told.at(put)));
+}
+
+TEST_CASE("a host whose disk could not be read at first reads it again", "[ring]") {
+  Group group(3);
+  group.found(3);
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  group.run();
+  group.stop(3);
+  group.unreadable = {3};
+  group.start(3);
+  run(group, 2);
+  group.unreadable.clear();
+  group.stop(2);
+  run(group, 3);
+  CHECK(group.get(1, "k") == "v");
+}
+
+// Each tombstone leads to the one before it: each of them is asked for once.
+TEST_CASE("a chain of removed keys goes, and is not walked anew for each of them", "[ring]") {
+  Group group(3);
+  group.found(3);
+  Person worker{group};
+  constexpr int many = 20;
+  for (int i = 0; i < many; ++i) {
+    REQUIRE(is_stored(worker.put(1, std::to_string(i))));
+    REQUIRE(is_stored(worker.write(1, std::to_string(i), "", true)));
+  }
+  const auto left = [&] {
+    std::size_t count = 0;
+    for (int i = 0; i < many; ++i) count += group.keeps(1, std::to_string(i)) ? 1 : 0;
+    return count;
+  };
+  REQUIRE(left() > 0);
+  const std::size_t before = group.sent<copies::AskEntry>();
+  for (int i = 0; i < 280 && left() > 0; ++i) group.run();
+  CHECK(left() == 0);
+  // Of two others each, by three owners at most, twice for what is collected already.
+  CHECK(group.sent<copies::AskEntry>() - before <= many * 3 * 2 * 2);
+}
