@@ -200,6 +200,28 @@ by() { # PROTOCOL ID [OPTION...]
   run -64 dcommit t --id a "${line[@]}"
 }
 
+@test "by 2pc: who is not told by -w whether it has voted neither prepares nor says yes" {
+  by 2pc a --prepare 'echo prepare a >>log; sleep 5' 3>&- &
+  first=$!
+  eventually outcome_of t
+  by 2pc b 2>said 3>&- &
+  b=$!
+  eventually grep -qs 'prepare a' log
+  eventually grep -qs 'prepare b' log
+  kill -KILL $first
+  # The peer hears the question how it stands, and all that follows, when -w is over.
+  python3 "$COORD_SOURCE/tests/tools/held_back.py" "$(find "$XDG_RUNTIME_DIR" -type s)" "$PWD/held" 5 "$PWD/go" 3>&- &
+  eventually test -S held
+  run -76 by 2pc a --socket "$PWD/held" -w 0.5
+  test -e go.held
+  touch go
+  status=0
+  wait $b || status=$?
+  [ $status -eq 3 ]
+  [ "$(times 'prepare a')" -eq 1 ]
+  [ "$(times commit)" -eq 0 ]
+}
+
 @test "by 2pc: all came, and one that waits no longer says no" {
   mkfifo go
   by 2pc b --prepare 'read x <go' 3>&- &

@@ -10,6 +10,7 @@
 
 #include "agreements/log_of.hpp"
 #include "cli/names.hpp"
+#include "dcommit/log_delays.hpp"
 #include "dcommit/settings.hpp"
 #include "dcommit/talk.hpp"
 
@@ -34,6 +35,8 @@ class Part {
   Result<int> run(const std::string& what, const std::string& outcome, std::optional<Instant> end) const;
   std::string run_prepare() const;  // why it cannot vote yes; empty: it can
   Status prepare();
+  bool is_counted() const { return settings_.json || !settings_.report.empty(); }
+  void count_delays();
   Status join(const service::DecisionSite& site);
   Result<cli::Exit> follow(const service::CommitView& view);
   Result<cli::Exit> undecided(const Error& why);
@@ -60,6 +63,7 @@ class Part {
   bool voted_ = false, blocked_ = false;
   std::optional<bool> committed_;  // as its own host knows by a classical algorithm
   Costs costs_;
+  std::optional<Leadership> led_;  // when it was joined
 };
 
 }  // namespace coord::dcommit

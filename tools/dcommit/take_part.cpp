@@ -76,6 +76,7 @@ std::string Part::run_prepare() const {
 // Says yes or no; an Error: that could not be said.
 Status Part::prepare() {
   const std::string why = run_prepare();
+  if (is_counted()) (void)talk_.look(answered_by());  // who has voted by now
   voted_ = true;
   const auto said = talk_.order(
       service::VoteCommit{settings_.name, generation_, id_, run_, why.empty(), why, 0, {}}, answered_by());
@@ -149,6 +150,7 @@ Status Part::join(const service::DecisionSite& site) {
 
 Result<cli::Exit> Part::by_log() {
   if (Status joined = join({}); !joined) return joined.error();
+  if (is_counted()) led_ = who_leads(settings_.peer);
   auto view = talk_.look(answered_by());
   if (!view) voted_ = true;  // an earlier run may have
   if (!view) return undecided(view.error());
@@ -170,7 +172,26 @@ Result<cli::Exit> Part::by_log() {
   if (!view) return undecided(view.error());
   if (view->of.generation != generation_)
     return undecided(Error{ErrorKind::unknown, object_, "it was forgotten", ""});
-  return follow(*view);
+  last_seen_ = std::move(*view);
+  count_delays();
+  return follow(CommitView(last_seen_));
+}
+
+// From the one whose word has decided it. Whose yes was the last is known only if it alone was missing.
+void Part::count_delays() {
+  if (!led_ || talk_.last_open().of.generation != generation_) return;
+  const auto& all = last_seen_.participants;
+  auto decider = std::ranges::find(all, last_seen_.of.by, &service::CommitParticipant::id);
+  if (last_seen_.of.outcome == CommitOutcome::committed) {
+    decider = all.end();
+    for (const service::CommitParticipant& each : talk_.last_open().participants) {
+      if (each.vote != CommitVote::none) continue;
+      if (decider != all.end()) return;
+      decider = std::ranges::find(all, each.id, &service::CommitParticipant::id);
+    }
+  }
+  if (decider == all.end()) return;
+  costs_.delays = log_delays(led_, who_leads(settings_.peer), decider->host);
 }
 
 std::string Part::record() {

@@ -138,6 +138,7 @@ Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, Enough e
     auto* shown = std::get_if<local::Shown>(&**answer);
     if (shown == nullptr || shown->request != request) continue;
     last = std::get<service::CommitView>(std::move(shown->what));
+    if (!is_over(*last)) last_open_ = *last;
     if (enough == nullptr || enough(*last)) return std::move(*last);
   }
 }

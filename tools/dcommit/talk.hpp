@@ -35,6 +35,8 @@ class Talk {
 
   const std::map<std::string, std::uint64_t>& messages() const { return messages_; }
   const std::string& host() const { return host_; }
+  // As it was seen last before it was decided; no name: never.
+  const service::CommitView& last_open() const { return last_open_; }
 
  private:
   template <class Try>
@@ -57,6 +59,7 @@ class Talk {
   bool final_ = false;      // the refusal is for good
   std::uint64_t request_ = 0;
   std::map<std::string, std::uint64_t> messages_;  // to the group
+  service::CommitView last_open_;
 };
 
 }  // namespace coord::dcommit
