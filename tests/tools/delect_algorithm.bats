@@ -55,6 +55,25 @@ believes() { [ "$(on "$1" delect --algorithm "$2" --who reports --json | jq -r .
   signal_peer CONT b
 }
 
+@test "lease-race: who was stopped when it was told that it leads begins nothing when another one leads" {
+  stand b "${race[@]}"
+  eventually leads b
+  COORD_SOCKET=$group/c.sock delect --verbose "${race[@]}" reports sh -c 'echo >began' 2>said 3>&- &
+  waiter=$!
+  eventually grep -q "standing by" said
+  kill -STOP "$waiter"
+  kill -TERM "$job_b"
+  eventually on c delect --algorithm lease-race --is-leader reports
+  signal_peer KILL c
+  stand a "${race[@]}"
+  eventually leads a
+  kill -CONT "$waiter"
+  status=0
+  wait "$waiter" || status=$?
+  [ "$status" -eq 69 ]
+  [ ! -e began ]
+}
+
 @test "lease-race: a command goes on for as long as its lease is renewed, and the next one begins at once" {
   on b delect "${race[@]}" reports sleep 2.2
   on b delect "${race[@]}" -w 3 reports true

@@ -4,6 +4,7 @@
 // is told to end then, or when the peer says that it leads no more, or is gone.
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -17,9 +18,11 @@
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
+#include "cli/spawn.hpp"
 #include "cli/trial.hpp"
 #include "delect/settings.hpp"
 #include "process/boot_time.hpp"
+#include "process/cgroup.hpp"
 #include "wire/archive.hpp"
 #include "wire/channel.hpp"
 
@@ -41,8 +44,9 @@ Result<engine::LocalConnection> connect(const Settings& settings) {
   return peer;
 }
 
-Status say(engine::LocalConnection& peer, const agreements::FromTool& what) {
-  return peer.send(local::ToPart{only_request, channel, wire::encode(what, 2)});
+Status say(engine::LocalConnection& peer, const agreements::FromTool& what,
+           std::uint64_t request = only_request) {
+  return peer.send(local::ToPart{request, channel, wire::encode(what, 2)});
 }
 
 // What an answer says; nothing: it is of something else.
@@ -87,9 +91,10 @@ class HostsRace {
   Result<cli::Exit> whole();
 
  private:
-  Status stand() { return say(peer_, agreements::Stand{by_, settings_.name(), bound_}); }
+  Status stand() { return say(peer_, agreements::Stand{by_, settings_.name(), bound_}, ++request_); }
   Result<std::optional<cli::Exit>> wait_for_turn();
-  Result<cli::Exit> run();
+  bool still_leads();
+  Result<std::optional<cli::Exit>> run();
   void take_all(cli::Child& child);
   void take(cli::Child& child, const Standing& is);
   void lost(cli::Child& child);
@@ -106,6 +111,7 @@ class HostsRace {
   engine::LocalConnection peer_;
   cli::RunReport& report_;
   Standing last_;
+  std::uint64_t request_ = only_request;  // with which it was asked last
   Instant asked_ = process::boot_now();
 };
 
@@ -173,7 +179,25 @@ void HostsRace::ask_again_later(cli::Child& child) {
   };
 }
 
-Result<cli::Exit> HostsRace::run() {
+// Asked after the command was forked, before it may begin. What was said before that may have stood in the
+// socket while this process was stopped, and another host may lead by now; of the answer to this question too
+// only its deadline counts.
+bool HostsRace::still_leads() {
+  const Instant end = process::boot_now() + std::min<Duration>(bound_, std::chrono::seconds(2));
+  for (;;) {
+    auto answer = peer_.wait(end);
+    if (!answer || !answer->has_value()) return false;
+    auto told = read(object_, **answer);
+    if (!told) return false;
+    if (!*told) continue;
+    count(**told);
+    if (std::get<local::FromPart>(**answer).request == request_) break;
+  }
+  return last_.leads && process::boot_now() < last_.until;
+}
+
+// nullopt: it leads no more, and nothing was begun.
+Result<std::optional<cli::Exit>> HostsRace::run() {
   cli::Program program;
   program.argv = settings_.command.argv;
   program.environment = {{"DELECT_NAME", settings_.name()},
@@ -181,12 +205,17 @@ Result<cli::Exit> HostsRace::run() {
                          {"DELECT_ALGORITHM", name_of(by_)},
                          {"DELECT_SCOPE", report_.scope}};
   const Instant began = process::boot_now();
-  auto started = cli::Child::start(program);
+  bool is_asked = false;
+  const cli::Gate gate{[&](cli::Suspended&) { is_asked = stand().ok(); },
+                       [&] { return is_asked && still_leads(); }, [this] { return last_.until; }};
+  auto started = cli::Child::start(program, process::Cgroup::create(), &gate);
+  if (const auto* child = std::get_if<0>(&started); child != nullptr && *child == nullptr)
+    return std::optional<cli::Exit>();
   report_.outcome = "ran";
   if (auto* failed = std::get_if<cli::SpawnError>(&started)) {
     cli::complain("delect", failed->error);
     report_.status = static_cast<int>(failed->exit);
-    return failed->exit;
+    return std::optional(failed->exit);
   }
   auto& child = *std::get<std::unique_ptr<cli::Child>>(started);
   child.watch().fd = peer_.fd();
@@ -199,23 +228,27 @@ Result<cli::Exit> HostsRace::run() {
   report_.command = outcome;
   if (outcome.stopped == cli::StopCause::lost) report_.outcome = "lost";
   (void)say(peer_, agreements::StepDown{by_, settings_.name()});
-  return outcome.exit();
+  return std::optional(outcome.exit());
 }
 
 Result<cli::Exit> HostsRace::whole() {
-  auto not_led = wait_for_turn();
-  report_.wait = process::boot_now() - asked_;
-  if (!not_led) {
-    report_.outcome = not_led.error().kind == ErrorKind::usage ? "usage" : "no_quorum";
-    return not_led.error();
+  for (;;) {
+    auto not_led = wait_for_turn();
+    report_.wait = process::boot_now() - asked_;
+    if (!not_led) {
+      report_.outcome = not_led.error().kind == ErrorKind::usage ? "usage" : "no_quorum";
+      return not_led.error();
+    }
+    if (*not_led) {
+      report_.outcome = "not_acquired";
+      return **not_led;
+    }
+    if (settings_.output.verbose > 0)
+      cli::notice("delect", fmt::format("leads {}, by {}", object_, name_of(by_)));
+    auto ended = run();
+    if (!ended) return ended.error();
+    if (*ended) return **ended;
   }
-  if (*not_led) {
-    report_.outcome = "not_acquired";
-    return **not_led;
-  }
-  if (settings_.output.verbose > 0)
-    cli::notice("delect", fmt::format("leads {}, by {}", object_, name_of(by_)));
-  return run();
 }
 
 }  // namespace
