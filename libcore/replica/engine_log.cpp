@@ -149,6 +149,13 @@ std::string EngineLog::key_of(const Bytes& bytes) const {
   return fmt::format("x{:x}-{}", life(), chained(0, 0, bytes));
 }
 
+// A minimum hold and the lock delay behind it have the same token.
+std::string EngineLog::key_of_timer(const service::TimerOver& over) const {
+  const auto kind = static_cast<unsigned>(over.kind);
+  return fmt::format("t{:x}-{}-{}", life(), COORD_RULE_OR(timer_key_has_its_kind, kind, 0U),
+                     over.token.value);
+}
+
 void EngineLog::append(std::string key, const Bytes& command, EngineEntry::Kind kind) {
   const std::string own = COORD_RULE_OR(append_keeps_its_key, key, fmt::format("{}.{}", key, ++last_key_));
   EngineEntry entry{config_.self, kind, std::min(machine_.level(), config_.level), command};
@@ -175,11 +182,9 @@ void EngineLog::keep_leases(Instant now) {
   for (const EngineKeepers::Word& word : keepers_.due(now, wall_, machine_, random_)) {
     const Bytes bytes = wire::encode(word.command, machine_.level());
     const auto* expire = std::get_if<service::Expire>(&word.command.body);
-    const std::string key =
-        expire != nullptr
-            ? fmt::format("e{:x}-{}-{}-{}", life(), expire->session.value, expire->renewal,
-                          word.again ? 2 : 1)
-            : fmt::format("t{:x}-{}", life(), std::get<service::TimerOver>(word.command.body).token.value);
+    const std::string key = expire != nullptr ? fmt::format("e{:x}-{}-{}-{}", life(), expire->session.value,
+                                                            expire->renewal, word.again ? 2 : 1)
+                                              : key_of_timer(std::get<service::TimerOver>(word.command.body));
     append(key, bytes, word.again ? EngineEntry::Kind::again : EngineEntry::Kind::command);
   }
 }

@@ -93,6 +93,10 @@ class EngineLog final : public OrderedLog {
   // From when on nobody renews in the former era, and how long a lease may still last then.
   std::optional<Instant> era_ended() const { return era_ended_; }
   Duration longest_lease() const { return closed_for_; }
+  // The era that is followed grants from here on, if it is time. Of a further one, which another operator has
+  // begun meanwhile, the leases are waited for anew.
+  [[nodiscard]] Actions open_era(Instant now);
+  std::optional<Instant> opens_at() const { return opening_ ? std::optional(opening_->at) : std::nullopt; }
   std::uint64_t era() const { return walk_ ? walk_->era : 0; }
   // `coordd --first`: to all gateways that ask.
   [[nodiscard]] Actions confirm_to_all(Instant now);
@@ -137,6 +141,11 @@ class EngineLog final : public OrderedLog {
   struct Question {  // another gateway's, that nobody has answered yet
     EnginePlace place;
     std::optional<Instant> due;
+  };
+  struct Opening {  // of an era that is shut
+    std::uint64_t era = 0;
+    Instant at;
+    std::optional<Instant> said;
   };
   struct NewEra {  // that is being begun here
     std::uint64_t nonce = 0;
@@ -205,6 +214,7 @@ class EngineLog final : public OrderedLog {
   void keep_new_era();
 
   Actions& for_desk();
+  void drop_applied();
   void desk_reads_anew();
   void tell_held();
   void ask(engine::Request what);
@@ -217,6 +227,7 @@ class EngineLog final : public OrderedLog {
   void ask_reads(Instant now);
   void answer_reads(Instant now);
   std::string key_of(const Bytes& command) const;
+  std::string key_of_timer(const service::TimerOver& over) const;
   // What was sent before a connection or an epoch began goes again.
   Client::Target target() const { return {config_.self, Term{connection_ + (walk_ ? walk_->epoch : 0)}}; }
 
@@ -267,15 +278,18 @@ class EngineLog final : public OrderedLog {
   std::map<std::uint64_t, Question> questions_;
 
   std::optional<NewEra> new_era_;
-  std::optional<Instant> era_ended_;
+  std::optional<Instant> era_ended_;  // by the word of that number; that epoch is the first behind it
+  std::uint64_t ended_by_ = 0, ended_before_ = 0;
+  std::optional<Opening> opening_;
   bool heard_new_era_ = false;  // since the memory is of its era
   std::optional<Instant> confirming_all_;
   bool confirmed_all_ = false;
 
   std::optional<Instant> full_at_;  // the engine takes nothing; asked last
   std::string full_why_;
-  unsigned gaps_ = 0;  // since all was read
-  Actions held_;       // for the desk, while it is in doubt whether this is the log
+  std::optional<Instant> made_at_;  // a log, which is not there yet
+  unsigned gaps_ = 0;               // since all was read
+  Actions held_;                    // for the desk, while it is in doubt whether this is the log
   std::uint64_t tries_ = 0;
   std::optional<Instant> name_refused_at_;
   std::uint64_t registers_ = 0;  // how often that was refused

@@ -37,7 +37,11 @@ void EngineLog::hear_new_era(Instant now, const EngineWord& word) {
   walk_->over.emplace();
   walk_->over->word = word;
   heard_new_era_ = true;
-  if (new_era_ && !era_ended_) era_ended_ = now;
+  if (!era_ended_ || ended_by_ != word.nonce) {
+    era_ended_ = now;
+    ended_by_ = word.nonce;
+    ended_before_ = 0;
+  }
   reload_at_ = now + config_.believe_again;
   if (!walk_->other_way) lose(new_epoch_at_work);
 }
@@ -57,8 +61,6 @@ void EngineLog::say_what_is_known(Instant now) {
 Actions EngineLog::begin_era(Instant now, Token above, const EngineMemory& known) {
   COORD_CHECK(read_ && !config_.registers);
   new_era_ = NewEra{random_.next() | 1U, above, known, walk_->era, {}};
-  era_ended_.reset();
-  if (walk_->over) era_ended_ = now;  // another one's, who did not come to the end
   further_era(now);
   return std::exchange(out_, {});
 }
@@ -80,6 +82,20 @@ void EngineLog::further_era(Instant now) {
       load(now);
     }
   }
+}
+
+// When the former era has ended here is known of the one that this operator has seen to its end.
+Actions EngineLog::open_era(Instant now) {
+  if (!current_ || new_era_ || !machine_.state().closed) return {};
+  const bool is_known = opening_ && COORD_RULE(era_waits_for_its_own_leases, opening_->era == walk_->era);
+  if (!is_known) {
+    const bool has_seen_end = era_ended_ && ended_before_ == walk_->epoch;
+    const Duration leases = std::max(config_.usual_ttl, closed_for_) + std::chrono::seconds(1);
+    opening_ = Opening{walk_->era, (has_seen_end ? *era_ended_ : now) + leases, {}};
+  }
+  if (now < opening_->at || (opening_->said && now < *opening_->said + word_again)) return {};
+  opening_->said = now;
+  return step(now, wall_, PutIntoLog{service::Shut{false}});
 }
 
 // The same state after commands that are in no log: its place is behind them.

@@ -24,7 +24,8 @@ namespace coord::replica {
 
 namespace {
 
-constexpr std::size_t questions_limit = 64;
+// As many as there can be gateways: who asked and is not answered does not ask again.
+constexpr std::size_t questions_limit = 4096;
 
 }  // namespace
 

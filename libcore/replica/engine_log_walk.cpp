@@ -72,11 +72,13 @@ void EngineLog::hear(Instant now, const engine::Empty&) {
   if (loading_ == 0) return;
   if (!config_.registers) return refuse(now, "there is no log: nothing was ever kept under this prefix");
   if (!may_go_on(!has_memory())) return refuse(now, engine_has_no_log);
-  if (full_at_ && now < *full_at_ + word_again) {
+  const std::optional<Instant> tried_at = std::max(full_at_, made_at_);
+  if (tried_at && now < *tried_at + word_again) {
     loading_ = 0;
-    reload_at_ = *full_at_ + word_again;
-    return lose(full_why_);
+    reload_at_ = *tried_at + word_again;
+    return lose(full_at_ ? full_why_ : engine_keeps_no_log);
   }
+  made_at_ = now;
   if (memory_.era == 0) memory_ = {1, {0, random_.next() | 1U}, {}, {}, {}};
   put_down(now);
   EngineState state;
@@ -98,6 +100,7 @@ void EngineLog::hear(Instant now, const engine::State& event) {
                   fmt::format("the log is of level {}, and this program knows level {}: install the release "
                               "that the other gateways have",
                               state->level, config_.level));
+  made_at_.reset();
   walk_ = Walk{};
   walk_->place = state->place;
   walk_->position = event.position;
@@ -126,6 +129,7 @@ void EngineLog::install(Instant now, EngineState&& state) {
   closed_for_ = state.closed_for;
   note_leases();
   keepers_.restore(std::move(state.words));
+  drop_applied();
   remember();
   put_down(now);
   tell_held();
@@ -147,10 +151,14 @@ void EngineLog::tell_held() {
   for (Action& action : std::exchange(held_, {})) out_.push_back(std::move(action));
 }
 
-// What it was not told of earlier entries is in that; what became of its own commands it is told all the
-// same.
-void EngineLog::desk_reads_anew() {
+// What was not told of earlier entries is in the state, or was another era's.
+void EngineLog::drop_applied() {
   std::erase_if(held_, [](const Action& action) { return std::holds_alternative<Applied>(action); });
+}
+
+// What became of its own commands it is told all the same.
+void EngineLog::desk_reads_anew() {
+  drop_applied();
   for_desk().push_back(Replaced{});
 }
 
@@ -257,6 +265,7 @@ void EngineLog::hear(Instant now, const engine::Sealed& event) {
     walk_->over->place = walk_->place;
     walk_->over->position = walk_->position;
     walk_->over->epoch = walk_->epoch;
+    if (walk_->over->word.nonce == ended_by_) ended_before_ = walk_->epoch;
   }
   if (walk_->over || walk_->other_way || walk_->place.index != applied_) return;
   keepers_.tidy(machine_);

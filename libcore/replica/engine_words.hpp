@@ -36,6 +36,9 @@ inline constexpr char engine_has_no_log[] =
     "older backup that has none: stop all commands and gateways, remove the files engine and engine.last of "
     "each gateway, wait for the longest --ttl, then start them";
 
+inline constexpr char engine_keeps_no_log[] =
+    "the engine has no log, and keeps none that is made: look what it says of itself";
+
 inline constexpr char log_has_gaps[] =
     "what the engine keeps of the log cannot be read: entries of it are missing: look who else writes there";
 

@@ -53,7 +53,35 @@ std::size_t known_after_a_gap() {
   return gateway.log->machine().state().registrations.size();
 }
 
+// A hold with a minimum and a lock delay is lost when the minimum is over; nobody else is there.
+bool opens_after_both_timers() {
+  Engine engine;
+  Gateway gateway(engine);
+  gateway.connect();
+  service::LockTerms terms;
+  terms.min_hold = 2s;
+  terms.lock_delay = 5s;
+  const SessionId session = gateway.session_of(other, 60s, terms);
+  gateway.pass(8s);
+  service::Command gone;
+  gone.node = other;
+  gone.client = gateway.log->machine().registration(other);
+  gone.sequence = 2;
+  gone.body = service::Close{session, service::CloseReason::holder_gone, {}};
+  gateway.append(encode(EngineEntry{other, EngineEntry::Kind::command, 2, wire::encode(gone, 2)}));
+  REQUIRE(gateway.log->machine().state().sessions.empty());
+  gateway.pass(3s);
+  CHECK_FALSE(gateway.log->machine().state().lingering_holds.empty());
+  gateway.pass(9s);
+  return gateway.log->machine().state().lingering_holds.empty();
+}
+
 }  // namespace
+
+TEST_CASE("timer_key_has_its_kind: a minimum hold and the lock delay behind it are over, each") {
+  CHECK(opens_after_both_timers());
+  CHECK_FALSE(without("timer_key_has_its_kind", opens_after_both_timers));
+}
 
 TEST_CASE("a gateway makes the log where there is none, registers, and follows it") {
   Engine engine;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which log of an engine's a gateway believes, what it remembers, and how a log that was restored goes on.
+#include <memory>
+
 #include "replica_engine_world.hpp"
 
 using namespace coord;
@@ -195,6 +197,34 @@ TEST_CASE("a further era, and whoever opens one, waits for the leases of the one
   REQUIRE_FALSE(second.log->is_beginning_era());
   CHECK(second.log->machine().state().closed);
   CHECK(second.log->longest_lease() == 3600s);
+}
+
+TEST_CASE("gateways without memory that come at once are all answered") {
+  Engine engine;
+  Gateway known(engine, {.node = other});
+  known.connect();
+  std::vector<std::unique_ptr<Gateway>> fresh;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    fresh.push_back(std::make_unique<Gateway>(engine, GatewayOptions{.node = NodeId{100 + i}}));
+    fresh.back()->connect();
+  }
+  known.pass(600ms);
+  CHECK(std::ranges::count_if(fresh, [](const auto& each) { return each->serves(); }) == 100);
+  CHECK(engine.entries_of(EngineEntry::Kind::asks) == 100);
+}
+
+TEST_CASE("an engine that keeps nothing of a log is asked once a second, and said") {
+  Engine engine;
+  engine.keeps_nothing = true;
+  Gateway gateway(engine);
+  gateway.connect();
+  gateway.pass(3s);
+  CHECK(engine.makes <= 4);
+  CHECK(engine.loads <= 8);
+  CHECK(gateway.trouble().find("keeps none that is made") != std::string::npos);
+  engine.keeps_nothing = false;
+  gateway.pass(2s);
+  CHECK(gateway.serves());
 }
 
 TEST_CASE("a log with a hole is read anew twice, then left for some seconds") {

@@ -76,6 +76,7 @@ class Engine {
   bool has_hole = false;  // in what is read
   std::string full;       // why it takes nothing
   bool drops_seals = false;
+  bool keeps_nothing = false;  // of what is made, without a word
 
   std::size_t entries_of(EngineEntry::Kind kind) const {
     return static_cast<std::size_t>(std::ranges::count_if(items, [&](const Item& item) {
@@ -146,6 +147,15 @@ class Gateway {
     take(log->begin_era(now, above, known));
     tell(Tick{});
   }
+  // As coordd --new-epoch does.
+  void operate(Duration time) {
+    for (const Instant end = now + time; now < end;) {
+      pass(20ms);
+      if (log->is_beginning_era() || !log->has_quorum()) continue;
+      take(log->open_era(now));
+      tell(Tick{});
+    }
+  }
   void confirm_to_all() {
     take(log->confirm_to_all(now));
     tell(Tick{});
@@ -153,12 +163,13 @@ class Gateway {
   // Another gateway's, or another program's.
   void append(Bytes bytes) { engine_.add(std::move(bytes)); }
   // A session that nobody renews.
-  SessionId session_of(NodeId node, Duration ttl = 4s) {
+  SessionId session_of(NodeId node, Duration ttl = 4s, const service::LockTerms& terms = {}) {
     if (log->machine().registration(node) == service::ClientId{})
       append(entry_of(node, service::Register{node, 5, {}, 2, "other" + std::to_string(node.value), {}, {}}));
     service::Acquire acquire;
     acquire.open = service::Open{{}, ttl, 1};
     acquire.names = {"x"};
+    acquire.terms = terms;
     service::Command command;
     command.node = node;
     command.client = log->machine().registration(node);
@@ -239,7 +250,7 @@ inline void Engine::carry_out(Gateway& by, const engine::Request& request) {
   } else if (const auto* make = std::get_if<engine::Make>(&request)) {
     ++makes;
     if (!full.empty()) return tell(by, engine::Refused{full});
-    if (epoch != 0) return;
+    if (epoch != 0 || keeps_nothing) return;
     epoch = 1;
     state = {1, ++position, make->state};
   } else if (const auto* append = std::get_if<engine::Append>(&request)) {

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/format.hpp"
 #include "base/own_file.hpp"
@@ -35,7 +36,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr Duration usual_ttl = seconds(30);
 constexpr Duration patience = seconds(20);
 
 // Where the gateway keeps what it has seen that `coordd --engine URL` means here: the one that is configured,
@@ -144,27 +144,23 @@ class NewEpoch final : public Operator {
       return;
     }
     if (log().is_beginning_era() || !log().has_quorum()) return;
-    if (!opens_at_) {
-      const Duration lasts = std::max(usual_ttl, log().longest_lease());
-      opens_at_ = log().era_ended().value_or(now) + lasts + seconds(1);
-      wait_until(*opens_at_ + patience);
-      cli::notice("coordd", fmt::format("a new epoch of the log has begun: nothing is granted for {} s",
-                                        std::max(*opens_at_ - now, Duration{}) / seconds(1)));
-    }
-    if (now < *opens_at_) return;
     if (!log().machine().state().closed) {  // gateways that were not there learn that this is the log
       if (!log().has_confirmed()) return perform(log().confirm_to_all(now));
       seen_ = log().memory();
       return end();
     }
-    if (asked_ && now < *asked_ + seconds(1)) return;
-    asked_ = now;
-    perform(log().step(now, daemon::wall_now(), replica::PutIntoLog{service::Shut{false}}));
+    perform(log().open_era(now));
+    if (log().opens_at() == opens_at_) return;
+    const char* which = opens_at_ ? "another new epoch of the log" : "a new epoch of the log";
+    opens_at_ = log().opens_at();
+    wait_until(*opens_at_ + patience);
+    cli::notice("coordd", fmt::format("{} has begun: nothing is granted for {} s", which,
+                                      std::max(*opens_at_ - now, Duration{}) / seconds(1)));
   }
 
   replica::EngineMemory known_;
   bool begun_ = false;
-  std::optional<Instant> opens_at_, asked_;
+  std::optional<Instant> opens_at_;
   std::optional<replica::EngineMemory> seen_;
 };
 
@@ -223,7 +219,8 @@ Status remember_for(const std::string& directory, const replica::EngineMemory& s
   if (holder && *holder) return done();
   const auto before = daemon::read_engine_memory(**disk, directory);
   if (!before) return before.error();
-  if (before->era >= seen.era) return done();
+  // A gateway that lost the race to make a log has an era, and has seen nothing.
+  if (std::pair(before->era, before->place.index) >= std::pair(seen.era, seen.place.index)) return done();
   if (Status written = daemon::write_engine_memory(**disk, seen); !written) return written;
   return give_to_owner(**disk);
 }
