@@ -3,6 +3,7 @@
 // Pure; a new one for each connection. Driven by driver.hpp. Threading: none; one owner.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,13 +21,18 @@ namespace coord::engines {
 
 namespace engine = replica::engine;
 
+// Who follows the log and has heard nothing for so long asks how far it is: a server that lost its power says
+// nothing, and behind a proxy the connection stays.
+inline constexpr Duration silence_is_asked_about = std::chrono::seconds(10);
+
 // Who asks, and where the log is.
 struct Access {
   std::string prefix;  // of all keys; ends with `/`
   std::string user;    // empty: without a name
   std::string password;
-  std::uint64_t writer = 0;  // of this process: what it keeps in pieces has its name
-  std::string nonce{};       // of this connection: nobody can foretell it
+  std::uint64_t writer = 0;      // of this process: what it keeps in pieces has its name
+  std::string nonce{};           // of this connection: nobody can foretell it
+  std::uint64_t connection = 0;  // of this process, counted
 };
 
 class Adapter {

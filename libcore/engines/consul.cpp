@@ -31,8 +31,7 @@ std::string Consul::of_epoch(std::string_view what, std::uint64_t epoch) const {
 
 // Removed with all in it.
 std::string Consul::bucket(std::uint64_t number) const {
-  constexpr unsigned bits = 12;
-  return fmt::format("{}/", of_epoch("entry", number >> bits));
+  return fmt::format("{}/", of_epoch("entry", number >> bits_of_a_bucket));
 }
 
 std::string Consul::entry(std::uint64_t number) const {
@@ -52,7 +51,7 @@ void Consul::call(Instant now, Kind kind, std::string_view method, const std::st
   if (line == waits) {
     watch_ = asked;
   } else {
-    if (calls_.empty()) answered_at_ = now;
+    if (calls_.empty()) heard_at_ = now;
     calls_.push_back(asked);
   }
 }
@@ -75,22 +74,27 @@ void Consul::begin(Instant) {
 
 void Consul::receive_on(Instant now, unsigned line, ByteView bytes) {
   if (closed_) return;
+  if (line == asks) heard_at_ = now;
   in_.at(line).add(bytes);
   while (auto answer = in_.at(line).next()) {
+    if (line == waits ? !watch_ : calls_.empty()) return unasked(*answer);
     if (line == waits) {
-      if (!watch_) return unreadable();
       watch_.reset();
       watched(now, *answer);
     } else {
-      if (calls_.empty()) return unreadable();
       const Call done = calls_.front();
       calls_.pop_front();
-      answered_at_ = now;
       answered(now, done, *answer);
     }
     if (closed_) return;
   }
   if (in_.at(line).failed()) unreadable();
+}
+
+void Consul::unasked(const http1::Answer& answer) {
+  constexpr unsigned too_many = 429;
+  if (answer.status != too_many) return unreadable();
+  refuse("it takes no more connections from this host: raise limits.http_max_conns_per_client");
 }
 
 void Consul::unreadable() {
@@ -114,6 +118,8 @@ void Consul::answered(Instant now, const Call& call, const http1::Answer& answer
     const auto outcome = consul::read_transaction(answer.body);
     if (outcome && outcome->is_forbidden) return failed(now, call, {403, {}, "Permission denied"});
   }
+  // Of Consul's own: a proxy without a server, or any other program, says 404 as well.
+  if (answer.status == 404 && answer.header("x-consul-index").empty()) return unreadable();
   const bool is_told = answer.status == 200 || answer.status == 404 || answer.status == 409;
   if (is_told) return answered_well(now, call, answer);
   failed(now, call, answer);
@@ -145,13 +151,17 @@ void Consul::answered_well(Instant now, const Call& call, const http1::Answer& a
       take_change(now, answer);
       break;
     case Kind::put:
+      if (answer.status != 200) keeping_.reset();
       keep(now);
       break;
     case Kind::before:
       take_before(now, answer);
       break;
     case Kind::kept:
-      take_kept(now, answer.status == 200);
+      take_pointer(now, answer);
+      break;
+    case Kind::list:
+      take_list(now, call, answer);
       break;
     default:
       break;
@@ -170,6 +180,7 @@ void Consul::failed(Instant now, const Call& call, const http1::Answer& answer) 
   const bool keeps = call.kind == Kind::put || call.kind == Kind::before || call.kind == Kind::kept;
   if (writes) drop_writes();
   if (keeps) keeping_.reset();
+  if (call.kind == Kind::list) return;
   if (call.kind == Kind::entries) fetching_ = false;
   if (answer.status == 403) return forbidden(call, text);
   if (answer.status == 413) return tell(engine::Refused{fmt::format("{}: {}", host_, text)});
@@ -240,7 +251,7 @@ void Consul::ask(Instant now, const engine::Request& request) {
     make(now, *made);
   } else if (const auto* kept = std::get_if<engine::Keep>(&request)) {
     if (keeping_ || log_.empty()) return;
-    keeping_ = Keeping{*kept, fmt::format("{}.{}", marks::name_of(access_.writer), ++keeps_), 0};
+    keeping_ = Keeping{*kept, marks::folder_of(access_.writer, access_.connection, ++keeps_), 0};
     keep(now);
   } else if (const auto* barrier = std::get_if<engine::Barrier>(&request)) {
     if (following_) get(now, Kind::barrier, at("head"), barrier->ticket);
@@ -250,13 +261,24 @@ void Consul::ask(Instant now, const engine::Request& request) {
   }
 }
 
+// Nothing has come since, of whatever.
+Instant Consul::silent_at() const {
+  return std::max(calls_.front().sent, heard_at_) + consul_patience;
+}
+
 void Consul::tick(Instant now) {
   if (closed_) return;
-  const bool is_silent =
-      !calls_.empty() && now >= std::max(calls_.front().sent, answered_at_) + consul_patience;
-  if (is_silent || (watch_ && now >= watch_->sent + watch_patience))
+  const auto seconds_of = [](Duration time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  };
+  if (!calls_.empty() && now >= silent_at())
     return refuse(fmt::format("no answer within {} s: it has no leader, or cannot be reached",
-                              std::chrono::duration_cast<std::chrono::seconds>(consul_patience).count()));
+                              seconds_of(consul_patience)));
+  if (watch_ && now >= watch_->sent + watch_patience)
+    return refuse(fmt::format("the query that waits for entries was not answered within {} s",
+                              seconds_of(watch_patience)));
+  if (following_ && calls_.empty() && now >= heard_at_ + silence_is_asked_about)
+    get(now, Kind::barrier, at("head"));
   if (again_ && now >= *again_) load_again(now);
   if (watch_at_ && now >= *watch_at_) watch(now);
   if (fetch_at_ && now >= *fetch_at_) fetch(now);
@@ -273,7 +295,8 @@ std::optional<Instant> Consul::deadline() const {
   const auto also = [&first](std::optional<Instant> when) {
     if (when && (!first || *when < *first)) first = when;
   };
-  if (!calls_.empty()) also(std::max(calls_.front().sent, answered_at_) + consul_patience);
+  if (!calls_.empty()) also(silent_at());
+  if (calls_.empty() && following_) also(heard_at_ + silence_is_asked_about);
   if (watch_) also(watch_->sent + watch_patience);
   also(again_);
   also(watch_at_);

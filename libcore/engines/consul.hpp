@@ -18,6 +18,11 @@
 // A position is an entry's number. What was written here right behind what was told last is told when Consul
 // has acknowledged it: nothing can be between.
 //
+// `consul snapshot restore` works on servers that live, so no connection breaks, and numbers come again:
+// others' entries may stand in the place of those that were lost. Consul's own index (ModifyIndex) does not
+// come again. So that of what was told last is kept, and compared with each `head` of the same number and
+// with that entry, which is asked for together with those behind it.
+//
 // Which answers are not believed:
 //   - a read's of the usual kind: a leader that was deposed may give one. Barriers, states and entries are
 //   read with
@@ -38,6 +43,9 @@
 #include "engines/marks.hpp"
 
 namespace coord::engines {
+
+// So many entries are removed together.
+inline constexpr unsigned bits_of_a_bucket = 12;
 
 class Consul final : public Adapter {
  public:
@@ -65,6 +73,7 @@ class Consul final : public Adapter {
     put,      // a piece is there
     before,   // the state that was kept before
     kept,     // the pointer to a new one
+    list,     // what there is of older ones
     clear,    // away what nobody needs
     version,
     leader,
@@ -73,8 +82,9 @@ class Consul final : public Adapter {
   struct Call {
     Kind kind{};
     Instant sent;
-    std::uint64_t number = 0;  // of a load, or the ticket of a barrier
-    std::uint64_t told = 0;    // when it was sent, up to here
+    std::uint64_t number = 0;   // of a load, or the ticket of a barrier
+    std::uint64_t told = 0;     // when it was sent, up to here
+    std::uint64_t changed = 0;  // that entry's index, if it is asked for as well
   };
   struct Head {
     std::string log;
@@ -102,7 +112,11 @@ class Consul final : public Adapter {
     engine::Keep what;
     std::string folder;
     std::size_t next = 0;
-    consul::Transaction trim{};  // what is older, once that is there
+    unsigned tries = 0;
+  };
+  struct Trim {  // what is older than the state that was kept last
+    std::uint64_t epoch = 0, position = 0;
+    std::uint64_t changed = 0;  // the pointer to that
   };
 
   void call(Instant now, Kind kind, std::string_view method, const std::string& target,
@@ -113,7 +127,9 @@ class Consul final : public Adapter {
   void answered_well(Instant now, const Call& call, const http1::Answer& answer);
   void failed(Instant now, const Call& call, const http1::Answer& answer);
   void forbidden(const Call& call, const std::string& text);
+  void unasked(const http1::Answer& answer);
   void unreadable();
+  Instant silent_at() const;
   void refuse(const std::string& why);
   void damaged();
   void take_about(Instant now, const Call& call, const http1::Answer& answer);
@@ -132,7 +148,8 @@ class Consul final : public Adapter {
   void fetch(Instant now);
   void take_entries(Instant now, const Call& call, const http1::Answer& answer);
   void take_barrier(Instant now, const Call& call, const http1::Answer& answer);
-  void deliver(std::uint64_t number, std::string_view bytes);
+  bool deliver(std::uint64_t number, std::string_view bytes, std::uint64_t changed);
+  bool is_of_what_was_told(const Head& head) const;
   void reach();
   void gap();
 
@@ -146,7 +163,9 @@ class Consul final : public Adapter {
   void drop_writes();
   void keep(Instant now);
   void take_before(Instant now, const http1::Answer& answer);
-  void take_kept(Instant now, bool done);
+  void take_pointer(Instant now, const http1::Answer& answer);
+  void take_kept(Instant now, std::optional<std::uint64_t> changed);
+  void take_list(Instant now, const Call& call, const http1::Answer& answer);
 
   std::string at(std::string_view what) const { return access_.prefix + std::string(what); }
   std::string in_log(std::string_view what) const;
@@ -158,7 +177,7 @@ class Consul final : public Adapter {
   const std::string host_;
   std::array<http1::Reader, 2> in_;
   std::deque<Call> calls_;  // answered in their order
-  Instant answered_at_{};
+  Instant heard_at_{};      // anything of them
   std::optional<Call> watch_;
   std::optional<Instant> watch_at_;  // asked again
   std::uint64_t watch_from_ = 0;     // Consul's index
@@ -170,6 +189,8 @@ class Consul final : public Adapter {
   std::optional<Instant> again_;  // it is read once more
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;  // that was told
+  std::uint64_t last_changed_ = 0;      // Consul's index of that; 0: not known yet
+  Head at_load_;                        // what is told from there on leads through this
   std::uint64_t known_ = 0;             // there are as many
   bool fetching_ = false;
   std::optional<Instant> fetch_at_;
@@ -182,6 +203,7 @@ class Consul final : public Adapter {
   bool writing_ = false;
   Head base_;  // that it follows
   std::optional<Keeping> keeping_;
+  Trim trim_;
   std::uint64_t keeps_ = 0;
 
   About about_;

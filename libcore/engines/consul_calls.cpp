@@ -69,6 +69,10 @@ Transaction& Transaction::get(const std::string& key) {
   return add("get", key, "");
 }
 
+Transaction& Transaction::check(const std::string& key, std::uint64_t changed) {
+  return add("check-index", key, fmt::format(R"(,"Index":{})", changed));
+}
+
 Transaction& Transaction::remove_below(const std::string& prefix) {
   return add("delete-tree", prefix, "");
 }
@@ -91,6 +95,13 @@ std::optional<Pair> read_pair(std::string_view text) {
   std::size_t count = 0;
   in.array([&] { return ++count == 1 && read_into(in, pair); });
   return in.end() && count == 1 ? std::optional(std::move(pair)) : std::nullopt;
+}
+
+std::optional<std::vector<std::string>> read_keys(std::string_view text) {
+  JsonReader in(text);
+  std::vector<std::string> keys;
+  in.array([&] { return in.string(keys.emplace_back()); });
+  return in.end() ? std::optional(std::move(keys)) : std::nullopt;
 }
 
 std::optional<std::string> read_version(std::string_view text) {

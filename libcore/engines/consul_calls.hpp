@@ -25,6 +25,7 @@ class Transaction {
   Transaction& set_if(const std::string& key, std::uint64_t changed,
                       std::string_view value);  // 0: if it is not there
   Transaction& get(const std::string& key);
+  Transaction& check(const std::string& key, std::uint64_t changed);
   Transaction& remove_below(const std::string& prefix);
   std::size_t operations() const { return operations_; }
   std::string text() const { return "[" + text_ + "]"; }
@@ -43,6 +44,7 @@ struct Outcome {
 };
 std::optional<Outcome> read_transaction(std::string_view text);
 std::optional<Pair> read_pair(std::string_view text);  // the only one of a list
+std::optional<std::vector<std::string>> read_keys(std::string_view text);
 std::optional<std::string> read_version(std::string_view text);
 // Whether a server leads: its address is told.
 std::optional<bool> read_leader(std::string_view text);

@@ -51,6 +51,7 @@ void Consul::take_which(Instant now, const http1::Answer& answer) {
   head_ = head_in(answer);
   if (!head_) return damaged();
   log_ = head_->log;
+  at_load_ = *head_;
   get(now, Kind::newest, in_log("state"), loads_);
 }
 
@@ -86,6 +87,7 @@ void Consul::take_piece(Instant now, const http1::Answer& answer) {
   loading_.reset();
   epoch_ = done.state.epoch;
   last_ = known_ = done.state.where.position;
+  last_changed_ = at_load_.last == last_ ? at_load_.changed : 0;
   following_ = true;
   tell(engine::State{epoch_, last_, marks::bytes_in(done.bytes)});
   first_barrier_ = done.ticket;
@@ -111,19 +113,30 @@ void Consul::watched(Instant now, const http1::Answer& answer) {
   const auto head = head_in(answer);
   const bool is_new = head && head->log == log_ && head->last >= last_;
   if (!is_new) return get(now, Kind::barrier, at("head"));
+  if (!is_of_what_was_told(*head)) return gap();
   if (!head_ || head->changed > head_->changed) head_ = head;
   known_ = std::max(known_, head->last);
   fetch(now);
 }
 
+// Numbers come again in a log that was restored, Consul's index does not.
+bool Consul::is_of_what_was_told(const Head& head) const {
+  const bool is_another = head.last == last_ && last_changed_ != 0 && head.changed != last_changed_;
+  return COORD_RULE(consul_head_is_of_what_was_told, !is_another);
+}
+
+// With what was told last, if that is an entry: the first of a log is none.
 void Consul::fetch(Instant now) {
   fetch_at_.reset();
   if (fetching_ || known_ <= last_ || !following_) return;
   consul::Transaction read;
+  const bool compares = last_changed_ != 0 && last_ > 1;
+  if (compares) read.get(entry(last_));
   const std::uint64_t end = std::min(known_, last_ + entries_in_one_read);
   for (std::uint64_t number = last_ + 1; number <= end; ++number) read.get(entry(number));
   fetching_ = true;
   call(now, Kind::entries, "PUT", "/v1/txn?consistent", read.text(), loads_);
+  if (compares && !calls_.empty()) calls_.back().changed = last_changed_;
 }
 
 void Consul::take_entries(Instant now, const Call& call, const http1::Answer& answer) {
@@ -133,29 +146,35 @@ void Consul::take_entries(Instant now, const Call& call, const http1::Answer& an
   if (!read) return unreadable();
   // One of them is gone, so a state is there that is newer than it.
   if (!COORD_RULE(consul_trim_is_noticed, answer.status == 200 && !read->pairs.empty())) return gap();
-  std::uint64_t number = call.told;
+  std::uint64_t number = call.told - (call.changed != 0 ? 1 : 0);
   for (const consul::Pair& pair : read->pairs) {
     if (pair.key != entry(++number)) return gap();
-    if (number == last_ + 1) deliver(number, pair.value);
+    const bool is_another = number == call.told && pair.changed != call.changed;
+    if (!COORD_RULE(consul_entries_follow_what_was_told, !is_another)) return gap();
+    if (number == last_ + 1 && !deliver(number, pair.value, pair.changed)) return gap();
   }
   fetch(now);
   reach();
 }
 
-void Consul::deliver(std::uint64_t number, std::string_view bytes) {
+// False: it is not what led to the end of the log when it began to be read.
+bool Consul::deliver(std::uint64_t number, std::string_view bytes, std::uint64_t changed) {
+  if (number == at_load_.last && changed != at_load_.changed) return false;
   const std::uint64_t after = std::exchange(last_, number);
+  last_changed_ = changed;
   if (bytes == marks::seal_of(epoch_)) {
     tell(engine::Sealed{after, last_, ++epoch_});
   } else {
     tell(engine::Entry{after, last_, marks::bytes_in(bytes)});
   }
+  return true;
 }
 
 // ---- barriers
 
 void Consul::take_barrier(Instant now, const Call& call, const http1::Answer& answer) {
   const auto head = head_in(answer);
-  if (!head || head->log != log_ || head->last < call.told) return gap();
+  if (!head || head->log != log_ || head->last < call.told || !is_of_what_was_told(*head)) return gap();
   if (!head_ || head->changed > head_->changed) head_ = head;
   known_ = std::max(known_, head->last);
   if (call.number != 0) waiting_.push_back(Waiting{call.number, head->last});

@@ -2,6 +2,7 @@
 // What is written: entries behind `head`, one transaction at a time, and states, piece by piece, then their
 // pointer.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/format.hpp"
@@ -16,7 +17,13 @@ constexpr std::size_t entries_in_one_write = 31;      // of two operations, and 
 constexpr std::size_t bytes_in_one_write = 300'000;   // as base64, with keys, in 512 KiB
 constexpr std::size_t bytes_of_a_piece = 256 * 1024;  // 512 KiB at most
 constexpr std::size_t items_limit = 4096;
-constexpr std::uint64_t trimmed_at_once = 20;
+constexpr std::size_t trimmed_at_once = 60;
+constexpr unsigned pointer_tries = 3;
+constexpr std::array<std::string_view, 3> folders{"entry", "key", "piece"};
+
+std::size_t pieces_in(ByteView state) {
+  return std::max<std::size_t>((state.size() + bytes_of_a_piece - 1) / bytes_of_a_piece, 1);
+}
 
 std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -88,7 +95,7 @@ void Consul::write_next(Instant now) {
 void Consul::take_head(Instant now, const Call& call, const http1::Answer& answer) {
   writing_ = false;
   head_ = head_in(answer);
-  if (!head_ || head_->log != log_ || head_->last < call.told) {
+  if (!head_ || head_->log != log_ || head_->last < call.told || !is_of_what_was_told(*head_)) {
     drop_writes();
     return following_ ? gap() : void();
   }
@@ -113,8 +120,8 @@ void Consul::take_change(Instant now, const http1::Answer& answer) {
   if (!head_ || next.changed > head_->changed) head_ = next;
   if (following_ && next.log == log_) {
     known_ = std::max(known_, next.last);
-    if (last_ == base_.last) {
-      for (const Item& item : done) deliver(last_ + 1, item.bytes);
+    if (last_ == base_.last && last_changed_ == base_.changed) {
+      for (const Item& item : done) (void)deliver(last_ + 1, item.bytes, next.changed);
     }
     fetch(now);
     reach();
@@ -150,9 +157,7 @@ void Consul::drop_writes() {
 void Consul::keep(Instant now) {
   if (!keeping_) return;
   const ByteView state = keeping_->what.state;
-  const std::size_t pieces =
-      std::max<std::size_t>((state.size() + bytes_of_a_piece - 1) / bytes_of_a_piece, 1);
-  if (keeping_->next == pieces) return get(now, Kind::before, in_log("state"));
+  if (keeping_->next == pieces_in(state)) return get(now, Kind::before, in_log("state"));
   const std::size_t from = keeping_->next * bytes_of_a_piece;
   const ByteView piece = state.subspan(from, std::min(bytes_of_a_piece, state.size() - from));
   const std::string key = fmt::format("{}/{}/{:04x}", of_epoch("piece", keeping_->what.epoch),
@@ -160,43 +165,65 @@ void Consul::keep(Instant now) {
   call(now, Kind::put, "PUT", "/v1/kv/" + key, as_text(piece));
 }
 
-// The first who keeps one of an epoch does so; with the pointer goes what is older.
+// The first who keeps one of an epoch does so. An answer may have got lost: then it is this one's.
 void Consul::take_before(Instant now, const http1::Answer& answer) {
   if (!keeping_) return;
   const auto before = state_in(answer);
   const std::uint64_t epoch = keeping_->what.epoch;
-  if (!before || before->epoch >= epoch) return take_kept(now, false);
-  const std::size_t pieces =
-      std::max<std::size_t>((keeping_->what.state.size() + bytes_of_a_piece - 1) / bytes_of_a_piece, 1);
+  if (!before) return take_kept(now, {});
+  const bool is_own = before->epoch == epoch && before->where.writer == keeping_->folder;
+  if (is_own) return take_kept(now, before->changed);
+  if (before->epoch >= epoch) return take_kept(now, {});
+  if (++keeping_->tries > pointer_tries) return keeping_.reset();
   consul::Transaction change;
-  change.set_if(
-      in_log("state"), before->changed,
-      fmt::format("{} {}", epoch, marks::text_of({keeping_->folder, pieces, keeping_->what.position})));
-  for (std::uint64_t old = before->epoch; old < std::min(epoch, before->epoch + trimmed_at_once); ++old) {
-    change.remove_below(of_epoch("key", old) + "/");
-    change.remove_below(of_epoch("piece", old) + "/");
-  }
+  change.set_if(in_log("state"), before->changed,
+                fmt::format("{} {}", epoch,
+                            marks::text_of({keeping_->folder, pieces_in(keeping_->what.state),
+                                            keeping_->what.position})));
   transact(now, Kind::kept, change);
-  consul::Transaction entries;
-  constexpr std::uint64_t of_a_bucket = 4096;
-  for (std::uint64_t number = before->where.position; entries.operations() < 3 * trimmed_at_once;
-       number += of_a_bucket) {
-    if (number / of_a_bucket >= keeping_->what.position / of_a_bucket) break;
-    entries.remove_below(bucket(number));
-  }
-  keeping_->trim = entries;
 }
 
-void Consul::take_kept(Instant now, bool done) {
+// Not in: who was faster, and does the pointer that is there name what is to be cleared away?
+void Consul::take_pointer(Instant now, const http1::Answer& answer) {
+  if (!keeping_) return;
+  if (answer.status != 200) return get(now, Kind::before, in_log("state"));
+  const auto outcome = consul::read_transaction(answer.body);
+  if (!outcome || outcome->pairs.empty()) return unreadable();
+  take_kept(now, outcome->pairs.front().changed);
+}
+
+void Consul::take_kept(Instant now, std::optional<std::uint64_t> changed) {
   if (!keeping_) return;
   const Keeping kept = std::move(*keeping_);
   keeping_.reset();
-  if (!done) {
+  if (!changed) {
     consul::Transaction change;
     change.remove_below(fmt::format("{}/{}/", of_epoch("piece", kept.what.epoch), kept.folder));
     return transact(now, Kind::clear, change);
   }
-  if (kept.trim.operations() > 0) transact(now, Kind::clear, kept.trim);
+  trim_ = Trim{kept.what.epoch, kept.what.position, *changed};
+  for (std::uint64_t what = 0; what < folders.size(); ++what)
+    call(now, Kind::list, "GET", fmt::format("/v1/kv/{}/?keys&separator=/", in_log(folders.at(what))), {},
+         what);
+}
+
+// What is older goes, also what an earlier trim has left that did not come to its end. Not in a log that was
+// restored meanwhile.
+void Consul::take_list(Instant now, const Call& call, const http1::Answer& answer) {
+  if (answer.status != 200) return;
+  const auto keys = consul::read_keys(answer.body);
+  if (!keys) return unreadable();
+  const std::string folder = in_log(folders.at(call.number)) + "/";
+  const std::uint64_t end = call.number == 0 ? trim_.position >> bits_of_a_bucket : trim_.epoch;
+  consul::Transaction change;
+  change.check(in_log("state"), trim_.changed);
+  for (const std::string& key : *keys) {
+    if (!key.starts_with(folder) || !key.ends_with('/') || key.size() <= folder.size()) continue;
+    const auto number =
+        marks::numbered(std::string_view(key).substr(folder.size(), key.size() - folder.size() - 1));
+    if (number && *number < end && change.operations() < trimmed_at_once) change.remove_below(key);
+  }
+  if (change.operations() > 1) transact(now, Kind::clear, change);
 }
 
 }  // namespace coord::engines

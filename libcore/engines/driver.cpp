@@ -18,6 +18,7 @@
 #include "engines/line.hpp"
 #include "engines/postgres.hpp"
 #include "engines/redis.hpp"
+#include "engines/turns.hpp"
 #include "engines/zookeeper.hpp"
 #include "process/boot_time.hpp"
 
@@ -28,9 +29,6 @@ namespace {
 namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
 using boost::system::error_code;
-
-constexpr auto first_pause = std::chrono::milliseconds(50);
-constexpr auto longest_pause = std::chrono::milliseconds(1000);
 
 // 144 bits, in letters.
 std::string drawn_nonce() {
@@ -51,7 +49,7 @@ class Connections final : public Driver {
         told_(std::move(told)),
         context_(ssl::context::tls_client),
         pause_(io),
-        failures_(settings_.url.endpoints.size()) {}
+        turns_(settings_.url.endpoints.size()) {}
   ~Connections() override { Connections::stop(); }
 
   Status prepare();
@@ -71,8 +69,10 @@ class Connections final : public Driver {
   asio::io_context& io() { return io_; }
   ssl::context& context() { return context_; }
   const Settings& settings() const { return settings_; }
-  std::size_t failures() const { return failures_.at(at_); }
-  const std::pair<std::string, std::uint16_t>& wanted() const { return settings_.url.endpoints.at(at_); }
+  std::size_t address() const { return turns_.address(); }
+  const std::pair<std::string, std::uint16_t>& wanted() const {
+    return settings_.url.endpoints.at(turns_.endpoint());
+  }
 
  private:
   void connect();
@@ -83,9 +83,8 @@ class Connections final : public Driver {
   ssl::context context_;
   asio::steady_timer pause_;
   std::shared_ptr<Connection> connection_;
-  std::size_t at_ = 0, failed_ = 0;
-  std::vector<std::size_t> failures_;  // of each to come about
-  std::chrono::milliseconds wait_ = first_pause;
+  Turns turns_;
+  std::uint64_t connections_ = 0;
   bool up_ = false;
   bool stopped_ = false;
   About about_;
@@ -133,7 +132,7 @@ void Connection::add_line(unsigned number) {
   const auto& [host, port] = owner_.wanted();
   const EngineUrl& url = owner_.settings().url;
   Line::Way way{host, port, url.tls};
-  way.first = owner_.failures();
+  way.first = owner_.address();
   // PostgreSQL is asked first whether it has it.
   if (url.kind == EngineUrl::Kind::postgres) {
     way.before_tls = Postgres::tls_request();
@@ -237,6 +236,7 @@ std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) cons
   access.user = settings_.user;
   access.password = settings_.password;
   access.writer = settings_.writer;
+  access.connection = connections_;
   const bool tls = settings_.url.tls;
   switch (settings_.url.kind) {
     case EngineUrl::Kind::zookeeper:
@@ -255,6 +255,7 @@ std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) cons
 
 void Connections::connect() {
   if (stopped_) return;
+  ++connections_;
   connection_ = std::make_shared<Connection>(*this, fmt::format("{}:{}", wanted().first, wanted().second));
   connection_->begin();
 }
@@ -276,24 +277,18 @@ std::string Connections::endpoint() const {
 
 void Connections::tell(engine::Told told) {
   if (std::holds_alternative<engine::Up>(told)) up_ = true;
-  if (std::holds_alternative<engine::Reached>(told)) {
-    failed_ = 0;
-    wait_ = first_pause;
-  }
+  if (std::holds_alternative<engine::Reached>(told)) turns_.reached();
   told_(std::move(told));
 }
 
-// The next one at once; after a round of all with a pause, and with a word.
+// With a word after a round of all.
 void Connections::lost(const std::string& why) {
   if (stopped_) return;
   const bool was_up = std::exchange(up_, false);
-  if (!connection_ || !connection_->stands()) ++failures_[at_];
   connection_.reset();
-  at_ = (at_ + 1) % settings_.url.endpoints.size();
-  const bool is_round = ++failed_ % settings_.url.endpoints.size() == 0;
-  if (was_up || is_round) told_(engine::Down{why});
-  pause_.expires_after(is_round ? wait_ : std::chrono::milliseconds(0));
-  if (is_round) wait_ = std::min(wait_ * 2, longest_pause);
+  const Turns::Next next = turns_.lost();
+  if (was_up || next.is_round) told_(engine::Down{why});
+  pause_.expires_after(next.pause);
   pause_.async_wait([this](const error_code& error) {
     if (!error) connect();
   });

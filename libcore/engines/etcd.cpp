@@ -7,6 +7,7 @@
 
 #include "base/format.hpp"
 #include "engines/etcd_text.hpp"
+#include "engines/marks.hpp"
 
 namespace coord::engines {
 
@@ -26,6 +27,10 @@ constexpr Duration watch_tells = std::chrono::seconds(1);
 constexpr Duration about_every = std::chrono::minutes(5);
 constexpr std::uint64_t much_history = 100'000;  // revisions: who keeps so many keeps all
 constexpr std::size_t piece_bytes = 256 * 1024;
+
+std::size_t pieces_in(const Bytes& state) {
+  return (state.size() + piece_bytes - 1) / piece_bytes;
+}
 
 std::string header_in(const Headers& headers, std::string_view name) {
   std::string value;
@@ -50,8 +55,8 @@ Bytes Etcd::open_in(std::uint64_t log, std::uint64_t epoch) {
   return text_bytes(fmt::format("{:016x} {}", log, epoch));
 }
 
-std::string Etcd::own_pieces(std::uint64_t epoch) const {
-  return fmt::format("{}/{:016x}/", of_epoch("piece", epoch), access_.writer);
+std::string Etcd::pieces_of(std::uint64_t epoch, const std::string& folder) const {
+  return fmt::format("{}/{}/", of_epoch("piece", epoch), folder);
 }
 
 // ---- calls
@@ -67,7 +72,7 @@ void Etcd::call(Instant now, Kind kind, const char* method, const Bytes& message
     framed.push_back(static_cast<std::uint8_t>(message.size() >> (shift - 8)));
   framed.insert(framed.end(), message.begin(), message.end());
   http_.send(stream, framed, kind != Kind::watch);
-  calls_[stream] = Call{kind, now, number, {}};
+  calls_[stream] = Call{kind, now, number, seen_, {}};
   if (kind == Kind::watch) watch_ = stream;
 }
 
@@ -76,6 +81,7 @@ void Etcd::flush() {
 }
 
 void Etcd::begin(Instant now) {
+  heard_at_ = now;
   if (access_.user.empty()) {
     tell(engine::Up{});
   } else {
@@ -89,9 +95,11 @@ void Etcd::begin(Instant now) {
 void Etcd::receive(Instant now, ByteView bytes) {
   for (Http2::Event& event : http_.receive(bytes)) {
     if (closed_) return;
+    heard_at_ = now;
     if (const auto* body = std::get_if<Http2::Body>(&event)) {
       const auto found = calls_.find(body->stream);
       if (found == calls_.end()) continue;
+      if (is_of_load(found->second.kind)) loaded_at_ = now;
       Bytes& answer = found->second.answer;
       if (answer.size() + body->bytes.size() > message_limit) {
         too_long(now, body->stream);
@@ -176,7 +184,6 @@ void Etcd::refused(Kind kind, const std::string& status, const std::string& text
 }
 
 void Etcd::answered(Instant now, const Call& call, ByteView message) {
-  answered_at_ = now;
   if (call.kind == Kind::authenticate) {
     ProtoReader reader(message);
     while (const auto field = reader.next()) {
@@ -203,10 +210,10 @@ void Etcd::answered(Instant now, const Call& call, ByteView message) {
       if (of_this_load) take_tail(now, *answer);
       break;
     case Kind::barrier:
-      take_barrier(now, call.load, *answer);
+      take_barrier(now, call, *answer);
       break;
     case Kind::behind:
-      take_behind(now, call.load, *answer);
+      take_behind(now, call, *answer);
       break;
     case Kind::piece:
       keep(now);
@@ -271,21 +278,35 @@ void Etcd::ask(Instant now, const engine::Request& request) {
   } else if (const auto* make = std::get_if<engine::Make>(&request)) {
     Transaction change;
     change.if_absent(at("open")).then_put(at("open"), open_in(access_.writer, 1));
-    change.then_put(own_pieces(1) + "0000", make->state);
+    change.then_put(pieces_of(1, marks::name_of(access_.writer)) + "0000", make->state);
     change.then_put(of_epoch("state", 1), text_bytes(fmt::format("{:016x} 1 0", access_.writer)));
     call(now, Kind::change, txn, change.out());
   } else if (const auto* kept = std::get_if<engine::Keep>(&request)) {
     if (!keeping_) {
-      keeping_ = Keeping{*kept, 0};
+      keeping_ = Keeping{*kept, marks::folder_of(access_.writer, access_.connection, ++keeps_), 0};
       keep(now);
     }
   } else if (const auto* barrier = std::get_if<engine::Barrier>(&request)) {
-    call(now, Kind::barrier, "/etcdserverpb.KV/Range", etcd::range({at("open"), {}, 0, 0, 0, {}}).out(),
-         barrier->ticket);
+    ask_barrier(now, barrier->ticket);
   } else {
     load(now, std::get<engine::Load>(request));
   }
   flush();
+}
+
+bool Etcd::is_of_load(Kind kind) {
+  return kind == Kind::top || kind == Kind::pieces || kind == Kind::tail;
+}
+
+// A log is long, and a way may be slow: there it is silence since the last piece of it.
+Instant Etcd::silent_at(const Call& call) const {
+  return (is_of_load(call.kind) ? std::max(call.sent, loaded_at_) : call.sent) + patience;
+}
+
+std::optional<Instant> Etcd::idle_until() const {
+  const std::size_t watches = watch_ && calls_.contains(*watch_) ? 1 : 0;
+  if (!following_ || calls_.size() > watches) return std::nullopt;
+  return heard_at_ + silence_is_asked_about;
 }
 
 // A leader that is gone keeps the calls that it had taken, for seconds: they are not waited for while others
@@ -294,9 +315,9 @@ void Etcd::tick(Instant now) {
   if (closed_) return;
   std::vector<Http2::Stream> given_up;
   for (const auto& [stream, call] : calls_) {
-    if (call.kind == Kind::watch || now < call.sent + patience) continue;
+    if (call.kind == Kind::watch || now < silent_at(call)) continue;
     const bool is_about = call.kind == Kind::status || call.kind == Kind::history;
-    if (is_about || (comes_again(call.kind) && now < answered_at_ + patience)) {
+    if (is_about || (comes_again(call.kind) && now < heard_at_ + patience)) {
       given_up.push_back(stream);
       continue;
     }
@@ -304,6 +325,7 @@ void Etcd::tick(Instant now) {
     return close(fmt::format("{}: no answer within {} s: it has no leader, or cannot be reached", host_,
                              std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
   }
+  if (const auto idle = idle_until(); idle && now >= *idle) ask_barrier(now, 0);
   if (following_ && about_at_ && now >= *about_at_) ask_about(now);
   if (loading_ && loading_->again && now >= *loading_->again) load_again(now);
   if (following_ && written_ > seen_ && !looks_behind_ && now >= written_at_ + watch_tells) {
@@ -323,11 +345,12 @@ void Etcd::tick(Instant now) {
 std::optional<Instant> Etcd::deadline() const {
   std::optional<Instant> first;
   for (const auto& [stream, call] : calls_) {
-    if (call.kind != Kind::watch && (!first || call.sent + patience < *first)) first = call.sent + patience;
+    if (call.kind != Kind::watch && (!first || silent_at(call) < *first)) first = silent_at(call);
   }
   const auto also = [&first](Instant when) {
     if (!first || when < *first) first = when;
   };
+  if (const auto idle = idle_until()) also(*idle);
   if (following_ && about_at_) also(*about_at_);
   if (loading_ && loading_->again) also(*loading_->again);
   if (following_ && written_ > seen_ && !looks_behind_) also(written_at_ + watch_tells);
@@ -336,31 +359,35 @@ std::optional<Instant> Etcd::deadline() const {
 
 // ---- states
 
+Bytes Etcd::pointer_of(const Keeping& kept) {
+  return marks::bytes_in(marks::text_of({kept.folder, pieces_in(kept.what.state), kept.what.position}));
+}
+
 // Piece by piece, then the pointer to them: nobody can find a part of a state.
 void Etcd::keep(Instant now) {
   if (!keeping_) return;
   const Bytes& state = keeping_->what.state;
   const std::uint64_t epoch = keeping_->what.epoch;
-  const std::size_t pieces = (state.size() + piece_bytes - 1) / piece_bytes;
-  if (keeping_->next < pieces) {
+  if (keeping_->next < pieces_in(state)) {
     const std::size_t from = keeping_->next * piece_bytes;
     const ByteView piece = ByteView(state).subspan(from, std::min(piece_bytes, state.size() - from));
-    const std::string key = fmt::format("{}{:04x}", own_pieces(epoch), keeping_->next++);
+    const std::string key = fmt::format("{}{:04x}", pieces_of(epoch, keeping_->folder), keeping_->next++);
     return call(now, Kind::piece, "/etcdserverpb.KV/Put", etcd::put(key, piece).out());
   }
   const std::string pointer = of_epoch("state", epoch);
   Transaction change;
   // Not where another log was made in the place of this one.
   change.if_value_begins(at("open"), fmt::format("{:016x} ", log_)).if_absent(pointer);
-  change.then_put(pointer,
-                  text_bytes(fmt::format("{:016x} {} {}", access_.writer, pieces, keeping_->what.position)));
+  change.then_put(pointer, pointer_of(*keeping_));
   call(now, Kind::pointer, "/etcdserverpb.KV/Txn", change.out());
 }
 
-// Whose it is has to clear away: what was there before, or what came too late.
+// Whose it is has to clear away: what was there before, or what came too late. Something between here and
+// etcd may have asked twice: then the pointer that is there is this one's.
 void Etcd::take_pointer(Instant now, const etcd::Answer& answer) {
   if (!keeping_) return;
-  const std::uint64_t epoch = keeping_->what.epoch;
+  const Keeping kept = std::move(*keeping_);
+  const std::uint64_t epoch = kept.what.epoch;
   keeping_.reset();
   Transaction change;
   if (answer.succeeded) {
@@ -368,7 +395,9 @@ void Etcd::take_pointer(Instant now, const etcd::Answer& answer) {
     for (const char* what : {"log", "state", "piece"})
       change.then_remove(of_epoch(what, 0), of_epoch(what, epoch));
   } else {
-    change.then_remove(own_pieces(epoch), etcd::after_prefix(own_pieces(epoch)));
+    const std::string own = pieces_of(epoch, kept.folder);
+    change.if_other_value(of_epoch("state", epoch), pointer_of(kept));
+    change.then_remove(own, etcd::after_prefix(own));
   }
   call(now, Kind::change, "/etcdserverpb.KV/Txn", change.out());
 }

@@ -5,7 +5,7 @@
 //   PREFIX log/EPOCH/KEY             an entry: created once, ordered by its revision
 //   PREFIX log/EPOCH/~               the seal: with it `open` moves on, in one transaction
 //   PREFIX state/EPOCH               where the state is with which that epoch begins: WRITER PIECES POSITION
-//   PREFIX piece/EPOCH/WRITER/NUMBER its pieces
+//   PREFIX piece/EPOCH/WRITER/NUMBER its pieces; WRITER is one attempt to keep a state
 //
 // A position is a revision of etcd's (mod_revision): no two of our keys below log/ are changed in one
 // transaction, but for a trim, which takes whole epochs. So who reads while another trims finds entries of a
@@ -60,6 +60,7 @@ class Etcd final : public Adapter {
     Kind kind{};
     Instant sent;
     std::uint64_t load = 0;  // of which Load, or the ticket of a barrier
+    std::uint64_t seen = 0;  // revision, when it was sent
     Bytes answer;            // what has come of it
   };
   struct Loading {
@@ -74,6 +75,7 @@ class Etcd final : public Adapter {
   };
   struct Keeping {
     engine::Keep what;
+    std::string folder;
     std::size_t next = 0;  // piece
   };
 
@@ -94,8 +96,8 @@ class Etcd final : public Adapter {
   void take_tail(Instant now, const etcd::Answer& answer);
   void ask_pieces(Instant now);
   void ask_tail(Instant now);
-  void take_barrier(Instant now, std::uint64_t ticket, const etcd::Answer& answer);
-  void take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& answer);
+  void take_barrier(Instant now, const Call& call, const etcd::Answer& answer);
+  void take_behind(Instant now, const Call& call, const etcd::Answer& answer);
   void ask_behind(Instant now, std::uint64_t ticket);
   void ask_log(Instant now, Kind kind, std::uint64_t at_revision, std::uint64_t number);
   bool deliver(const etcd::Pair& pair);
@@ -104,13 +106,18 @@ class Etcd final : public Adapter {
   void ask_about(Instant now);
   void take_status(ByteView message);
   static bool comes_again(Kind kind);
+  static bool is_of_load(Kind kind);
+  Instant silent_at(const Call& call) const;
+  std::optional<Instant> idle_until() const;
+  void ask_barrier(Instant now, std::uint64_t ticket);
   static Bytes open_in(std::uint64_t log, std::uint64_t epoch);
   void keep(Instant now);
+  static Bytes pointer_of(const Keeping& kept);
   void take_pointer(Instant now, const etcd::Answer& answer);
 
   std::string at(const char* what) const { return access_.prefix + what; }
   std::string of_epoch(const char* what, std::uint64_t epoch) const;
-  std::string own_pieces(std::uint64_t epoch) const;
+  std::string pieces_of(std::uint64_t epoch, const std::string& folder) const;
 
   const Access access_;
   const std::string host_;
@@ -133,7 +140,9 @@ class Etcd final : public Adapter {
   About about_;
   std::optional<Instant> about_at_;  // asked next
   std::optional<Keeping> keeping_;
-  Instant answered_at_{};
+  std::uint64_t keeps_ = 0;
+  Instant heard_at_{};   // anything of calls
+  Instant loaded_at_{};  // anything of those that read the log on the way in
   bool closed_ = false;
 };
 

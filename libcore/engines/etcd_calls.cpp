@@ -76,6 +76,13 @@ Transaction& Transaction::if_value(const std::string& key, ByteView value) {
   return *this;
 }
 
+Transaction& Transaction::if_other_value(const std::string& key, ByteView value) {
+  ProtoWriter compare;
+  compare.number(1, 3).number(2, 3).text(3, key).bytes(7, value);
+  out_.message(1, compare);
+  return *this;
+}
+
 Transaction& Transaction::if_value_begins(const std::string& key, const std::string& begin) {
   constexpr std::uint64_t greater = 1, less = 2;
   std::string above = begin;

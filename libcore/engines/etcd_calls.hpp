@@ -43,6 +43,7 @@ ProtoWriter remove(const std::string& from, const std::string& to);
 class Transaction {
  public:
   Transaction& if_value(const std::string& key, ByteView value);
+  Transaction& if_other_value(const std::string& key, ByteView value);  // there is one, and not this
   Transaction& if_value_begins(const std::string& key, const std::string& begin);
   Transaction& if_absent(const std::string& key);
   Transaction& then_range(const Range& range);

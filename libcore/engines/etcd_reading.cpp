@@ -53,6 +53,7 @@ void Etcd::load(Instant now, const engine::Load& request) {
 }
 
 void Etcd::take_top(Instant now, const etcd::Answer& answer) {
+  if (answer.revision == 0) return unreadable();  // some other server's: etcd says always how far it is
   if (answer.pairs.empty() || answer.pairs.front().key != at("open")) {
     loading_.reset();
     return tell(engine::Empty{});
@@ -225,23 +226,31 @@ void Etcd::watched(Instant, ByteView) {
 
 // ---- barriers
 
-void Etcd::take_barrier(Instant now, std::uint64_t ticket, const etcd::Answer& answer) {
+void Etcd::ask_barrier(Instant now, std::uint64_t ticket) {
+  call(now, Kind::barrier, "/etcdserverpb.KV/Range", etcd::range({at("open"), {}, 0, 0, 0, {}}).out(),
+       ticket);
+}
+
+// Revisions never go back but in a cluster that was restored, behind a proxy that was not.
+void Etcd::take_barrier(Instant now, const Call& call, const etcd::Answer& answer) {
   if (!following_) return;
+  if (!COORD_RULE(etcd_revision_goes_on, answer.revision >= call.seen)) return gap();
   const bool is_open = !answer.pairs.empty() && answer.pairs.front().value == open_in(log_, epoch_);
-  if (answer.revision <= seen_ && is_open) return tell(engine::Reached{ticket});
-  ask_behind(now, ticket);
+  if (answer.revision > seen_ || !is_open) return ask_behind(now, call.load);
+  if (call.load != 0) tell(engine::Reached{call.load});
 }
 
 void Etcd::ask_behind(Instant now, std::uint64_t ticket) {
   ask_log(now, Kind::behind, 0, ticket);
 }
 
-void Etcd::take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& answer) {
+void Etcd::take_behind(Instant now, const Call& call, const etcd::Answer& answer) {
   if (!following_) return;
-  if (!deliver_all(now, Kind::behind, ticket, answer)) return;
+  if (answer.revision < call.seen) return gap();
+  if (!deliver_all(now, Kind::behind, call.load, answer)) return;
   seen_ = std::max(seen_, answer.revision);
   looks_behind_ = false;
-  if (ticket != 0) tell(engine::Reached{ticket});
+  if (call.load != 0) tell(engine::Reached{call.load});
 }
 
 }  // namespace coord::engines

@@ -9,6 +9,8 @@
 #include <chrono>
 #include <vector>
 
+#include "net/secure_connection.hpp"
+
 namespace coord::engines {
 
 namespace {
@@ -50,8 +52,8 @@ void Line::begin() {
 }
 
 void Line::connected() {
-  error_code ignored;
-  stream_.next_layer().set_option(tcp::no_delay(true), ignored);
+  // A server whose host lost its power says nothing.
+  net::set_peer_options(stream_.next_layer());
   if (!way_.tls) return ready();
   if (!way_.before_tls.empty()) return ask_for_tls();
   shake_hands();

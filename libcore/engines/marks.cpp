@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 
 namespace coord::engines::marks {
 
@@ -29,6 +30,11 @@ std::optional<std::uint64_t> numbered(std::string_view name) {
 Bytes bytes_in(std::string_view text) {
   const ByteView view = bytes_of(text);
   return {view.begin(), view.end()};
+}
+
+std::string folder_of(std::uint64_t writer, std::uint64_t connection, std::uint64_t keep) {
+  const std::string own = fmt::format("{:016x}.{:x}.{:x}", writer, connection, keep);
+  return COORD_RULE_OR(state_has_a_folder_of_its_own, own, name_of(writer));
 }
 
 std::string text_of(const Pointer& pointer) {

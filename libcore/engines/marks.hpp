@@ -21,6 +21,10 @@ std::optional<std::uint64_t> numbered(std::string_view name);
 
 Bytes bytes_in(std::string_view text);
 
+// Of one attempt to keep a state, and of no other, whichever connection it is made on: who clears away after
+// one that came too late must not meet what an earlier one's pointer names.
+std::string folder_of(std::uint64_t writer, std::uint64_t connection, std::uint64_t keep);
+
 // Where a state is that is kept in pieces, and the position that it begins at (0: that of this text itself).
 struct Pointer {
   std::string writer;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "engines/jute.hpp"
 #include "engines/marks.hpp"
 #include "engines/postgres_statements.hpp"
@@ -359,6 +360,8 @@ void Postgres::tick(Instant now) {
     about_at_ = now + size_every;
     query(now, Kind::size, "select pg_database_size(current_database())::text");
   }
+  if (!closed_ && following_ && calls_.empty() && now >= heard_at_ + silence_is_asked_about)
+    execute(now, Kind::head, head, {bytes_in(prefix_)}, 0);
   if (closed_ || calls_.empty() || now < silent_at()) return;
   refuse(fmt::format("no answer within {} s",
                      std::chrono::duration_cast<std::chrono::seconds>(postgres_patience).count()));
@@ -368,6 +371,7 @@ std::optional<Instant> Postgres::deadline() const {
   if (closed_) return std::nullopt;
   std::optional<Instant> due;
   if (!calls_.empty()) due = silent_at();
+  if (calls_.empty() && following_) due = heard_at_ + silence_is_asked_about;
   if (following_ && about_at_ && (!due || *about_at_ < *due)) due = about_at_;
   return due;
 }
@@ -384,6 +388,8 @@ void Postgres::take_load(Instant now, const Call& call) {
   log_ = text_in(row[0]);
   epoch_ = *epoch;
   last_ = *position;
+  last_row_.clear();
+  at_seal_ = true;
   following_ = true;
   waiting_.clear();
   if (!about_at_) about_at_ = now + std::chrono::seconds(1);
@@ -398,11 +404,19 @@ void Postgres::fetch(Instant now) {
   execute(now, Kind::entries, entries, {bytes_in(prefix_), number_text(last_)}, loads_);
 }
 
+bool Postgres::is_last(const Row& row) const {
+  return row.size() == 5 && number_of(row[0]) == last_;
+}
+
 void Postgres::take_entries(Instant now, const Call& call) {
-  for (const Row& row : call.rows) {
-    if (!deliver(row)) return gap();
+  const bool has_last = !call.rows.empty() && is_last(call.rows.front());
+  const bool is_same = has_last ? last_row_.empty() || text_in(call.rows.front()[4]) == last_row_ : at_seal_;
+  if (!COORD_RULE(postgres_rows_follow_what_was_told, is_same)) return gap();
+  const std::size_t known = has_last ? 1 : 0;
+  for (std::size_t i = known; i < call.rows.size(); ++i) {
+    if (!deliver(call.rows[i])) return gap();
   }
-  if (!call.rows.empty() || more_) {
+  if (call.rows.size() > known || more_) {
     fetch(now);
   } else if (std::ranges::any_of(waiting_, [this](const Waiting& each) { return each.need > last_; })) {
     return gap();
@@ -412,11 +426,13 @@ void Postgres::take_entries(Instant now, const Call& call) {
 
 // False: what should be there is not.
 bool Postgres::deliver(const Row& row) {
-  if (row.size() != 4) return false;
+  if (row.size() != 5) return false;
   const auto position = number_of(row[0]), epoch = number_of(row[1]);
   if (!position || !epoch || *position != last_ + 1 || *epoch != epoch_) return false;
   const std::uint64_t after = std::exchange(last_, *position);
-  if (text_in(row[2]) == "~") {
+  last_row_ = text_in(row[4]);
+  at_seal_ = text_in(row[2]) == "~";
+  if (at_seal_) {
     tell(engine::Sealed{after, last_, ++epoch_});
   } else {
     tell(engine::Entry{after, last_, row[3]});
@@ -426,8 +442,10 @@ bool Postgres::deliver(const Row& row) {
 
 void Postgres::take_head(Instant now, const Call& call) {
   const auto last =
-      !call.rows.empty() && call.rows[0].size() == 2 ? number_of(call.rows[0][1]) : std::nullopt;
+      !call.rows.empty() && call.rows[0].size() == 3 ? number_of(call.rows[0][1]) : std::nullopt;
   if (!last || *last < last_ || text_in(call.rows[0][0]) != log_) return gap();
+  const std::string row = text_in(call.rows[0][2]);
+  if (*last == last_ && !row.empty() && !last_row_.empty() && row != last_row_) return gap();
   waiting_.push_back(Waiting{call.number, *last});
   if (*last > last_) fetch(now);
   reach();
@@ -439,7 +457,7 @@ void Postgres::reach() {
     if (waiting.need > last_) {
       left.push_back(waiting);
     } else {
-      tell(engine::Reached{waiting.ticket});
+      if (waiting.ticket != 0) tell(engine::Reached{waiting.ticket});
     }
   }
   waiting_ = std::move(left);

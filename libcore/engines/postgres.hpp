@@ -17,6 +17,10 @@
 // commits wait for a standby it writes it, too: a primary that was deposed can answer reads, but commits
 // nothing.
 //
+// A dump may be restored while the server goes on, and numbers come again: other rows may stand in the place
+// of those that were lost. The transaction that has written a row (xmin) is another one then. So what was
+// told last is read again together with what is behind it, and compared.
+//
 // What is not believed: a standby, a session with synchronous_commit off, a server with fsync off.
 #pragma once
 
@@ -90,6 +94,7 @@ class Postgres final : public Adapter {
   void take_entries(Instant now, const Call& call);
   void take_head(Instant now, const Call& call);
   bool deliver(const Row& row);
+  bool is_last(const Row& row) const;
   void fetch(Instant now);
   void ask_head(Instant now, std::uint64_t ticket);
   void reach();
@@ -114,6 +119,8 @@ class Postgres final : public Adapter {
   std::uint64_t loads_ = 0, load_ticket_ = 0;
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;
+  std::string last_row_;  // what has written it; empty: not known
+  bool at_seal_ = true;   // it may have been removed: a state is there that begins behind it
   bool fetching_ = false, more_ = false;
   std::vector<Waiting> waiting_;
 };

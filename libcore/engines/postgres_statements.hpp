@@ -40,13 +40,15 @@ inline constexpr std::array<const char*, 8> statements{
     "returning prefix) "
     "delete from coordutils_log where prefix in (select prefix from h) and epoch < $3::bigint",
     "select log, state_epoch::text, state_position::text, state from coordutils_head where prefix = $1::text",
-    // The prefix, the last position that is known. Sorted by the column's number, not by the text that is
-    // answered.
-    "select position::text, epoch::text, key, entry from coordutils_log where prefix = $1::text and position "
-    "> "
-    "$2::bigint order by coordutils_log.position limit 256",
-    "select log, last::text from coordutils_head where prefix = $1::text",
-    "update coordutils_head set last = last where prefix = $1::text returning log, last::text"};
+    // The prefix, the last position that is known: with its row, if it is there, and what has written each.
+    // Sorted by the column's number, not by the text that is answered.
+    "select position::text, epoch::text, key, entry, xmin::text from coordutils_log where prefix = $1::text "
+    "and position >= $2::bigint order by coordutils_log.position limit 256",
+    "select log, last::text, coalesce((select e.xmin::text from coordutils_log e where e.prefix = h.prefix "
+    "and e.position = h.last), '') from coordutils_head h where prefix = $1::text",
+    "update coordutils_head h set last = last where prefix = $1::text returning log, last::text, "
+    "coalesce((select e.xmin::text from coordutils_log e where e.prefix = h.prefix and e.position = h.last), "
+    "'')"};
 
 inline constexpr char tables[] =
     "do $$ begin if to_regclass('coordutils_log') is null then perform pg_advisory_xact_lock(7242069281); "

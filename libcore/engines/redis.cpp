@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "engines/marks.hpp"
 
 namespace coord::engines {
@@ -58,6 +59,12 @@ local h = redis.call('HMGET', KEYS[1], 'log')
 if not h[1] then return {} end
 local s = redis.call('HMGET', KEYS[3], 'epoch', 'position', 'bytes')
 return {h[1], s[1] or '', s[2] or '', s[3] or ''})";
+
+// Of an item of the stream: whether it is an entry or a seal, and its bytes.
+std::string said_in(const resp::Value& item) {
+  if (item.list.size() != 2) return {};
+  return fmt::format("{} {}", item.list[1].at(0), item.list[1].at(1));
+}
 
 std::string_view as_text(const Bytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -223,16 +230,21 @@ void Redis::ask(Instant now, const engine::Request& request) {
     script(now, Kind::change, keep_script,
            {std::to_string(kept->epoch), std::to_string(kept->position), std::string(as_text(kept->state))});
   } else if (const auto* barrier = std::get_if<engine::Barrier>(&request)) {
-    if (!following_) return;
-    const std::string head = at("head");
-    call(now, Kind::role, {"ROLE"});
-    call(now, Kind::head, {"HMGET", head, "log", "epoch", "last"}, barrier->ticket);
+    if (following_) ask_head(now, barrier->ticket);
   } else {
     following_ = false;
     load_ticket_ = std::get<engine::Load>(request).ticket;
     call(now, Kind::role, {"ROLE"});
     script(now, Kind::load, load_script, {}, ++loads_);
   }
+}
+
+// With what was told last, which may be another one by now.
+void Redis::ask_head(Instant now, std::uint64_t ticket) {
+  const std::string head = at("head");
+  call(now, Kind::role, {"ROLE"});
+  fetch(now);
+  call(now, Kind::head, {"HMGET", head, "log", "epoch", "last"}, ticket);
 }
 
 void Redis::append(Instant now, const engine::Append& append) {
@@ -254,6 +266,7 @@ void Redis::tick(Instant now) {
     about_at_ = now + used_every;
     call(now, Kind::used, {"INFO", "memory"});
   }
+  if (!closed_ && following_ && calls_.empty() && now >= heard_at_ + silence_is_asked_about) ask_head(now, 0);
   if (closed_ || calls_.empty() || now < silent_at()) return;
   refuse(fmt::format("no answer within {} s",
                      std::chrono::duration_cast<std::chrono::seconds>(redis_patience).count()));
@@ -263,6 +276,7 @@ std::optional<Instant> Redis::deadline() const {
   if (closed_) return std::nullopt;
   std::optional<Instant> due;
   if (!calls_.empty()) due = silent_at();
+  if (calls_.empty() && following_) due = heard_at_ + silence_is_asked_about;
   if (following_ && about_at_ && (!due || *about_at_ < *due)) due = about_at_;
   return due;
 }
@@ -278,6 +292,8 @@ void Redis::take_load(Instant now, const resp::Value& value) {
   log_ = value.at(0);
   epoch_ = *epoch;
   last_ = *position;
+  last_item_.clear();
+  at_seal_ = true;
   following_ = true;
   waiting_.clear();
   if (!about_at_) about_at_ = now + std::chrono::seconds(1);
@@ -290,15 +306,20 @@ void Redis::take_load(Instant now, const resp::Value& value) {
 void Redis::fetch(Instant now) {
   more_ = fetching_;
   if (std::exchange(fetching_, true)) return;
-  const std::string log = at("log"), from = fmt::format("{}-0", last_ + 1);
+  const std::string log = at("log"), from = fmt::format("{}-0", last_);
   call(now, Kind::entries, {"XRANGE", log, from, "+", "COUNT", entries_at_once}, loads_);
 }
 
 void Redis::take_entries(Instant now, const resp::Value& value) {
-  for (const resp::Value& item : value.list) {
-    if (!deliver(item)) return gap();
+  const auto& items = value.list;
+  const bool has_last = !items.empty() && items.front().at(0) == fmt::format("{}-0", last_);
+  const bool is_same = has_last ? last_item_.empty() || said_in(items.front()) == last_item_ : at_seal_;
+  if (!COORD_RULE(redis_entries_follow_what_was_told, is_same)) return gap();
+  const std::size_t known = has_last ? 1 : 0;
+  for (std::size_t i = known; i < items.size(); ++i) {
+    if (!deliver(items[i])) return gap();
   }
-  if (!value.list.empty() || more_) {
+  if (items.size() > known || more_) {
     fetch(now);
   } else if (std::ranges::any_of(waiting_, [this](const Waiting& each) { return each.need > last_; })) {
     return gap();
@@ -314,6 +335,8 @@ bool Redis::deliver(const resp::Value& item) {
   if (!position || *position != last_ + 1) return false;
   const std::uint64_t after = std::exchange(last_, *position);
   const resp::Value& fields = item.list[1];
+  last_item_ = said_in(item);
+  at_seal_ = fields.at(0) == "s";
   if (fields.at(0) == "s") {
     if (fields.at(1) != std::to_string(epoch_ + 1)) return false;
     tell(engine::Sealed{after, last_, ++epoch_});
@@ -337,7 +360,7 @@ void Redis::reach() {
     if (waiting.need > last_) {
       left.push_back(waiting);
     } else {
-      tell(engine::Reached{waiting.ticket});
+      if (waiting.ticket != 0) tell(engine::Reached{waiting.ticket});
     }
   }
   waiting_ = std::move(left);

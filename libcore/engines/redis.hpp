@@ -13,6 +13,9 @@
 // on the same connection (RESP3) and says only that there is something: entries are read from the stream by
 // their numbers. XREAD BLOCK would hold up all else on this connection.
 //
+// A server may lose what it has and go on, on the same connections: others' entries then have the numbers of
+// those that were lost. So what was told last is read again together with what is behind it, and compared.
+//
 // Which answers are not believed: a replica's. It is asked what it is at each barrier, since it may have
 // become one.
 #pragma once
@@ -68,6 +71,7 @@ class Redis final : public Adapter {
   void refused(const Call& call, const std::string& text);
   void append(Instant now, const engine::Append& append);
   void append_next(Instant now);
+  void ask_head(Instant now, std::uint64_t ticket);
   Instant silent_at() const;
   void take_hello(const resp::Value& value);
   void take_used(const resp::Value& value);
@@ -98,6 +102,8 @@ class Redis final : public Adapter {
   std::uint64_t loads_ = 0, load_ticket_ = 0;
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;
+  std::string last_item_;  // as it was told
+  bool at_seal_ = true;    // it may have been removed: a state is there that begins behind it
   bool fetching_ = false, more_ = false;
   std::vector<Waiting> waiting_;
 };

@@ -83,6 +83,9 @@ void ZooKeeper::receive(Instant now, ByteView bytes) {
     }
   }
   in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(at_byte));
+  constexpr std::size_t up_to_xid = 8;
+  if (in_.size() < up_to_xid) return;
+  if (JuteReader(ByteView(in_).subspan(4, 4)).number() > 0) heard_at_ = now;  // a part of an answer
 }
 
 void ZooKeeper::unreadable() {
@@ -140,19 +143,23 @@ void ZooKeeper::take_frame(Instant now, ByteView frame) {
   if (calls_.empty() || calls_.front().first != xid) return unreadable();
   const Call done = calls_.front().second;
   calls_.pop_front();
+  heard_at_ = now;
   answered(now, done, error, reader);
   if (reader.failed()) unreadable();
 }
 
 void ZooKeeper::answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader) {
   using namespace zookeeper;
-  const bool is_multi = call.kind == Kind::change || call.kind == Kind::barrier || call.kind == Kind::remove;
+  const bool is_multi = call.kind == Kind::change || call.kind == Kind::barrier ||
+                        call.kind == Kind::remove || call.kind == Kind::fresh;
   if (is_multi && error == 0 && !reader.left().empty()) {
     const auto all = read_multi(reader);
     if (!all) return unreadable();
     error = all->error;
     if (error == 0 && call.kind == Kind::change) created(now, all->created);
   }
+  // What may not be read has gone through the quorum all the same.
+  if (call.kind == Kind::fresh && error == no_auth) return;
   // A parent that is shut says so before it says that the node is there.
   if (call.kind == Kind::keep && call.of == 0) return;
   const bool writes = call.kind == Kind::change || call.kind == Kind::keep || call.kind == Kind::kept;
@@ -172,6 +179,7 @@ void ZooKeeper::answered(Instant now, const Call& call, std::int32_t error, Jute
   switch (call.kind) {
     case Kind::change:
     case Kind::single:
+    case Kind::fresh:
     case Kind::barrier:  // what was sealed or removed is seen by what comes behind it
       break;
     case Kind::keep:
@@ -257,12 +265,22 @@ void ZooKeeper::ask(Instant now, const engine::Request& request) {
   }
 }
 
+// Neither events nor answered pings are answers: a server that was cut off goes on with these.
+std::optional<Instant> ZooKeeper::silent_at() const {
+  std::optional<Instant> first;
+  const auto also = [&](Instant since) {
+    if (!first || since + zookeeper_patience < *first) first = since + zookeeper_patience;
+  };
+  if (connecting_) also(*connecting_);
+  if (pinged_) also(std::max(*pinged_, heard_at_));
+  if (!calls_.empty()) also(std::max(calls_.front().second.sent, heard_at_));
+  return first;
+}
+
 void ZooKeeper::tick(Instant now) {
   if (closed_) return;
-  const auto over = [&](std::optional<Instant> since) { return since && now >= *since + zookeeper_patience; };
-  const bool silent =
-      over(connecting_) || over(pinged_) || (!calls_.empty() && over(calls_.front().second.sent));
-  if (silent) {
+  const auto silent = silent_at();
+  if (silent && now >= *silent) {
     return refuse(fmt::format("no answer within {} s: it has no leader, or cannot be reached",
                               std::chrono::duration_cast<std::chrono::seconds>(zookeeper_patience).count()));
   }
@@ -275,14 +293,9 @@ void ZooKeeper::tick(Instant now) {
 }
 
 std::optional<Instant> ZooKeeper::deadline() const {
-  std::optional<Instant> first;
-  const auto also = [&first](std::optional<Instant> at) {
-    if (at && (!first || *at < *first)) first = at;
-  };
-  if (connecting_) also(*connecting_ + zookeeper_patience);
-  if (pinged_) also(*pinged_ + zookeeper_patience);
-  if (!calls_.empty()) also(calls_.front().second.sent + zookeeper_patience);
-  if (connected_ && !pinged_) also(sent_ + ping_every_);
+  std::optional<Instant> first = silent_at();
+  const Instant ping = sent_ + ping_every_;
+  if (connected_ && !pinged_ && (!first || ping < *first)) first = ping;
   return first;
 }
 

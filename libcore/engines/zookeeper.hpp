@@ -50,6 +50,7 @@ class ZooKeeper final : public Adapter {
 
  private:
   enum class Kind : std::uint8_t {
+    fresh,    // has a quorum taken it? Whatever comes of it
     which,    // log it is
     states,   // there are
     pointer,  // to the newest
@@ -137,6 +138,7 @@ class ZooKeeper final : public Adapter {
   void take_list(Instant now, bool found, JuteReader& reader);
   void take_removed(Instant now, bool done);
 
+  std::optional<Instant> silent_at() const;
   bool is_behind(std::uint64_t of) const { return following_ && of == walk_; }
   std::string at(const char* what) const { return root_ + "/" + what; }
   std::string in_log(const char* what) const;
@@ -154,6 +156,7 @@ class ZooKeeper final : public Adapter {
   std::deque<std::pair<std::int32_t, Call>> calls_;  // answered in their order
   Duration ping_every_{};
   Instant sent_{};
+  Instant heard_at_{};  // an answer, or a part of one
   std::optional<Instant> connecting_, pinged_;
 
   std::string log_;  // which log it is

@@ -29,7 +29,7 @@ void ZooKeeper::load(Instant now, std::uint64_t ticket) {
   loading_->number = ++loads_;
   zookeeper::Multi fresh;
   fresh.add(Operation::check, zookeeper::check("/", -1));
-  call(now, Kind::change, Operation::multi, fresh.out());
+  call(now, Kind::fresh, Operation::multi, fresh.out());
   call(now, Kind::which, Operation::get, zookeeper::read(at("log"), false), loads_);
 }
 

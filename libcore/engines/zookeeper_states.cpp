@@ -52,7 +52,7 @@ void ZooKeeper::keep(Instant now) {
   };
   const std::string pieces_of = of_epoch("piece", epoch);
   if (keeping_->folder.empty()) {
-    keeping_->folder = fmt::format("{}.{}", marks::name_of(access_.writer), ++keeps_);
+    keeping_->folder = marks::folder_of(access_.writer, access_.connection, ++keeps_);
     call(now, Kind::keep, Operation::create, zookeeper::create(pieces_of, {}, rights()));
     return create(Kind::keep, fmt::format("{}/{}", pieces_of, keeping_->folder), {});
   }

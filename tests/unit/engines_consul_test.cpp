@@ -26,15 +26,19 @@ std::string pair(const std::string& key, const std::string& value, int changed) 
 // A Consul that answers what the story says, call by call in their order.
 class Told {
  public:
-  explicit Told(const std::string& token = "") : consul_({"p/", "", token, 1, {}}, "host:1") {
+  explicit Told(const std::string& token = "", std::uint64_t connection = 1)
+      : consul_({"p/", "", token, 1, {}, connection}, "host:1") {
     consul_.begin(now_);
     (void)take();
   }
   void answer(int status, const std::string& body, unsigned line = 0, int index = 1) {
-    const std::string text = "HTTP/1.1 " + std::to_string(status) +
-                             " OK\r\nX-Consul-Index: " + std::to_string(index) +
+    const std::string indexed = index < 0 ? "" : "\r\nX-Consul-Index: " + std::to_string(index);
+    const std::string text = "HTTP/1.1 " + std::to_string(status) + " OK" + indexed +
                              "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-    // Byte for byte, as it may come.
+    bytes(text, line);
+  }
+  // Byte for byte, as it may come.
+  void bytes(const std::string& text, unsigned line = 0) {
     for (const char c : text) consul_.receive_on(now_, line, bytes_of(std::string_view(&c, 1)));
   }
   void head(int last, int changed, unsigned line = 0, const std::string& log = log_name, int epoch = 1) {
@@ -43,10 +47,15 @@ class Told {
         "[" + pair("p/head", log + " " + std::to_string(epoch) + " " + std::to_string(last), changed) + "]",
         line, changed);
   }
-  void entries(const std::vector<std::pair<int, std::string>>& all) {
+  struct Entry {
+    int number = 0;
+    std::string text;
+    int changed = 9;
+  };
+  void entries(const std::vector<Entry>& all) {
     std::string results;
-    for (const auto& [number, text] : all)
-      results += (results.empty() ? "" : ",") + (R"({"KV":)" + pair(entry(number), text, 5) + "}");
+    for (const auto& [number, text, changed] : all)
+      results += (results.empty() ? "" : ",") + (R"({"KV":)" + pair(entry(number), text, changed) + "}");
     answer(200, R"({"Results":[)" + results + R"(],"Errors":null})");
   }
   void done(int changed) {
@@ -82,7 +91,10 @@ class Told {
     for (Adapter::Action& action : static_cast<Adapter&>(consul_).take()) {
       if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
       if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
-      if (auto* out = std::get_if<Adapter::Write>(&action)) asked = {out->bytes.begin(), out->bytes.end()};
+      if (auto* out = std::get_if<Adapter::Write>(&action)) {
+        asked = {out->bytes.begin(), out->bytes.end()};
+        all_asked += asked;
+      }
     }
     return told;
   }
@@ -90,7 +102,7 @@ class Told {
     (void)take();
     return asked.find(text) != std::string::npos;
   }
-  std::string closed, asked;  // the last one
+  std::string closed, asked, all_asked;  // `asked`: the last one
 
  private:
   Instant now_{std::chrono::seconds(1)};
@@ -130,6 +142,37 @@ bool reads_what_is_confirmed() {
   return told.has_asked("GET /v1/kv/p/head?consistent HTTP/1.1");
 }
 
+// A log that was restored from a backup, on servers that lived on: others' entries have the numbers of those
+// that were lost.
+bool notices_another_head() {
+  Told told;
+  told.begins(3);
+  told.entries({{2, "first"}, {3, "second"}});
+  (void)told.take();
+  told.head(3, 20, 1);
+  return tells_a_gap(told.take());
+}
+bool notices_another_entry() {
+  Told told;
+  told.begins(3);
+  told.entries({{2, "first"}, {3, "second"}});
+  (void)told.take();
+  told.head(4, 21, 1);
+  REQUIRE(told.has_asked(entry(3)));
+  told.entries({{3, "another", 20}, {4, "third", 21}});
+  return tells_a_gap(told.take());
+}
+
+// Where a connection keeps a state of the second epoch.
+std::string folder_of_a_state(Told& told) {
+  told.begins(1);
+  told.ask(engine::Keep{2, 9, Bytes{1}});
+  (void)told.take();
+  const std::size_t from = told.asked.find("/piece/0000000000000002/");
+  REQUIRE(from != std::string::npos);
+  return told.asked.substr(from, told.asked.find("/0000 ") - from + 1);
+}
+
 }  // namespace
 
 TEST_CASE("consul: entries by their numbers, a seal, a query that blocks, and a barrier") {
@@ -142,7 +185,7 @@ TEST_CASE("consul: entries by their numbers, a seal, a query that blocks, and a 
   CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
   CHECK(std::get<engine::Reached>(said[2]).ticket == 1);
   told.head(4, 12, 1, log_name, 2);
-  told.entries({{4, "second"}});
+  told.entries({{3, marks::seal_of(1), 9}, {4, "second", 12}});
   said = told.take();
   REQUIRE(said.size() == 1);
   CHECK(std::get<engine::Entry>(said[0]).position == 4);
@@ -165,7 +208,7 @@ TEST_CASE("consul: an append follows the head, and what is acknowledged there is
   told.not_done(Told::stale(0));
   REQUIRE(told.has_asked("GET /v1/kv/p/head?consistent"));
   told.head(2, 11);
-  told.entries({{2, "another's"}});
+  told.entries({{2, "another's", 11}});
   CHECK(entries_in(told.take()) == 1);
   CHECK(told.asked.find(R"("Index":11)") != std::string::npos);
   CHECK(told.asked.find(entry(3)) != std::string::npos);
@@ -261,10 +304,110 @@ TEST_CASE("consul: what is no Consul ends the connection") {
   CHECK(blank.closed.find("a token has no blanks") != std::string::npos);
 }
 
+TEST_CASE("consul: a state that comes too late is removed, and not the one that is there") {
+  Told first("", 1), second("", 2);
+  const std::string kept = folder_of_a_state(first), late = folder_of_a_state(second);
+  CHECK(kept != late);
+  second.answer(200, "true");
+  second.answer(200, "[" + pair("p/" + log_name + "/state", "2 another 1 9", 12) + "]");
+  REQUIRE(second.has_asked("delete-tree"));
+  CHECK(second.asked.find(late) != std::string::npos);
+  CHECK(second.asked.find(kept) == std::string::npos);
+}
+
+TEST_CASE("consul: a pointer whose answer got lost is there, and what is older goes, also from before") {
+  Told told;
+  told.begins(1);
+  told.ask(engine::Keep{9, 9000, Bytes{1}});
+  (void)told.take();
+  const std::size_t from = told.asked.find("/piece/0000000000000009/") + 24;
+  const std::string writer = told.asked.substr(from, told.asked.find("/0000 ") - from);
+  told.answer(200, "true");
+  told.answer(200, "[" + pair("p/" + log_name + "/state", "8 w 1 8000", 4) + "]");
+  REQUIRE(told.has_asked(R"("Verb":"cas","Key":"p/00000000000000aa/state","Index":4)"));
+  told.not_done(Told::stale(0));
+  REQUIRE(told.has_asked("GET /v1/kv/p/00000000000000aa/state?consistent"));
+  told.all_asked.clear();
+  told.answer(200, "[" + pair("p/" + log_name + "/state", "9 " + writer + " 1 9000", 15) + "]");
+  (void)told.take();
+  CHECK(told.all_asked.find("delete-tree") == std::string::npos);
+  for (const char* what : {"entry", "key", "piece"})
+    CHECK(told.all_asked.find("GET /v1/kv/p/" + log_name + "/" + what + "/?keys&separator=/") !=
+          std::string::npos);
+  const std::string folder = "p/" + log_name + "/entry/";
+  told.answer(200, "[\"" + folder + "0000000000000000/\",\"" + folder + "0000000000000001/\",\"" + folder +
+                       "0000000000000002/\",\"" + folder + "foreign/\"]");
+  REQUIRE(told.has_asked(R"("Verb":"check-index","Key":"p/00000000000000aa/state","Index":15)"));
+  CHECK(told.asked.find(R"("delete-tree","Key":")" + folder + "0000000000000000/") != std::string::npos);
+  CHECK(told.asked.find(folder + "0000000000000001/") != std::string::npos);
+  CHECK(told.asked.find(folder + "0000000000000002/") == std::string::npos);
+  CHECK(told.asked.find("foreign") == std::string::npos);
+  told.all_asked.clear();
+  told.answer(200, "[\"p/" + log_name + "/key/0000000000000009/\"]");
+  (void)told.take();
+  CHECK(told.all_asked.empty());
+  told.answer(403, "Permission denied");
+  (void)told.take();
+  CHECK(told.closed.empty());
+}
+
+TEST_CASE("consul: a 404 of whatever answers there is none of Consul's") {
+  Told proxy;
+  proxy.ask(engine::Load{1});
+  proxy.answer(404, "404 page not found", 0, -1);
+  CHECK(proxy.take().empty());
+  CHECK(proxy.closed.find("not Consul's") != std::string::npos);
+  Told consul;
+  consul.ask(engine::Load{1});
+  consul.answer(404, "");
+  const auto said = consul.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::holds_alternative<engine::Empty>(said.front()));
+}
+
+TEST_CASE("consul: a long answer on a slow way is no silence, and who hears nothing asks") {
+  Told slow;
+  slow.ask(engine::Load{1});
+  slow.head(1, 9);
+  slow.answer(200, "[" + pair("p/" + log_name + "/state", "1 w 1 1", 4) + "]");
+  const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+  slow.bytes(text);
+  for (int i = 0; i < 9; ++i) {
+    slow.bytes(" ");
+    slow.passes(std::chrono::seconds(1));
+  }
+  (void)slow.take();
+  CHECK(slow.closed.empty());
+  Told idle;
+  idle.begins(1);
+  (void)idle.take();
+  idle.asked.clear();
+  idle.passes(std::chrono::seconds(9));
+  CHECK_FALSE(idle.has_asked("GET /v1/kv/p/head?consistent"));
+  idle.passes(std::chrono::seconds(2));
+  CHECK(idle.all_asked.find("GET /v1/kv/p/head?consistent") != std::string::npos);
+  idle.passes(std::chrono::seconds(3));
+  (void)idle.take();
+  CHECK(idle.closed.find("no answer within 2 s") != std::string::npos);
+}
+
+TEST_CASE("consul: that it takes no more connections is said, unasked") {
+  Told told;
+  told.begins(1);
+  told.head(1, 9, 1);
+  (void)told.take();
+  Told many;
+  many.answer(429, "Your IP is issuing too many concurrent connections", 1);
+  (void)many.take();
+  CHECK(many.closed.find("http_max_conns_per_client") != std::string::npos);
+}
+
 TEST_CASE("consul: rules") {
   CHECK(follows_the_head());
   CHECK(notices_a_trim());
   CHECK(reads_what_is_confirmed());
+  CHECK(notices_another_head());
+  CHECK(notices_another_entry());
 #ifdef COORD_MUTANTS
   const auto without = [](const char* rule, const auto& story) {
     mutants::removed = rule;
@@ -275,5 +418,7 @@ TEST_CASE("consul: rules") {
   CHECK_FALSE(without("consul_append_follows_the_head", follows_the_head));
   CHECK_FALSE(without("consul_trim_is_noticed", notices_a_trim));
   CHECK_FALSE(without("consul_reads_are_confirmed", reads_what_is_confirmed));
+  CHECK_FALSE(without("consul_head_is_of_what_was_told", notices_another_head));
+  CHECK_FALSE(without("consul_entries_follow_what_was_told", notices_another_entry));
 #endif
 }

@@ -27,7 +27,7 @@ Bytes bytes_in(std::string_view text) {
 // An etcd that answers what the story says, on the connection's streams in their order.
 class Told {
  public:
-  Told() {
+  explicit Told(std::uint64_t connection = 1) : etcd_({"p/", "", "", 1, {}, connection}, "host:1", false) {
     etcd_.begin(now_);
     feed(4, 0, 0, {});
     CHECK(take().size() == 1);
@@ -35,10 +35,11 @@ class Told {
   }
 
   void range(std::uint64_t revision, const std::vector<Key>& keys) { answer(range_of(revision, keys)); }
-  void transaction(std::uint64_t revision, const std::vector<Key>& log, const std::vector<Key>& open) {
+  void transaction(std::uint64_t revision, const std::vector<Key>& log, const std::vector<Key>& open,
+                   bool succeeded = true) {
     ProtoWriter header, whole;
     header.number(3, revision);
-    whole.message(1, header).number(2, 1);
+    whole.message(1, header).number(2, succeeded ? 1 : 0);
     for (const auto* keys : {&log, &open}) {
       ProtoWriter operation;
       operation.message(1, range_of(revision, *keys));
@@ -56,6 +57,7 @@ class Told {
     stream_ = next_;
     next_ += 2;
   }
+  void not_done_at(std::uint64_t revision) { transaction(revision, {}, {}, false); }
   // A transaction that was carried out, of which nothing is asked.
   void done_at(std::uint64_t revision) { transaction(revision, {}, {}); }
   void refused(std::uint8_t status, std::string_view why) {
@@ -71,13 +73,22 @@ class Told {
     feed(1, 5, std::exchange(stream_, 0), headers);
   }
   // Whether it asks something then. What it tells is kept.
-  bool asks_after(Duration time) {
+  void passes(Duration time) {
     now_ += time;
     etcd_.tick(now_);
+  }
+  bool asks_after(Duration time) {
+    passes(time);
     bool asked = false;
     for (Adapter::Action& action : etcd_.take()) asked |= std::holds_alternative<Adapter::Write>(action);
     return asked;
   }
+  // The beginning of an answer to what was asked first.
+  void first_bytes_of_answer() {
+    feed(1, 4, 1, {0x88});
+    feed(0, 0, 1, {0, 0, 0, 1, 0});
+  }
+  void one_byte_of_answer() { feed(0, 0, 1, {0x0a}); }
   // It is going to stop, and takes no stream behind this one.
   void is_going(std::uint8_t last) { feed(7, 0, 0, {0, 0, 0, last, 0, 0, 0, 0}); }
   bool has_closed() {
@@ -87,17 +98,21 @@ class Told {
   }
   // Whether what it asks then has this in it.
   bool asks(const engine::Request& request, const std::string& text) {
+    asks_something(request);
+    return has_asked(text);
+  }
+  void asks_something(const engine::Request& request) {
     etcd_.ask(now_, request);
     stream_ = next_;
     next_ += 2;
-    return has_asked(text);
   }
-  bool has_asked(const std::string& text) {
+  bool has_asked(const std::string& text) { return asked().find(text) != std::string::npos; }
+  std::string asked() {
     std::string all;
     for (Adapter::Action& action : etcd_.take()) {
       if (auto* out = std::get_if<Adapter::Write>(&action)) all.append(out->bytes.begin(), out->bytes.end());
     }
-    return all.find(text) != std::string::npos;
+    return all;
   }
   // The next stream is the watch's: it stays open.
   void watch_begins() { next_ += 2; }
@@ -145,7 +160,7 @@ class Told {
   }
 
   Instant now_{std::chrono::seconds(1)};
-  Etcd etcd_{{"p/", "", "", 1}, "host:1", false};
+  Etcd etcd_;
   std::uint32_t next_ = 1, stream_ = 0;
 };
 
@@ -182,7 +197,42 @@ bool tells_a_gap(const std::vector<engine::Told>& told) {
   });
 }
 
+// Where a connection keeps a state of the second epoch: below piece/.
+std::string folder_of_a_state(Told& told) {
+  begins(told);
+  told.transaction(4, {}, {of_the_first});
+  told.watch_begins();
+  (void)told.take();
+  const std::string name = "p/piece/" + second + "/";
+  told.asks_something(engine::Keep{2, 9, Bytes{1}});
+  const std::string said = told.asked();
+  const std::size_t from = said.find(name);
+  REQUIRE(from != std::string::npos);
+  return said.substr(from, said.find("/0000", from + name.size()) - from + 1);
+}
+
+// A state that comes too late is cleared away by whoever kept it: with that of the same gateway, which is
+// there?
+bool removes_what_is_kept() {
+  Told earlier(1), later(2);
+  const std::string kept = folder_of_a_state(earlier), own = folder_of_a_state(later);
+  later.range(5, {});
+  CHECK(later.has_asked("p/state/" + second));
+  later.not_done_at(6);
+  const std::string removed = later.asked();
+  CHECK(removed.find(own) != std::string::npos);
+  CHECK(removed.find("p/state/" + second) != std::string::npos);  // unless it names just these
+  return removed.find(kept) != std::string::npos;
+}
+
 }  // namespace
+
+TEST_CASE("state_has_a_folder_of_its_own: what comes too late removes nothing that is kept") {
+  CHECK_FALSE(removes_what_is_kept());
+  mutants::removed = "state_has_a_folder_of_its_own";
+  CHECK(removes_what_is_kept());
+  mutants::removed.clear();
+}
 
 TEST_CASE("etcd: entries and a seal in their order, then a barrier") {
   Told told;
@@ -268,6 +318,58 @@ TEST_CASE("etcd: what was written and is not told by the watch is read") {
   (void)told.take();
   CHECK_FALSE(told.asks_after(std::chrono::milliseconds(500)));
   CHECK(told.asks_after(std::chrono::milliseconds(700)));
+}
+
+TEST_CASE("etcd: a long answer on a slow way is no silence") {
+  Told slow;
+  slow.first_bytes_of_answer();
+  for (int i = 0; i < 9; ++i) {
+    slow.one_byte_of_answer();
+    (void)slow.asks_after(std::chrono::seconds(1));
+  }
+  CHECK(slow.take().empty());  // nor is the connection closed
+  slow.passes(std::chrono::seconds(3));
+  CHECK(slow.has_closed());
+}
+
+TEST_CASE("etcd: who hears nothing asks, and leaves a server that does not answer") {
+  Told told;
+  begins(told);
+  told.transaction(20, {}, {of_the_first});
+  told.watch_begins();
+  CHECK(count<engine::Reached>(told.take()) == 1);
+  (void)told.asks_after(std::chrono::seconds(2));  // how it is, once
+  told.range(20, {});
+  CHECK_FALSE(told.asks_after(std::chrono::seconds(9)));
+  CHECK(told.asks_after(std::chrono::seconds(2)));
+  told.range(20, {of_the_first});
+  CHECK(told.take().empty());
+  CHECK(told.asks_after(std::chrono::seconds(11)));
+  told.passes(std::chrono::seconds(3));
+  CHECK(told.has_closed());
+}
+
+TEST_CASE("etcd: a server that is not etcd's has no empty log") {
+  Told told;
+  told.range(0, {});
+  CHECK(told.has_closed());
+}
+
+TEST_CASE("etcd_revision_goes_on: a cluster that was restored behind a proxy is noticed") {
+  const auto notices = [] {
+    Told told;
+    begins(told);
+    told.transaction(20, {entry(first, "a", 10)}, {of_the_first});
+    told.watch_begins();
+    (void)told.take();
+    told.barrier();
+    told.range(9, {of_the_first});
+    return tells_a_gap(told.take());
+  };
+  CHECK(notices());
+  mutants::removed = "etcd_revision_goes_on";
+  CHECK_FALSE(notices());
+  mutants::removed.clear();
 }
 
 TEST_CASE("etcd: no space is told, and the connection stays") {

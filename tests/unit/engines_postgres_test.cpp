@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "base/rule.hpp"
 #include "engines/jute.hpp"
 #include "engines/postgres.hpp"
 #include "engines/scram.hpp"
@@ -94,21 +95,21 @@ bool tells_a_gap(const std::vector<engine::Told>& told) {
 TEST_CASE("postgres: rows by their numbers, a seal, a notification, and a barrier") {
   Told told;
   begins(told);
-  told.row({"2", "1", "k", "first"});
-  told.row({"3", "1", "~", ""});
+  told.row({"2", "1", "k", "first", "102"});
+  told.row({"3", "1", "~", "", "103"});
   told.ready();
   auto said = told.take();
   REQUIRE(said.size() == 2);
   CHECK(std::get<engine::Entry>(said[0]).after == 1);
   CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
-  told.row({log_name, "3"});
+  told.row({log_name, "3", ""});
   told.ready();
   said = told.take();
   REQUIRE(said.size() == 1);
   CHECK(std::get<engine::Reached>(said[0]).ticket == 1);
   told.ready();  // there were no more rows
   told.said('A', JuteWriter().number(1).append(Bytes{'c', 0, '4', 0}).out());
-  told.row({"4", "2", "k", "second"});
+  told.row({"4", "2", "k", "second", "104"});
   told.ready();
   CHECK(told.take().size() == 1);
 }
@@ -116,29 +117,86 @@ TEST_CASE("postgres: rows by their numbers, a seal, a notification, and a barrie
 TEST_CASE("postgres: what is missing is a gap, on the way and to a barrier") {
   Told told;
   begins(told);
-  told.row({"3", "1", "k", "second"});
+  told.row({"3", "1", "k", "second", "103"});
   told.ready();
   CHECK(tells_a_gap(told.take()));
   Told trimmed;
   begins(trimmed);
   trimmed.ready();
-  trimmed.row({log_name, "9"});
+  trimmed.row({log_name, "9", ""});
   trimmed.ready();
   trimmed.ready();
   CHECK(tells_a_gap(trimmed.take()));
   Told other;
   begins(other);
   other.ready();
-  other.row({"00000000000000bb", "1"});
+  other.row({"00000000000000bb", "1", ""});
   other.ready();
   CHECK(tells_a_gap(other.take()));
+}
+
+TEST_CASE("postgres_rows_follow_what_was_told: a dump that was restored while the server went on") {
+  const auto notices = [](const std::vector<std::vector<std::string>>& rows, const std::string& head) {
+    Told told;
+    begins(told);
+    told.row({"2", "1", "k", "first", "102"});
+    told.row({"3", "1", "k", "second", "103"});
+    told.ready();
+    told.row({log_name, "3", "103"});
+    told.ready();
+    told.row({"3", "1", "k", "second", "103"});  // there were no more
+    told.ready();
+    CHECK_FALSE(tells_a_gap(told.take()));
+    if (!head.empty()) {
+      told.ask(engine::Barrier{7});
+      told.row({log_name, "3", head});
+      told.ready();
+      return tells_a_gap(told.take());
+    }
+    told.said('A', JuteWriter().number(1).append(Bytes{'c', 0, '4', 0}).out());
+    for (const auto& row : rows) told.row(row);
+    told.ready();
+    return tells_a_gap(told.take());
+  };
+  const std::vector<std::string> fourth{"4", "1", "k", "third", "204"};
+  const auto another = [&] { return notices({{"3", "1", "k", "other", "203"}, fourth}, ""); };
+  CHECK_FALSE(notices({{"3", "1", "k", "second", "103"}, fourth}, ""));
+  CHECK(another());
+  CHECK(notices({fourth}, ""));  // what was told is gone, and was no seal
+  CHECK(notices({}, "203"));
+  CHECK_FALSE(notices({}, "103"));
+  mutants::removed = "postgres_rows_follow_what_was_told";
+  CHECK_FALSE(another());
+  mutants::removed.clear();
+}
+
+TEST_CASE("postgres: who hears nothing asks, and leaves a server that does not answer") {
+  Told told;
+  begins(told);
+  told.ready();
+  told.row({log_name, "1", ""});
+  told.ready();
+  told.passes(std::chrono::seconds(2));  // how large it is, once
+  told.row({"1000"});
+  told.ready();
+  (void)told.take();
+  told.written = 0;
+  told.passes(std::chrono::seconds(9));
+  (void)told.take();
+  CHECK(told.written == 0);
+  told.passes(std::chrono::seconds(2));
+  (void)told.take();
+  CHECK(told.written > 0);
+  told.passes(std::chrono::seconds(3));
+  (void)told.take();
+  CHECK(told.closed == "host:1: no answer within 2 s");
 }
 
 TEST_CASE("postgres: a key that is there is no failure of an append, a standby is") {
   Told told;
   begins(told);
   told.ready();
-  told.row({log_name, "1"});
+  told.row({log_name, "1", ""});
   told.ready();
   told.ask(engine::Append{1, "k", Bytes{1}});
   told.error("23505", "duplicate key");
@@ -154,7 +212,7 @@ TEST_CASE("postgres: without space or rights it takes nothing, and is followed a
   Told told;
   begins(told);
   told.ready();
-  told.row({log_name, "1"});
+  told.row({log_name, "1", ""});
   told.ready();
   (void)told.take();
   told.ask(engine::Append{1, "k", Bytes{1}});
@@ -169,7 +227,7 @@ TEST_CASE("postgres: many appends are answered one after the other, and silence 
   Told told;
   begins(told);
   told.ready();
-  told.row({log_name, "1"});
+  told.row({log_name, "1", ""});
   told.ready();
   (void)told.take();
   told.written = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "base/rule.hpp"
 #include "engines/redis.hpp"
 
 using namespace coord;
@@ -26,6 +27,10 @@ class Told {
     for (const char c : text) redis_.receive(now_, bytes_of(std::string_view(&c, 1)));
   }
   void ask(const engine::Request& request) { redis_.ask(now_, request); }
+  void passes(Duration time) {
+    now_ += time;
+    redis_.tick(now_);
+  }
   std::vector<engine::Told> take() {
     std::vector<engine::Told> told;
     for (Adapter::Action& action : static_cast<Adapter&>(redis_).take()) {
@@ -106,6 +111,46 @@ TEST_CASE("redis: what is missing is a gap, on the way and to a barrier") {
   begins(other, 1);
   other.feed("*0\r\n" + head("00000000000000bb", 1));
   CHECK(tells_a_gap(other.take()));
+}
+
+TEST_CASE("redis_entries_follow_what_was_told: a server that has lost entries and goes on") {
+  const auto notices = [](const std::string& items) {
+    Told told;
+    begins(told, 3);
+    told.feed("*2\r\n" + entry(2, "b", "first") + entry(3, "b", "second"));
+    told.feed(head(log_name, 3) + "*1\r\n" + entry(3, "b", "second"));
+    CHECK_FALSE(tells_a_gap(told.take()));
+    told.ask(engine::Barrier{7});
+    told.feed(master + items);
+    return tells_a_gap(told.take());
+  };
+  const std::string fourth = entry(4, "b", "third");
+  const auto another = [&] { return notices("*2\r\n" + entry(3, "b", "other") + fourth); };
+  CHECK_FALSE(notices("*2\r\n" + entry(3, "b", "second") + fourth));
+  CHECK(another());
+  CHECK(notices("*1\r\n" + entry(3, "b", "other")));
+  CHECK(notices("*1\r\n" + fourth));
+  CHECK(notices("*0\r\n"));
+  mutants::removed = "redis_entries_follow_what_was_told";
+  CHECK_FALSE(another());
+  mutants::removed.clear();
+}
+
+TEST_CASE("redis: who hears nothing asks, and leaves a server that does not answer") {
+  Told told;
+  begins(told, 1);
+  told.feed("*0\r\n" + head(log_name, 1));
+  told.passes(std::chrono::seconds(2));
+  told.feed(text("used_memory:1000\r\n"));
+  (void)told.take();
+  told.passes(std::chrono::seconds(11));
+  (void)told.take();
+  told.feed(master + "*0\r\n" + head(log_name, 1));
+  CHECK(told.take().empty());
+  told.passes(std::chrono::seconds(11));
+  told.passes(std::chrono::seconds(3));
+  (void)told.take();
+  CHECK(told.closed == "host:1: no answer within 2 s");
 }
 
 TEST_CASE("redis: a replica, and one that has become one, are left") {

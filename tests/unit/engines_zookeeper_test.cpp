@@ -61,6 +61,10 @@ class Told {
   void event(const std::string& path) {
     feed(JuteWriter().number(-1).longer(-1).number(0).number(1).number(3).text(path).out());
   }
+  void answers_a_ping() { feed(JuteWriter().number(-2).longer(9).number(0).out()); }
+  // Of a frame that is longer than all that comes.
+  void begins_an_answer() { zookeeper_.receive(now_, Bytes{0, 0, 9, 9, 0, 0, 0, 1}); }
+  void goes_on_with_it() { zookeeper_.receive(now_, Bytes{0}); }
   void ask(const engine::Request& request) { zookeeper_.ask(now_, request); }
   void passes(Duration time) {
     now_ += time;
@@ -252,4 +256,37 @@ TEST_CASE("zookeeper: what is no ZooKeeper ends the connection") {
   told.answer(0, Bytes{1, 2, 3});
   told.take();
   CHECK(told.closed.find("not ZooKeeper's") != std::string::npos);
+}
+
+TEST_CASE("zookeeper: a root that may not be read is no reason, its check went through a quorum") {
+  Told told;
+  told.multi(-102);
+  told.answer(-101);
+  const auto said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::holds_alternative<engine::Empty>(said.front()));
+  CHECK(told.closed.empty());
+}
+
+TEST_CASE("zookeeper: a long answer on a slow way is no silence, an event or a ping is no answer") {
+  Told slow;
+  slow.begins_an_answer();
+  for (int i = 0; i < 9; ++i) {
+    slow.goes_on_with_it();
+    slow.passes(std::chrono::seconds(1));
+  }
+  (void)slow.take();
+  CHECK(slow.closed.empty());
+  slow.passes(std::chrono::seconds(3));
+  (void)slow.take();
+  CHECK(slow.closed.find("no answer within 2 s") != std::string::npos);
+  Told told;
+  begins(told);
+  for (int i = 0; i < 5; ++i) {
+    told.passes(std::chrono::milliseconds(500));
+    told.event("/p/other");
+    told.answers_a_ping();
+  }
+  (void)told.take();
+  CHECK(told.closed.find("no answer within 2 s") != std::string::npos);
 }
