@@ -272,3 +272,32 @@ endpoint() { # of server NUMBER
   kill -0 "$command"
   release x
 }
+
+backup() { # save or restore, while the servers go on
+  case $kind,$1 in
+  consul,*) servers ctl "$engine_dir" snapshot "$1" "$BATS_TEST_TMPDIR/backup" >/dev/null ;;
+  postgres,save) servers ctl "$engine_dir" -c "create table saved_head as select * from coordutils_head where prefix = '$prefix/'" \
+    -c "create table saved_log as select * from coordutils_log where prefix = '$prefix/'" ;;
+  postgres,restore) servers ctl "$engine_dir" -c "begin; delete from coordutils_head where prefix = '$prefix/';
+      delete from coordutils_log where prefix = '$prefix/'; insert into coordutils_head select * from saved_head;
+      insert into coordutils_log select * from saved_log; commit" ;;
+  esac
+}
+
+# Others' entries have the numbers of those that were lost, and no connection has broken.
+@test "an engine that was restored while it went on is refused, also when others have written since" {
+  of_kind consul postgres
+  gateway a
+  gateway b
+  run -0 on b dlock y true
+  signal_peer KILL b
+  eventually peer_gone b
+  backup save
+  run -0 on a dlock x true
+  backup restore
+  gateway b
+  for _ in 1 2 3 4 5; do run -0 on b dlock z true; done
+  refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "older backup" why.txt; }
+  eventually refused
+  run -0 on b dlock z true
+}
