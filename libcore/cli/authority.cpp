@@ -262,16 +262,18 @@ Result<std::string> private_socket(const std::string& state_dir, const std::stri
 namespace {
 
 // One for each engine and prefix, however the URL is written.
-Result<Authority> gateway_authority(const std::string& engine, bool unsafe) {
+Result<Authority> gateway_authority(const std::string& engine, bool unsafe, bool native) {
   const auto url = parse_engine_url(engine);
   if (!url) return url.error();
   if (Status may = may_be_used(*url, unsafe); !may) return may.error();
   Authority authority;
   authority.unsafe = unsafe;
+  authority.native = native;
   authority.kind = Authority::Kind::private_peer;
   authority.engine = url->text();
   std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
   for (const char c : authority.engine) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  if (native) hash = ~hash;
   authority.state_dir = fmt::format("{}-engine-{:016x}", private_state_dir(), hash);
   if (authority.state_dir.starts_with(fmt::format("{}/", homeless_state()))) {
     if (Status own = own_directory(homeless_state()); !own) return own.error();
@@ -288,7 +290,7 @@ Result<Authority> gateway_authority(const std::string& engine, bool unsafe) {
 }  // namespace
 
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
-                                 const std::string& engine, bool unsafe, bool by_default) {
+                                 const std::string& engine, bool unsafe, bool by_default, bool native) {
   if (!socket.empty()) {
     Authority authority;
     authority.socket = socket;
@@ -296,12 +298,12 @@ Result<Authority> find_authority(const std::string& socket, const std::string& c
       authority.system_user = owner_of_directory_of(socket);
     return authority;
   }
-  if (!engine.empty() && !by_default) return gateway_authority(engine, unsafe);
+  if (!engine.empty() && !by_default) return gateway_authority(engine, unsafe, native);
   if (const std::optional<std::string> path = find_config(config)) return configured(*path);
   const auto host_wide = has_host_peer();
   if (!host_wide) return host_wide.error();
   if (*host_wide) return host_authority();
-  return engine.empty() ? private_authority() : gateway_authority(engine, unsafe);
+  return engine.empty() ? private_authority() : gateway_authority(engine, unsafe, native);
 }
 
 bool is_behind_engine(const std::string& config, const std::string& engine, bool by_default) {

@@ -46,6 +46,7 @@ struct Authority {
   std::string config;   // empty: none
   std::string engine;   // of a private gateway: its engine's URL; empty: none
   bool unsafe = false;  // that engine may forget
+  bool native = false;  // nothing is kept there: it is for the engine's own keys and locks
   // Whose peer may be believed besides root's and one's own: of the system's peer, the user that its
   // directory was given to. Others cannot make a directory there.
   std::optional<uid_t> system_user;
@@ -59,9 +60,11 @@ struct Authority {
 // `engine`: a URL; where it is given, and no socket, the gateway of this user to that engine.
 // `unsafe`: also to one that may forget what it has acknowledged.
 // `by_default`: the engine only where nothing is configured.
+// `native`: for the engine's own keys and locks; of a private gateway another one then, which keeps no log
+// there.
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
-                                 const std::string& engine = {}, bool unsafe = false,
-                                 bool by_default = false);
+                                 const std::string& engine = {}, bool unsafe = false, bool by_default = false,
+                                 bool native = false);
 
 // Does an engine keep the log of what find_authority() finds without a socket? As far as can be read.
 bool is_behind_engine(const std::string& config, const std::string& engine, bool by_default);

@@ -114,6 +114,7 @@ std::vector<std::string> arguments_of(const Authority& authority) {
     arguments.insert(arguments.end(), {"--private", "--state-dir", authority.state_dir});
     if (!authority.engine.empty()) arguments.insert(arguments.end(), {"--engine", authority.engine});
     if (authority.unsafe) arguments.emplace_back("--unsafe");
+    if (authority.native) arguments.emplace_back("--native");
   } else {
     arguments.insert(arguments.end(), {"--config", authority.config});
   }

@@ -25,6 +25,7 @@ struct ConnectOptions {
   std::string engine;                     // URL, as given: a gateway of this user's to it
   const Option* engine_option = nullptr;  // where that comes from
   bool unsafe = false;                    // also one that may forget
+  bool native = false;                    // for its own keys and locks
   Scope scope = Scope::any;
   bool no_autostart = false;
   Duration patience = std::chrono::seconds(5);  // for the peer's greeting

@@ -75,7 +75,7 @@ Result<Reached> reach(const ConnectOptions& options, const std::string& tool, co
   const Instant began = process::boot_now();
   for (int tries = 1;;) {
     const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
-                                          is_default_engine(options));
+                                          is_default_engine(options), options.native);
     if (!authority) return authority.error();
     if (Status may = may_ask(*authority); !may) return may.error();
     const bool started = tries > 1;
@@ -193,7 +193,7 @@ void warn_of_short_lease(const std::string& tool, local::Scope scope, Duration t
 
 Result<Again> connect_again(const ConnectOptions& options, const std::string& tool) {
   const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
-                                        is_default_engine(options));
+                                        is_default_engine(options), options.native);
   if (!authority) return authority.error();
   auto peer = engine::LocalConnection::begin(authority->socket, tool, trust_of(*authority));
   if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
@@ -209,7 +209,7 @@ Result<Again> connect_again(const ConnectOptions& options, const std::string& to
 
 std::string why_it_ended(const ConnectOptions& options) {
   const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
-                                        is_default_engine(options));
+                                        is_default_engine(options), options.native);
   return authority && authority->may_be_started() ? last_words(*authority) : "";
 }
 

@@ -10,6 +10,7 @@
 // Threading: one owner; wait_for_verdict(), run() and let_go() block.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -79,6 +80,8 @@ class HeldSession {
   // The session is lost, or about to be.
   bool lost() const { return lost_; }
   Instant sent() const { return sent_; }  // of the last renewal that succeeded
+  // What is held elsewhere counts from then: the peer's renewals are no longer than that from now on.
+  void bound_by(Instant sent) { sent_ = std::min(sent_, sent); }
   Instant kill_at() const { return lease::stop_by(sent_, terms_.request.ttl); }
 
   // The grant was not taken up in time, or its session has ended before: somebody else's turn. Nothing has

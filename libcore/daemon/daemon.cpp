@@ -145,6 +145,7 @@ void Daemon::pump() {
     if (!ended_) note_commits();
   }
   if (ended_) return;
+  if (native_) native_->look();
   look_at_roster();
   look_at_members();
   look_at_own_place();

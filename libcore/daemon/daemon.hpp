@@ -35,6 +35,7 @@
 #include "daemon/keys_part.hpp"
 #include "daemon/meters.hpp"
 #include "daemon/metrics_server.hpp"
+#include "daemon/native_desk.hpp"
 #include "daemon/process_watch.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/shelf.hpp"
@@ -145,6 +146,9 @@ class Daemon {
   // ---- daemon_engine.cpp: the log of a gateway
   const replica::EngineLog* gateway() const;  // null: this is none
   void describe_gateways(local::Peers& answer) const;
+  void open_native();
+  void ask_native(replica::ConnectionId connection, const Tool& tool, const local::ToPart& what);
+  bool holds_back(replica::ToTool& action);
 
   // ---- daemon_holds.cpp: sessions that outlive this process
   Status recover_holds();
@@ -306,6 +310,7 @@ class Daemon {
   std::optional<node::Node> node_;
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<engines::Driver> engine_;  // of a gateway
+  std::unique_ptr<NativeDesk> native_;       // where there is an engine
   std::unique_ptr<WorkThread> engine_memory_;
   std::optional<LastEngineMemory> last_engine_memory_;
   Status engine_remembered_ = done();  // what was seen of its log last

@@ -113,4 +113,47 @@ void Daemon::describe_gateways(local::Peers& answer) const {
   }
 }
 
+// ---- the engine's own keys and locks
+
+void Daemon::open_native() {
+  if (!settings_.has_engine()) return;
+  NativeDesk::Says says;
+  says.tell = [this](replica::ConnectionId connection, const local::FromPart& what) {
+    const auto tool = tools_.find(connection);
+    if (tool != tools_.end() && tool->second.connected) tell(connection, tool->second, what);
+  };
+  says.bound = [this](SessionId session, Instant sent) { push(replica::HeldElsewhere{session, sent, {}}); };
+  says.lost = [this](SessionId session, const std::string& why) {
+    push(replica::HeldElsewhere{session, {}, why});
+  };
+  says.lives = [this](SessionId session) { return node_->log().machine().session(session) != nullptr; };
+  native_ = std::make_unique<NativeDesk>(io_, settings_.engine_access, std::move(says));
+}
+
+void Daemon::ask_native(replica::ConnectionId connection, const Tool& tool, const local::ToPart& what) {
+  const auto refuse = [&](const std::string& why) {
+    tell(connection, tool, local::Refused{what.request, local::RefusedKind::mismatch, why});
+  };
+  if (!native_) return refuse("--native: no engine is named: give --engine URL");
+  // By this peer's credentials they could write whatever it may.
+  if (is_guest(tool))
+    return refuse(
+        "--native: only for root and the peer's own user: give --engine URL for a gateway of your own");
+  if (settings_.is_gateway() && settings_.engine_access.url.kind == EngineUrl::Kind::redis &&
+      settings_.engine_access.url.endpoints.size() > 1)
+    return refuse(
+        "--native: this host's peer takes these servers for one and its replicas: give --engine URL");
+  native_->said(connection, what);
+}
+
+// What was held by the engine's own recipe is let go before the tool says that it is done: who asks at once
+// does not stand behind it.
+bool Daemon::holds_back(replica::ToTool& action) {
+  const auto found = tools_.find(action.connection);
+  if (!native_ || !std::holds_alternative<local::Released>(action.answer)) return false;
+  const SessionId session = found->second.session;
+  if (session == SessionId{} || node_->log().machine().session(session) != nullptr) return false;
+  return native_->when_free(session, [this, held_back = action]() mutable { perform(std::move(held_back)); });
+}
+
 }  // namespace coord::daemon

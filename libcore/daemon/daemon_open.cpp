@@ -129,7 +129,7 @@ replica::SessionsConfig Daemon::sessions_config() const {
   replica::SessionsConfig sessions;
   sessions.self = settings_.node;
   sessions.peer = settings_.name;
-  sessions.scope = settings_.is_gateway()   ? local::Scope::engine
+  sessions.scope = settings_.has_engine()   ? local::Scope::engine
                    : !settings_.alone()     ? local::Scope::cluster
                    : settings_.options.host ? local::Scope::host
                                             : local::Scope::private_peer;
@@ -166,6 +166,7 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
         if (tool != tools_.end() && tool->second.connected) tell(connection, tool->second, answer);
       },
       log_);
+  open_native();
   return recover_holds();
 }
 

@@ -128,6 +128,9 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   if (const auto* part = std::get_if<local::ToPart>(&*request);
       part != nullptr && wire::Channel{part->channel} == wire::Channel::metrics)
     return tell_metrics(tool->first, tool->second, part->request);
+  if (const auto* part = std::get_if<local::ToPart>(&*request);
+      part != nullptr && wire::Channel{part->channel} == wire::Channel::native)
+    return ask_native(tool->first, tool->second, *part);
   note_request(tool->second, *request);
   replica::FromTool event;
   event.connection = tool->first;
@@ -166,6 +169,7 @@ void Daemon::tool_closed(net::ClientNumber number) {
   if (tool == tools_.end() || !tool->second.connected) return;
   tool->second.connected = false;
   shelf_->gone(tool->first);
+  if (native_) native_->gone(tool->first);
   push(replica::ToolGone{tool->first});
 }
 
@@ -206,6 +210,7 @@ void Daemon::perform(replica::ToTool&& action) {
   const auto found = tools_.find(action.connection);
   if (found == tools_.end()) return;
   Tool& tool = found->second;
+  if (holds_back(action)) return;
   note_answer(tool, action.answer);
   if (!tool.connected) {
     // It went while its grant came: nobody was given the descriptor, so nobody will be seen to let it go.

@@ -195,7 +195,7 @@ Status add_engine(Settings& settings) {
   access.ca = options.engine_ca;
   access.certificate = options.engine_cert;
   access.key = options.engine_key;
-  settings.node = gateway_id(options);
+  if (settings.is_gateway()) settings.node = gateway_id(options);
   return done();
 }
 
@@ -257,8 +257,10 @@ Result<Settings> check_but_keys(const Options& given) {
     return usage("--peers", fmt::format("{} peers", settings.roster.size()), "a group has at most 15");
   }
   settings.listen = self->address;
-  if (settings.is_gateway()) {
+  if (settings.has_engine()) {
     if (Status added = add_engine(settings); !added) return added.error();
+  }
+  if (settings.is_gateway()) {
     settings.roster = {};
     (void)settings.roster.admit({settings.node, settings.name, {}, false, false});
   }
@@ -275,7 +277,7 @@ Result<Settings> check(const Options& options) {
   auto checked = check_but_keys(options);
   if (!checked) return checked;
   Settings settings = std::move(*checked);
-  if (settings.is_gateway() && !options.engine_password_file.empty()) {
+  if (settings.has_engine() && !options.engine_password_file.empty()) {
     auto password = password_of(options.engine_password_file);
     if (!password) return password.error();
     settings.engine_access.password = std::move(*password);

@@ -30,6 +30,7 @@ struct Options {
   std::string key_file;           // needed with more than one peer
   std::string engine;             // URL of an engine that keeps the log; empty: peers do
   bool unsafe = false;            // also one that may forget what it has acknowledged
+  bool native = false;            // nothing is kept there: it is for its own keys and locks only
   std::string engine_user, engine_password_file;
   std::string engine_ca, engine_cert, engine_key;
   std::string state_dir;
@@ -96,9 +97,10 @@ struct Settings {
   bool comes_anew = false;
   std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster
 
-  engines::Settings engine_access;  // of a gateway
+  engines::Settings engine_access;  // where there is one
 
-  bool is_gateway() const { return !options.engine.empty(); }
+  bool has_engine() const { return !options.engine.empty(); }
+  bool is_gateway() const { return has_engine() && !options.native; }
   bool joins() const { return !join.empty(); }
   bool alone() const { return !joins() && roster.size() <= 1; }
   bool admits_others() const { return admits_all || admitted; }

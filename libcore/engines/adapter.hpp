@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -15,7 +16,9 @@
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "engines/about.hpp"
+#include "protocol/mutex/redlock.hpp"
 #include "replica/engine_verbs.hpp"
+#include "wire/native_messages.hpp"
 
 namespace coord::engines {
 
@@ -47,7 +50,17 @@ class Adapter {
   struct Close {  // this connection is of no use
     std::string why;
   };
-  using Action = std::variant<Write, Tell, Close, About>;
+  struct Native {  // of the engine's own keys and locks (native.hpp)
+    native::ToTool told;
+  };
+  struct NativeLost {  // of such a lock: others may have it
+    std::string why;
+  };
+  struct FromStore {  // of Redlock (native_redlock.hpp)
+    mutex::redlock::Answer answer;
+    bool dropped = false;  // what it was to drop
+  };
+  using Action = std::variant<Write, Tell, Close, About, Native, NativeLost, FromStore>;
 
   Adapter() = default;
   Adapter(const Adapter&) = delete;
@@ -57,6 +70,9 @@ class Adapter {
   // How many connections to one server it wants, all of which stand when it begins: one that waits for
   // something cannot be asked anything else where answers come in the order of the questions.
   virtual unsigned lines() const { return 1; }
+  // What is asked of the server on a connection beside, which it ends when it has answered; empty: nothing.
+  virtual std::string_view aside() const { return {}; }
+  virtual void told_aside(std::string_view) {}
   virtual void begin(Instant now) = 0;  // it stands
   virtual void receive(Instant now, ByteView bytes) = 0;
   virtual void receive_on(Instant now, unsigned, ByteView bytes) { receive(now, bytes); }
@@ -71,6 +87,7 @@ class Adapter {
   void tell(engine::Told told) { out_.push_back(Tell{std::move(told)}); }
   void say(About about) { out_.push_back(std::move(about)); }
   void close(std::string why) { out_.push_back(Close{std::move(why)}); }
+  void push(Action action) { out_.push_back(std::move(action)); }
 
  private:
   std::vector<Action> out_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engines/consul_calls.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/base64.hpp"
@@ -26,6 +27,8 @@ bool read_into(JsonReader& in, Pair& pair) {
     if (name == "Key") return in.string(pair.key);
     if (name == "Value") return read_value(in, pair.value);
     if (name == "ModifyIndex") return in.count(pair.changed);
+    if (name == "Session") return in.string(pair.session);
+    if (name == "Flags") return in.raw(pair.flags_text);
     return in.skip();
   });
 }
@@ -102,6 +105,34 @@ std::optional<std::vector<std::string>> read_keys(std::string_view text) {
   std::vector<std::string> keys;
   in.array([&] { return in.string(keys.emplace_back()); });
   return in.end() ? std::optional(std::move(keys)) : std::nullopt;
+}
+
+std::optional<std::vector<Pair>> read_pairs(std::string_view text) {
+  JsonReader in(text);
+  std::vector<Pair> pairs;
+  in.array([&] { return read_into(in, pairs.emplace_back()); });
+  return in.end() ? std::optional(std::move(pairs)) : std::nullopt;
+}
+
+std::optional<std::string> read_session(std::string_view text) {
+  JsonReader in(text);
+  std::string id;
+  in.object([&](const std::string& name) { return name == "ID" ? in.string(id) : in.skip(); });
+  const auto is_of_id = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+  };
+  if (!in.end() || id.empty() || id.size() > 64 || !std::ranges::all_of(id, is_of_id)) return std::nullopt;
+  return id;
+}
+
+std::string in_path(std::string_view key) {
+  std::string out;
+  for (const char c : key) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       std::string_view("-._~/").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
 }
 
 std::optional<std::string> read_version(std::string_view text) {

@@ -15,7 +15,9 @@ namespace coord::engines::consul {
 
 struct Pair {
   std::string key, value;
-  std::uint64_t changed = 0;  // Consul's index; 0: it is not there
+  std::uint64_t changed = 0;      // Consul's index; 0: it is not there
+  std::string session{};          // that has it as a lock; empty: none
+  std::string_view flags_text{};  // as a number, in the text that it was read from: more than 53 bits
 };
 
 // All of it or nothing. 64 operations at most, of 512 KiB together.
@@ -45,6 +47,10 @@ struct Outcome {
 std::optional<Outcome> read_transaction(std::string_view text);
 std::optional<Pair> read_pair(std::string_view text);  // the only one of a list
 std::optional<std::vector<std::string>> read_keys(std::string_view text);
+std::optional<std::vector<Pair>> read_pairs(std::string_view text);
+std::optional<std::string> read_session(std::string_view text);  // one that was made
+// A key in the path of a request: whatever it is made of.
+std::string in_path(std::string_view key);
 std::optional<std::string> read_version(std::string_view text);
 // Whether a server leads: its address is told.
 std::optional<bool> read_leader(std::string_view text);

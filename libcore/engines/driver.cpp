@@ -53,9 +53,14 @@ class Connections final : public Driver {
   ~Connections() override { Connections::stop(); }
 
   Status prepare();
+  void use(MakeNative make, Native native) {
+    make_ = std::move(make);
+    native_ = std::move(native);
+  }
   void start() override { connect(); }
   void stop() override;
   void ask(const engine::Request& request) override;
+  void nudge() override;
   std::string endpoint() const override;
   const About& about() const override { return about_; }
 
@@ -64,6 +69,9 @@ class Connections final : public Driver {
   std::unique_ptr<Adapter> make_adapter(const std::string& host) const;
   void tell(engine::Told told);
   void said(About about) { about_ = std::move(about); }
+  void tell_native(Adapter::Action told) {
+    if (native_) native_(std::move(told));
+  }
   void lost(const std::string& why);
 
   asio::io_context& io() { return io_; }
@@ -80,6 +88,8 @@ class Connections final : public Driver {
   asio::io_context& io_;
   const Settings settings_;
   Told told_;
+  MakeNative make_;
+  Native native_;
   ssl::context context_;
   asio::steady_timer pause_;
   std::shared_ptr<Connection> connection_;
@@ -103,11 +113,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
     adapter_->ask(process::boot_now(), request);
     carry_out();
   }
+  void nudge() {
+    if (!stands()) return;
+    adapter_->tick(process::boot_now());
+    carry_out();
+  }
   bool stands() const { return standing_ == lines_.size(); }
   const std::string& host() const { return host_; }
 
  private:
   void add_line(unsigned number);
+  void ask_aside();
   void ready();
   void carry_out();
   void arm();
@@ -117,6 +133,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string host_;
   std::unique_ptr<Adapter> adapter_;
   std::vector<std::shared_ptr<Line>> lines_;
+  std::shared_ptr<Line> aside_;
+  std::string told_aside_;
   std::size_t standing_ = 0;
   asio::steady_timer timer_;
   bool closed_ = false;
@@ -158,6 +176,36 @@ void Connection::ready() {
   adapter_->begin(process::boot_now());
   carry_out();
   for (const auto& line : lines_) line->read();
+  if (!closed_ && !adapter_->aside().empty()) ask_aside();
+}
+
+// Nothing hangs on it: whether it comes about or breaks is one.
+void Connection::ask_aside() {
+  constexpr std::size_t longest = 4096;
+  const std::weak_ptr<Connection> weak = shared_from_this();
+  const auto& [host, port] = owner_.wanted();
+  Line::Way way{host, port, owner_.settings().url.tls};
+  way.first = owner_.failures();
+  Line::Heard heard;
+  heard.stands = [weak] {
+    const auto self = weak.lock();
+    if (!self || self->closed_) return;
+    const ByteView asked = bytes_of(self->adapter_->aside());
+    self->aside_->send(Bytes(asked.begin(), asked.end()));
+    self->aside_->read();
+  };
+  heard.bytes = [weak](ByteView bytes) {
+    const auto self = weak.lock();
+    if (self && self->told_aside_.size() < longest) self->told_aside_.append(bytes.begin(), bytes.end());
+  };
+  heard.broke = [weak](const std::string&) {
+    const auto self = weak.lock();
+    if (!self || self->closed_) return;
+    self->adapter_->told_aside(self->told_aside_);
+    self->carry_out();
+  };
+  aside_ = std::make_shared<Line>(owner_.io(), owner_.context(), std::move(way), std::move(heard));
+  aside_->begin();
 }
 
 void Connection::carry_out() {
@@ -170,6 +218,10 @@ void Connection::carry_out() {
       owner_.tell(std::move(told->told));
     } else if (auto* about = std::get_if<About>(&action)) {
       owner_.said(std::move(*about));
+    } else if (std::holds_alternative<Adapter::Native>(action) ||
+               std::holds_alternative<Adapter::NativeLost>(action) ||
+               std::holds_alternative<Adapter::FromStore>(action)) {
+      owner_.tell_native(std::move(action));
     } else {
       fail(std::get<Adapter::Close>(action).why);
     }
@@ -200,6 +252,7 @@ void Connection::close() {
   closed_ = true;
   timer_.cancel();
   for (const auto& line : lines_) line->close();
+  if (aside_) aside_->close();
 }
 
 // ---- which
@@ -238,6 +291,10 @@ std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) cons
   access.writer = settings_.writer;
   access.connection = connections_;
   const bool tls = settings_.url.tls;
+  if (make_) {
+    access.nonce = drawn_nonce();
+    return make_(std::move(access), host);
+  }
   switch (settings_.url.kind) {
     case EngineUrl::Kind::zookeeper:
       return std::make_unique<ZooKeeper>(std::move(access), host);
@@ -271,6 +328,10 @@ void Connections::ask(const engine::Request& request) {
   if (connection_) connection_->ask(request);
 }
 
+void Connections::nudge() {
+  if (connection_) connection_->nudge();
+}
+
 std::string Connections::endpoint() const {
   return connection_ && connection_->stands() ? connection_->host() : std::string();
 }
@@ -299,6 +360,14 @@ void Connections::lost(const std::string& why) {
 Result<std::unique_ptr<Driver>> Driver::open(asio::io_context& io, Settings settings, Told told) {
   auto driver = std::make_unique<Connections>(io, std::move(settings), std::move(told));
   if (Status ready = driver->prepare(); !ready) return ready.error();
+  return std::unique_ptr<Driver>(std::move(driver));
+}
+
+Result<std::unique_ptr<Driver>> Driver::open_native(asio::io_context& io, Settings settings, MakeNative make,
+                                                    Native native, Told told) {
+  auto driver = std::make_unique<Connections>(io, std::move(settings), std::move(told));
+  if (Status ready = driver->prepare(); !ready) return ready.error();
+  driver->use(std::move(make), std::move(native));
   return std::unique_ptr<Driver>(std::move(driver));
 }
 

@@ -28,11 +28,17 @@ class Driver {
  public:
   using Told = std::function<void(engine::Told told)>;
   static Result<std::unique_ptr<Driver>> open(boost::asio::io_context& io, Settings settings, Told told);
+  // With adapters of the caller's, for the engine's own keys and locks. What they tell may end the driver.
+  using Native = std::function<void(Adapter::Action told)>;
+  using MakeNative = std::function<std::unique_ptr<Adapter>(Access access, const std::string& host)>;
+  static Result<std::unique_ptr<Driver>> open_native(boost::asio::io_context& io, Settings settings,
+                                                     MakeNative make, Native native, Told told);
   virtual ~Driver() = default;
 
   virtual void start() = 0;
   virtual void stop() = 0;
   virtual void ask(const engine::Request& request) = 0;  // dropped while there is no connection
+  virtual void nudge() = 0;                              // its adapter has something new to look at
   virtual std::string endpoint() const = 0;              // that it is connected with; empty: none
   virtual const About& about() const = 0;                // as it was said last
 };

@@ -160,6 +160,7 @@ void ZooKeeper::answered(Instant now, const Call& call, std::int32_t error, Jute
   }
   // What may not be read has gone through the quorum all the same.
   if (call.kind == Kind::fresh && error == no_auth) return;
+  if (call.kind == Kind::limits || call.kind == Kind::used) return take_about(call, error, reader);
   // A parent that is shut says so before it says that the node is there.
   if (call.kind == Kind::keep && call.of == 0) return;
   const bool writes = call.kind == Kind::change || call.kind == Kind::keep || call.kind == Kind::kept;
@@ -284,6 +285,7 @@ void ZooKeeper::tick(Instant now) {
     return refuse(fmt::format("no answer within {} s: it has no leader, or cannot be reached",
                               std::chrono::duration_cast<std::chrono::seconds>(zookeeper_patience).count()));
   }
+  if (following_ && about_at_ && now >= *about_at_) ask_about(now);
   if (!connected_ || pinged_ || now < sent_ + ping_every_) return;
   if (following_)  // does as well as a ping, and finds what no event has told
     return call(now, Kind::epoch, Operation::exists, zookeeper::read(of_epoch("epoch", epoch_), false),
@@ -294,8 +296,11 @@ void ZooKeeper::tick(Instant now) {
 
 std::optional<Instant> ZooKeeper::deadline() const {
   std::optional<Instant> first = silent_at();
-  const Instant ping = sent_ + ping_every_;
-  if (connected_ && !pinged_ && (!first || ping < *first)) first = ping;
+  const auto also = [&first](std::optional<Instant> at) {
+    if (at && (!first || *at < *first)) first = at;
+  };
+  if (connected_ && !pinged_) also(sent_ + ping_every_);
+  if (following_) also(about_at_);
   return first;
 }
 

@@ -45,6 +45,8 @@ class ZooKeeper final : public Adapter {
   void begin(Instant now) override;
   void receive(Instant now, ByteView bytes) override;
   void ask(Instant now, const engine::Request& request) override;
+  std::string_view aside() const override { return "srvr"; }
+  void told_aside(std::string_view text) override;
   void tick(Instant now) override;
   std::optional<Instant> deadline() const override;
 
@@ -67,6 +69,8 @@ class ZooKeeper final : public Adapter {
     kept,     // the pointer
     list,     // what is to be removed
     remove,
+    limits,  // of the root: its quota
+    used,    // of that
   };
   struct Call {
     Kind kind{};
@@ -129,6 +133,8 @@ class ZooKeeper final : public Adapter {
   void created(Instant now, const std::string& path);
   void gap();
   void damaged();
+  void ask_about(Instant now);
+  void take_about(const Call& call, std::int32_t error, JuteReader& reader);
 
   // ---- zookeeper_states.cpp
   void make(Instant now, const engine::Make& make);
@@ -177,6 +183,8 @@ class ZooKeeper final : public Adapter {
   std::vector<std::string> to_remove_;  // the last one first, with all below it
   std::vector<std::string> leaves_;     // of the last one
   std::size_t removing_ = 0;            // leaves, in the transaction that is out
+  About about_;
+  std::optional<Instant> about_at_;  // asked next
 };
 
 }  // namespace coord::engines

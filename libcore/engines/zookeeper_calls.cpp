@@ -8,21 +8,25 @@ namespace coord::engines::zookeeper {
 Stat read_stat(JuteReader& reader) {
   Stat stat;
   stat.created = static_cast<std::uint64_t>(reader.longer());
-  (void)reader.longer();  // mzxid
+  stat.changed = static_cast<std::uint64_t>(reader.longer());
   (void)reader.longer();  // ctime
   (void)reader.longer();  // mtime
   stat.version = reader.number();
   stat.changes = std::max(reader.number(), 0);
   (void)reader.number();  // aversion
   (void)reader.longer();  // ephemeralOwner
-  (void)reader.number();  // dataLength
+  stat.bytes = std::max(reader.number(), 0);
   stat.children = std::max(reader.number(), 0);
   (void)reader.longer();  // pzxid
   return stat;
 }
 
-Bytes create(const std::string& path, ByteView data, Rights rights, bool numbered) {
-  constexpr std::int32_t all = 31, persistent_sequential = 2;
+namespace {
+
+constexpr std::int32_t persistent_sequential = 2, ephemeral_sequential = 3;
+
+Bytes create_as(std::int32_t mode, const std::string& path, ByteView data, Rights rights) {
+  constexpr std::int32_t all = 31;
   JuteWriter out;
   out.text(path).buffer(data).number(1).number(all);
   if (rights == Rights::everybody) {
@@ -30,15 +34,25 @@ Bytes create(const std::string& path, ByteView data, Rights rights, bool numbere
   } else {
     out.text("auth").text("");
   }
-  return out.number(numbered ? persistent_sequential : 0).out();
+  return out.number(mode).out();
+}
+
+}  // namespace
+
+Bytes create(const std::string& path, ByteView data, Rights rights, bool numbered) {
+  return create_as(numbered ? persistent_sequential : 0, path, data, rights);
+}
+
+Bytes create_for_session(const std::string& path, ByteView data, Rights rights) {
+  return create_as(ephemeral_sequential, path, data, rights);
 }
 
 Bytes put(const std::string& path, ByteView data, std::int32_t version) {
   return JuteWriter().text(path).buffer(data).number(version).out();
 }
 
-Bytes remove(const std::string& path) {
-  return JuteWriter().text(path).number(-1).out();
+Bytes remove(const std::string& path, std::int32_t version) {
+  return JuteWriter().text(path).number(version).out();
 }
 
 Bytes check(const std::string& path, std::int32_t version) {
@@ -86,9 +100,16 @@ std::optional<MultiAnswer> read_multi(JuteReader& reader) {
   }
 }
 
-Bytes connect_request(std::int32_t session_ms) {
+Bytes connect_request(std::int32_t session_ms, std::uint64_t session, ByteView password, std::uint64_t seen) {
   const Bytes no_password(16, 0);
-  return JuteWriter().number(0).longer(0).number(session_ms).longer(0).buffer(no_password).flag(false).out();
+  return JuteWriter()
+      .number(0)
+      .longer(static_cast<std::int64_t>(seen))
+      .number(session_ms)
+      .longer(static_cast<std::int64_t>(session))
+      .buffer(password.empty() ? ByteView(no_password) : password)
+      .flag(false)
+      .out();
 }
 
 Bytes auth(const std::string& user, const std::string& password) {

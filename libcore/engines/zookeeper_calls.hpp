@@ -24,6 +24,7 @@ enum class Operation : std::int32_t {
   check = 13,
   multi = 14,
   auth = 100,
+  close_session = -11,
 };
 
 // Errors that mean something to a log.
@@ -35,8 +36,9 @@ inline constexpr std::int32_t no_node = -101, no_auth = -102, bad_version = -103
 enum class Rights : std::uint8_t { everybody, creator };
 
 struct Stat {
-  std::uint64_t created = 0;  // czxid
+  std::uint64_t created = 0, changed = 0;  // czxid, mzxid
   std::int32_t version = 0;
+  std::int32_t bytes = 0;                  // of its data
   std::int64_t changes = 0, children = 0;  // of children: creations and removals; how many there are
   // How many were ever created in it.
   std::uint64_t creations() const { return static_cast<std::uint64_t>((changes + children) / 2); }
@@ -44,8 +46,9 @@ struct Stat {
 Stat read_stat(JuteReader& reader);
 
 Bytes create(const std::string& path, ByteView data, Rights rights, bool numbered = false);
+Bytes create_for_session(const std::string& path, ByteView data, Rights rights);  // numbered, too
 Bytes put(const std::string& path, ByteView data, std::int32_t version);
-Bytes remove(const std::string& path);
+Bytes remove(const std::string& path, std::int32_t version = -1);
 Bytes check(const std::string& path, std::int32_t version);
 Bytes read(const std::string& path, bool watch);  // get, exists, children
 
@@ -64,7 +67,9 @@ struct MultiAnswer {
 };
 std::optional<MultiAnswer> read_multi(JuteReader& reader);
 
-Bytes connect_request(std::int32_t session_ms);
+// `session`: which to go on with, by its password; 0: a new one. `seen`: of its history, by this client.
+Bytes connect_request(std::int32_t session_ms, std::uint64_t session = 0, ByteView password = {},
+                      std::uint64_t seen = 0);
 Bytes auth(const std::string& user, const std::string& password);
 
 }  // namespace coord::engines::zookeeper

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The log as it is read: a state, then entry after entry by their numbers, then what a watch says is there.
+#include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -98,6 +100,41 @@ void ZooKeeper::take_piece(Instant now, bool found, JuteReader& reader) {
   enter(now, loading_->epoch);
   ask_barrier(now, loading_->ticket);
   loading_.reset();
+}
+
+// ---- what it says of itself
+
+// Where a quota is set for the prefix, it is told with what is used of it.
+void ZooKeeper::ask_about(Instant now) {
+  constexpr Duration every = std::chrono::minutes(5);
+  about_at_ = now + every;
+  const std::string quota = "/zookeeper/quota" + root_;
+  call(now, Kind::limits, Operation::get, zookeeper::read(quota + "/zookeeper_limits", false));
+  call(now, Kind::used, Operation::get, zookeeper::read(quota + "/zookeeper_stats", false));
+}
+
+void ZooKeeper::take_about(const Call& call, std::int32_t error, JuteReader& reader) {
+  const std::string text = error == 0 ? reader.text() : "";
+  std::uint64_t bytes = 0;
+  // "count=9,bytes=1000", with a semicolon and further words from 3.7 on.
+  for (const std::string_view word : {"byteHardLimit=", "bytes="}) {
+    const std::size_t at = text.find(word);
+    if (at == std::string::npos || bytes != 0) continue;
+    const std::string_view from = std::string_view(text).substr(at + word.size());
+    bytes = marks::number_in(from.substr(0, from.find_first_of(",;")), 10).value_or(0);  // -1: none
+  }
+  (call.kind == Kind::limits ? about_.quota : about_.bytes) = bytes;
+  if (call.kind == Kind::used) say(about_);
+}
+
+// "Zookeeper version: 3.8.0-..., built on ...".
+void ZooKeeper::told_aside(std::string_view text) {
+  about_at_ = sent_;
+  constexpr std::string_view begin = "Zookeeper version: ";
+  if (!text.starts_with(begin)) return;  // who may not ask is not told
+  text.remove_prefix(begin.size());
+  about_.version = std::string(text.substr(0, std::min(text.find_first_of("-, \n"), std::size_t{32})));
+  say(about_);
 }
 
 // ---- entries

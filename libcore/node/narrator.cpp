@@ -87,6 +87,11 @@ void Narrator::on(const replica::CommandGone& event) {
   note(fmt::format("the command has ended of {}", tool(event.connection)));
 }
 
+void Narrator::on(const replica::HeldElsewhere& event) {
+  note(fmt::format("session {} holds elsewhere{}", event.session.value,
+                   event.lost.empty() ? "" : fmt::format(": lost: {}", event.lost)));
+}
+
 void Narrator::on(const replica::Recovered& event) {
   for (const auto& hold : event.holds)
     note(fmt::format("found session {} token {} {}", hold.record.session.value, hold.record.token.value,

@@ -48,6 +48,7 @@ class Narrator {
   void on(const replica::ToolGone& event);
   void on(const replica::HoldersGone& event);
   void on(const replica::CommandGone& event);
+  void on(const replica::HeldElsewhere& event);
   void on(const replica::Recovered& event);
   void on(const replica::JobFailed& event);
 

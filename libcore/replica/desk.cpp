@@ -144,6 +144,11 @@ SessionActions Desk::on(const CommandGone& event) {
   return take();
 }
 
+SessionActions Desk::on(Instant now, const HeldElsewhere& event) {
+  sessions_.on(now, event);
+  return take();
+}
+
 SessionActions Desk::on(Instant now, const Outcome& event, const service::StateMachine& machine) {
   ledger_.hear(now, event, machine);
   return take();

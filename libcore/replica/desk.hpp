@@ -40,6 +40,7 @@ class Desk {
   [[nodiscard]] SessionActions on(const ToolGone& event);
   [[nodiscard]] SessionActions on(const HoldersGone& event);
   [[nodiscard]] SessionActions on(const CommandGone& event);
+  [[nodiscard]] SessionActions on(Instant now, const HeldElsewhere& event);
   [[nodiscard]] SessionActions on(Instant now, const Outcome& event, const service::StateMachine& machine);
   // `self`: this peer's registration.
   [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self,

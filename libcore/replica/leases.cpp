@@ -21,7 +21,7 @@ constexpr std::size_t in_one_command = 4096;  // service::Limits::sessions_a_ren
 }  // namespace
 
 Instant Leases::stop_by(const Lease& lease) const {
-  const Instant by_lease = lease::stop_by(lease.renewal_sent, lease.ttl);
+  const Instant by_lease = lease::stop_by(lease.counts_from(), lease.ttl);
   return lease.break_at ? std::min(by_lease, *lease.break_at) : by_lease;
 }
 

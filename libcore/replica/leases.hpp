@@ -9,6 +9,7 @@
 // it is in memory until clear().
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -28,7 +29,8 @@ using ConnectionId = StrongId<struct ConnectionTag>;
 struct Lease {
   SessionId session;  // 0: not opened yet, or ended
   Duration ttl{};
-  Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
+  Instant renewal_sent;                // of the last renewal that succeeded; the opening counts as one
+  std::optional<Instant> elsewhere{};  // likewise, of what is held under it elsewhere (HeldElsewhere)
   bool renewing = false;
   std::uint32_t pid = 0;  // of the command, once it runs; 0: not known
   Duration grace{};
@@ -37,6 +39,8 @@ struct Lease {
   // Nobody has taken up what was granted under it: it is not renewed, and passed on then.
   std::optional<Instant> take_up_by;
   std::optional<Instant> alarm;  // its place among the alarms
+
+  Instant counts_from() const { return elsewhere ? std::min(renewal_sent, *elsewhere) : renewal_sent; }
 };
 
 enum class LeaseUse : std::uint8_t { none, kept, runs };  // runs: a command, which must be stopped in time

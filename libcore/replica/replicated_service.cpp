@@ -15,7 +15,7 @@ ServiceActions ReplicatedService::step(Instant now, WallTime wall, const Service
       [&]<class T>(const T& concrete) {
         if constexpr (std::is_same_v<T, FromTool>) {
           tool_said(now, wall, concrete);
-        } else if constexpr (std::is_same_v<T, Recovered>) {
+        } else if constexpr (std::is_same_v<T, Recovered> || std::is_same_v<T, HeldElsewhere>) {
           perform(now, wall, desk_->on(now, concrete));
         } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone> ||
                              std::is_same_v<T, CommandGone>) {

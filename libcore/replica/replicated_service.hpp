@@ -23,7 +23,7 @@ namespace coord::replica {
 
 using ServiceEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow,
                                   RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters, FromTool,
-                                  ToolGone, HoldersGone, CommandGone, Recovered, FromEngine>;
+                                  ToolGone, HoldersGone, CommandGone, HeldElsewhere, Recovered, FromEngine>;
 using ServiceAction =
     std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
                  SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers,

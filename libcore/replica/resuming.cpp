@@ -35,13 +35,14 @@ void Sessions::keep(ConnectionId id, Record& record) {
   kept.secret = record.who.secret;
   kept.uid = record.who.uid;
   kept.ttl = record.asked.ttl;
-  kept.renewal_sent = record.renewal_sent;
+  kept.renewal_sent = record.counts_from();
   kept.pid = record.pid;
   kept.grace = record.grace;
   kept.holder = record.asked.holder;
   kept.signal = record.asked.signal;
   kept.bare = record.asked.bare;
   kept.taken_up = !record.take_up_by;
+  kept.elsewhere = record.elsewhere.has_value();
   record.kept = record.session;
   if (COORD_RULE_OR(record_before_grant, true, false)) ledger_.out.push_back(KeepHold{id, kept});
 }
@@ -71,6 +72,8 @@ void Sessions::take_up(Instant now, const Recovered& event) {
     record.session = record.kept = kept.session;
     record.token = kept.token;
     record.renewal_sent = COORD_RULE_OR(resumed_from_last_renewal, kept.renewal_sent, now);
+    // Nobody renews that any more: what runs is stopped when its time is over.
+    if (COORD_RULE_OR(elsewhere_is_not_resumed, kept.elsewhere, false)) record.elsewhere = kept.renewal_sent;
     record.pid = kept.pid;
     record.grace = kept.grace;
     by_session_[kept.session] = hold.connection;
@@ -134,7 +137,8 @@ void Sessions::asked(const Scene& at, Record& record, const local::Resume& reque
   if (taken.stage == Stage::lost) {
     say(at.event.connection, taken, local::Lost{"no renewal for too long: the peer was down"});
   } else {
-    say(at.event.connection, taken, local::Renewed{taken.renewal_sent + taken.asked.ttl, taken.renewal_sent});
+    say(at.event.connection, taken,
+        local::Renewed{taken.counts_from() + taken.asked.ttl, taken.counts_from()});
   }
 }
 

@@ -117,6 +117,20 @@ void Sessions::on(const CommandGone& event) {
     close(event.connection, *record, service::CloseReason::holder_gone);
 }
 
+// Its time is the shorter one of two leases: that of the session, and that of what it holds elsewhere.
+void Sessions::on(Instant now, const HeldElsewhere& event) {
+  const auto id = connection_of(event.session);
+  if (!id) return;
+  Record& record = records_.at(*id);
+  if (record.stage != Stage::held) return;
+  if (!event.lost.empty()) return lose(*id, record, event.lost);
+  if (COORD_RULE_OR(elsewhere_bounds_the_session, true, false)) record.elsewhere = event.sent;
+  if (now < leases_.terminate_at(record)) record.terminated = record.terminated && record.break_at;
+  keep(*id, record);
+  say(*id, record, local::Renewed{record.counts_from() + record.asked.ttl, record.counts_from()});
+  set_alarm(*id, record);
+}
+
 void Sessions::asked(const Scene& at, Record&, const local::ListPeers& request) {
   ledger_.out.push_back(DescribePeers{at.event.connection, request.request});
 }
@@ -189,7 +203,9 @@ void Sessions::tick(Instant now) {
     } else if (record.stage == Stage::held && now >= leases_.stop_by(record)) {
       lose(id, record,
            record.break_at ? "it did not end in time"
-                           : "no renewal for too long: the peer cannot reach a majority");
+           : record.counts_from() < record.renewal_sent
+               ? "no renewal for too long: the engine does not answer"
+               : "no renewal for too long: the peer cannot reach a majority");
     } else if (record.stage == Stage::held && !record.terminated && now >= leases_.terminate_at(record)) {
       record.terminated = true;
       if (record.pid != 0) stop_holders(id, record, false);
@@ -205,7 +221,7 @@ bool Sessions::is_overdue(Instant now, ConnectionId id) const {
   if (found == records_.end()) return false;
   const Record& record = found->second;
   return record.stage == Stage::held && !record.take_up_by && !record.break_at &&
-         now >= lease::stop_by(record.renewal_sent, record.ttl) - record.grace;
+         now >= lease::stop_by(record.counts_from(), record.ttl) - record.grace;
 }
 
 LeaseUse Sessions::use_of(const Record& record) const {
@@ -224,7 +240,7 @@ void Sessions::renewed(Instant now, ConnectionId id, Record& record, Instant sen
       keep(id, record);
       // Ordered while this peer was down, or in a snapshot that came instead of the log.
       if (session->breaking) break_hold(now, id, record, "somebody");
-      say(id, record, local::Renewed{record.renewal_sent + record.asked.ttl, record.renewal_sent});
+      say(id, record, local::Renewed{record.counts_from() + record.asked.ttl, record.counts_from()});
       // Told while this peer, or its earlier process, did not see it.
       const service::Leadership* leadership = machine.of<service::Elections>().leadership_of(record.token);
       if (leadership != nullptr && leadership->deposed) step_down(now, id, record, false);

@@ -91,6 +91,7 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void on(const ToolGone& event);
   void on(const HoldersGone& event);
   void on(const CommandGone& event);
+  void on(Instant now, const HeldElsewhere& event);
   // `self`: this peer's registration.
   void on(Instant now, const Applied& event, service::ClientId self, const service::StateMachine& machine);
   void on(Instant now, const Replaced&, const service::StateMachine& machine);

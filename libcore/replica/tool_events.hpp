@@ -40,7 +40,9 @@ struct HoldRecord {
   std::uint32_t holder = 0;  // as in local::Acquire
   std::uint32_t signal = 0;
   bool bare = false;
-  bool taken_up = true;  // by its tool; a later release's field, kept beside these (daemon/hold_file.hpp)
+  // Fields of a later release, kept beside these (daemon/hold_file.hpp).
+  bool taken_up = true;    // by its tool
+  bool elsewhere = false;  // it holds something by an engine's own recipe, which nobody renews any more
 
   bool operator==(const HoldRecord&) const = default;
   template <class Archive>
@@ -73,6 +75,13 @@ struct HoldersGone {  // nobody has the session's descriptor open any more
 };
 struct CommandGone {  // what StopCommand asked to be confirmed
   ConnectionId connection;
+};
+// What this session holds elsewhere, by an engine's own recipe, may be somebody else's a TTL after `sent`: as
+// if a renewal of it had been sent then. Or it is so already: why.
+struct HeldElsewhere {
+  SessionId session;
+  Instant sent;
+  std::string lost{};
 };
 // Before anything else: what an earlier life of this peer has left.
 struct Recovered {

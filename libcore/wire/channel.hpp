@@ -29,6 +29,7 @@ enum class Channel : std::uint16_t {
   agreements = 7,  // agreements/messages.hpp
   casts = 8,       // casts/messages.hpp
   keys = 9,        // key_messages.hpp
+  native = 10,     // a tool and its own peer only: native_messages.hpp
   trial = 0xff00,  // from here on: of tests, and of no release
 };
 

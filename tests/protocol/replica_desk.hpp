@@ -64,6 +64,10 @@ class OneHost {
       says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), 2s});
   }
   void command_gone(std::uint64_t connection) { take(desk->on(CommandGone{ConnectionId{connection}})); }
+  // What the session holds elsewhere was renewed by what was sent then; or is lost.
+  void holds_elsewhere(std::uint64_t connection, Instant sent, const std::string& lost = "") {
+    take(desk->on(now, HeldElsewhere{session_of(connection), sent, lost}));
+  }
   // This peer is killed and started again: the records are what is left; those of the
   // connections `held` have holders.
   void restarts(const std::vector<std::uint64_t>& held, bool complete = true) {

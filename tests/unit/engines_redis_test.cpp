@@ -184,6 +184,25 @@ TEST_CASE("redis: without memory or rights it takes nothing, and is followed all
   }
 }
 
+TEST_CASE("redis: a list of long texts is not collected beyond what any answer has") {
+  resp::Reader reader;
+  constexpr std::size_t each = std::size_t{100} << 20U, most = std::size_t{301} << 20U;
+  const std::string begin = "*1000000\r\n", length = "$" + std::to_string(each) + "\r\n";
+  const Bytes part(std::size_t{4} << 20U, 'x');
+  reader.add(bytes_of(begin));
+  std::size_t fed = 0;
+  while (!reader.failed() && fed <= most) {
+    reader.add(bytes_of(length));
+    for (std::size_t left = each; left > 0 && !reader.failed(); left -= part.size(), fed += part.size()) {
+      reader.add(part);
+      CHECK_FALSE(reader.next());
+    }
+    reader.add(bytes_of(std::string_view("\r\n")));
+  }
+  CHECK(reader.failed());
+  CHECK(fed <= most);
+}
+
 TEST_CASE("redis: what is no Redis ends the connection") {
   Told told;
   told.ask(engine::Load{1});

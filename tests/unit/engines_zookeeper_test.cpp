@@ -122,6 +122,24 @@ bool tells_a_gap(const std::vector<engine::Told>& told) {
 
 }  // namespace
 
+// Without --engine-user every node may be written by everybody.
+TEST_CASE("zookeeper: a state that is said to be longer than any can be is not collected") {
+  Told told;
+  told.multi();
+  told.data(log_name, 3);
+  told.answer(0, JuteWriter().number(1).text("0000000000000001").out());
+  told.data("w 1024 0", 7);
+  constexpr std::size_t piece = std::size_t{15} << 20U;
+  const std::string text(piece, 'x');
+  std::size_t collected = 0;
+  for (; told.closed.empty() && collected <= engine::state_bytes_limit + piece; collected += piece) {
+    told.data(text, 7);
+    CHECK(told.take().empty());
+  }
+  CHECK(told.closed.find("cannot be read") != std::string::npos);
+  CHECK(collected <= engine::state_bytes_limit + piece);
+}
+
 TEST_CASE("zookeeper: entries by their numbers, a seal, and a barrier that waits for both") {
   Told told;
   begins(told);

@@ -301,6 +301,11 @@ TEST_CASE(
   check_family("keys_told", samples::keys_told(), wire::channels_since);
 }
 
+TEST_CASE("what a tool and its peer say of an engine's own keys has its bytes and refuses all others") {
+  check_family("native_from_tool", samples::native_from_tool(), wire::channels_since);
+  check_family("native_to_tool", samples::native_to_tool(), wire::channels_since);
+}
+
 TEST_CASE("what members say to each other has its bytes and refuses all others") {
   check_family("members", samples::members_said(), wire::channels_since);
   std::set<std::size_t> seen;

@@ -21,6 +21,7 @@
 #include "wire/kept_snapshots.hpp"
 #include "wire/key_messages.hpp"
 #include "wire/local.hpp"
+#include "wire/native_messages.hpp"
 
 namespace coord::samples {
 
@@ -59,5 +60,7 @@ const Named<casts::ToTool>& casts_to_tool();
 const Named<keys::ToPeer>& keys_to_peer();
 const Named<keys::Ask>& keys_ask();
 const Named<keys::Told>& keys_told();
+const Named<native::FromTool>& native_from_tool();
+const Named<native::ToTool>& native_to_tool();
 
 }  // namespace coord::samples

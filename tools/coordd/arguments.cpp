@@ -111,6 +111,11 @@ void declare(cli::Options& options, Arguments& arguments) {
   options.flag("--unsafe", peer.unsafe, "also an engine that may forget what is held: redis://")
       .env("COORD_ENGINE_UNSAFE", "1")
       .minor();
+  options
+      .flag("--native", peer.native,
+            "keep no log in the engine: this peer is alone, and for the engine's own keys and locks")
+      .needs("--engine")
+      .minor();
   arguments.about_engine.push_back(
       &options.value("--engine-user", "NAME", peer.engine_user, "who this host is to the engine")
            .env("COORD_ENGINE_USER")

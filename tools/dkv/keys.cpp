@@ -50,6 +50,7 @@ std::string json_of(const service::KeyRecord& record, const std::string* value, 
 }
 
 Result<cli::Exit> get(const Settings& settings) {
+  if (settings.native) return get_native(settings);
   auto peer = connect(settings);
   if (!peer) return peer.error();
   auto seen = ask(*peer, settings, service::GetValue{settings.key});
@@ -65,6 +66,7 @@ Result<cli::Exit> get(const Settings& settings) {
 }
 
 Result<cli::Exit> list(const Settings& settings) {
+  if (settings.native) return list_native(settings);
   auto peer = connect(settings);
   if (!peer) return peer.error();
   const local::Scope scope = peer->welcome().scope;

@@ -17,6 +17,8 @@ Error usage(std::string object, std::string what, std::string remedy) {
 // A key is one name, whatever is in it: it is no list.
 Status check(const dkv::Settings& settings) {
   if (Status good = cli::check_name(settings.key); !good) return good.error();
+  if (settings.session && settings.native)
+    return usage("--session", "not with --native: such keys are no session's", "leave one of the two out");
   if (settings.session && settings.command.argv.empty())
     return usage("--session", "its command is missing", "give it after --");
   if (!settings.session && !settings.command.argv.empty())
@@ -77,6 +79,9 @@ int main(int argc, char** argv) {
   options.synopsis("get KEY | rm KEY [--if-version V] | list [PREFIX] | watch KEY");
   options.flag("--json", settings.json, "one JSON record a line");
   options.flag("-q,--quiet", settings.quiet, "say nothing that is not an error");
+  options.flag("--native", settings.native, "the engine's own keys, as its other clients see them")
+      .excludes("--stale")
+      .minor();
   options.flag("--stale", settings.stale, "get, list: what this peer knows, even without a quorum").minor();
   cli::add_peer_options(options, settings.peer);
   add_put(options, settings);

@@ -12,6 +12,7 @@
 #include "cli/run.hpp"
 #include "dkv/settings.hpp"
 #include "process/boot_time.hpp"
+#include "wire/native_messages.hpp"
 
 namespace coord::dkv {
 
@@ -19,10 +20,10 @@ namespace {
 
 constexpr std::size_t longest_value = 64U << 10U;  // the service's bound
 
-Result<std::string> read_stdin() {
+Result<std::string> read_stdin(std::size_t longest) {
   std::string text;
   char buffer[4096];
-  while (text.size() <= longest_value) {
+  while (text.size() <= longest) {
     const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
     if (count == 0) break;
     if (count < 0 && errno == EINTR) continue;
@@ -83,7 +84,9 @@ std::string why_not(const Settings& settings, const std::string& why) {
 }
 
 Result<engine::LocalConnection> connect(const Settings& settings) {
-  auto peer = cli::connect_to_peer(settings.peer, "dkv");
+  cli::ConnectOptions how = settings.peer;
+  how.native = settings.native;
+  auto peer = cli::connect_to_peer(how, "dkv");
   if (peer && peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no keys and values",
                  "install this release's coordd"};
@@ -96,16 +99,20 @@ Error not_answered(const std::string& object, const Error& why) {
 
 Result<cli::Exit> put(const Settings& settings) {
   const bool from_stdin = settings.value.empty() || settings.value.front() == "-";
-  auto value = from_stdin ? read_stdin() : Result<std::string>(settings.value.front());
+  const std::size_t longest = settings.native ? native::longest_value : longest_value;
+  auto value = from_stdin ? read_stdin(longest) : Result<std::string>(settings.value.front());
   if (!value) return value.error();
-  if (value->size() > longest_value)
-    return Error{ErrorKind::usage, cli::shown(settings.key), "its value is longer than 64 KiB",
+  if (value->size() > longest)
+    return Error{ErrorKind::usage, cli::shown(settings.key),
+                 fmt::format("its value is longer than {} KiB", longest >> 10U),
                  "keep it in a file, and its name here"};
+  if (settings.native) return put_native(settings, std::move(*value));
   if (settings.session) return present(settings, std::move(*value));
   return order(settings, service::PutValue{settings.key, std::move(*value), settings.wanted(), 0, {}});
 }
 
 Result<cli::Exit> remove(const Settings& settings) {
+  if (settings.native) return remove_native(settings);
   return order(settings, service::RemoveValue{settings.key, settings.wanted(), 0, {}});
 }
 

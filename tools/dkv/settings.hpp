@@ -30,6 +30,7 @@ struct Settings {
   std::optional<Duration> grace;  // default: 0.3 of the TTL
   std::string report;
   bool json = false, stale = false, quiet = false;
+  bool native = false;  // the engine's own keys
 
   Duration grace_or_default() const { return grace.value_or(lease::usual_grace(ttl)); }
   service::WantedVersion wanted() const;
@@ -47,6 +48,13 @@ Result<cli::Exit> present(const Settings& settings, std::string value);  // pres
 Result<cli::Exit> get(const Settings& settings);                         // keys.cpp
 Result<cli::Exit> list(const Settings& settings);                        //
 Result<cli::Exit> watch(const Settings& settings);                       // watch.cpp
+
+// native.cpp: the engine's own keys
+Result<cli::Exit> put_native(const Settings& settings, std::string value);
+Result<cli::Exit> remove_native(const Settings& settings);
+Result<cli::Exit> get_native(const Settings& settings);
+Result<cli::Exit> list_native(const Settings& settings);
+Result<cli::Exit> watch_native(const Settings& settings);
 
 // One line of JSON for a key, with or without its value.
 std::string json_of(const service::KeyRecord& record, const std::string* value, WallTime as_of,

@@ -56,6 +56,7 @@ class Watcher {
 }  // namespace
 
 Result<cli::Exit> watch(const Settings& settings) {
+  if (settings.native) return watch_native(settings);
   auto peer = connect(settings);
   if (!peer) return peer.error();
   Watcher watcher(settings);

@@ -31,6 +31,8 @@ Status check_terms(dlock::Settings& settings) {
   settings.names = std::move(*names);
   if (settings.algorithm && settings.names.size() > 1)
     return usage("--algorithm", "is for one name", "leave the others out");
+  if (settings.native && settings.names.size() > 1)
+    return usage("--native", "is for one name", "leave the others out");
   if (settings.grace && lease::is_too_long_a_grace(*settings.grace, settings.ttl))
     return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   return done();
@@ -162,7 +164,7 @@ void takes_no_lock(cli::Option& mode, bool not_by_algorithm = true) {
   if (not_by_algorithm) mode.excludes("--algorithm");
   for (const char* option : {"--shared", "--exclusive", "--nonblock", "--timeout", "--conflict-exit-code",
                              "--close", "--no-fork", "--ttl", "--grace", "--max-run", "--slots", "--join",
-                             "--rate", "--min-hold", "--lock-delay", "--report"})
+                             "--rate", "--min-hold", "--lock-delay", "--report", "--native"})
     mode.excludes(option);
 }
 
@@ -238,6 +240,17 @@ int main(int argc, char** argv) {
       .excludes("--rate")
       .excludes("--min-hold")
       .excludes("--lock-delay");
+  options.flag("--native", settings.native, "by the engine's own recipe, as its other clients lock")
+      .excludes("--shared")
+      .excludes("--slots")
+      .excludes("--join")
+      .excludes("--rate")
+      .excludes("--min-hold")
+      .excludes("--lock-delay")
+      .excludes("--algorithm")
+      .excludes("--fence")
+      .excludes("--acquire")
+      .minor();
   options
       .custom(
           "--among", "HOST[,HOST...]",
@@ -324,6 +337,7 @@ int main(int argc, char** argv) {
   bool unlocks = false;
   options.flag("-u,--unlock", unlocks, "flock's").hidden();
   options.does([&] {
+    settings.peer.native = settings.native;
     cli::default_ttl(settings.peer, ttl, settings.ttl);
     return unlocks ? Result<cli::Exit>(no_unlocking()) : act(settings, operands);
   });

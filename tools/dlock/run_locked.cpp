@@ -19,6 +19,7 @@
 #include "cli/speaker.hpp"
 #include "cli/terminal.hpp"
 #include "cli/trial.hpp"
+#include "dlock/native.hpp"
 #include "dlock/request.hpp"
 #include "dlock/settings.hpp"
 #include "dlock/take_part.hpp"
@@ -79,6 +80,7 @@ class Run {
   using Ended = std::optional<cli::Exit>;
   Result<Ended> run_locked();
   Result<Ended> enter_and_run();
+  Result<Ended> lock_native_and_run();
   Result<Ended> run_command();
   Ended lost_before_it_began();
   Result<Ended> become_command();
@@ -158,6 +160,9 @@ cli::Program Run::program() const {
       {"DLOCK_SESSION", outer != nullptr && *outer != '\0' ? fmt::format("{} {}", outer, session) : session},
       {"DLOCK_SCOPE", report_.scope},
   };
+  // Of ours, which those know nothing of whom the engine's recipe excludes.
+  if (settings_.native)
+    std::erase_if(program.environment, [](const auto& entry) { return entry.first == "DLOCK_TOKEN"; });
   return program;
 }
 
@@ -344,7 +349,35 @@ Result<Run::Ended> Run::enter_and_run() {
   return over ? Result<Ended>(Ended(*over)) : Result<Ended>(over.error());
 }
 
+// --native: what is held already excludes nobody but this host's others; the engine's queue is the line.
+Result<Run::Ended> Run::lock_native_and_run() {
+  const std::string object = cli::shown(settings_.name_list);
+  const auto ours = take_up();
+  if (!ours) return ours.error();
+  if (!*ours) return Ended();
+  const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
+  const bool tells = settings_.verbose || (!settings_.quiet && cli::is_terminal(STDERR_FILENO));
+  auto entry = lock_native(session_, settings_, end, [&](const std::string& behind) {
+    if (tells) cli::notice("dlock", fmt::format("{}: waiting for {}", object, cli::shown(behind)));
+  });
+  report_.wait = process::boot_now() - asked_;
+  if (entry && std::holds_alternative<native::Locked>(*entry)) {
+    note(
+        fmt::format("{}: acquired after {} s by the engine's recipe", object, milliseconds_of(report_.wait)));
+    return settings_.no_fork ? become_command() : run_command();
+  }
+  const bool lost = session_.lost();
+  session_.let_go();
+  if (!entry) return entry.error();
+  const bool reached = std::get<NotNative>(*entry).reached && !lost;
+  const auto over = end_unlocked(
+      reached ? not_acquired({cli::only_request, true, {}})
+              : NotRun{cli::Exit::unavailable, "no_quorum", "the engine does not answer: see dpeers doctor"});
+  return over ? Result<Ended>(Ended(*over)) : Result<Ended>(over.error());
+}
+
 Result<Run::Ended> Run::run_locked() {
+  if (settings_.native) return lock_native_and_run();
   if (settings_.algorithm) return enter_and_run();
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);

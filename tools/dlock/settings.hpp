@@ -46,6 +46,7 @@ struct Settings {
   std::optional<Rate> rate;
   Mode mode = Mode::run;
   std::optional<service::EnterBy> algorithm;
+  bool native = false;                    // by the engine's own recipe
   bool by_probes = false;                 // --waits: not the waits, but the circles of them
   std::vector<std::string> among;         // its sites; empty: all voters that answer
   std::optional<service::TakePart> part;  // of it, as it is asked for now

@@ -145,9 +145,10 @@ void examine_engine(const local::PeerRecord& engine, Findings& findings) {
     add(findings, bytes > quota / 5 * 4 ? Health::warn : Health::ok, "engine", engine.address,
         fmt::format("its database has {} of {} MiB{}", bytes >> 20U, quota >> 20U,
                     told != 0 ? "" : ", if its quota is the usual one"),
-        bytes <= quota / 5 * 4 ? ""
-        : is_etcd              ? "compact and defragment it, or give it more: --quota-backend-bytes"
-                               : "give it more: maxmemory");
+        bytes <= quota / 5 * 4       ? ""
+        : is_etcd                    ? "compact and defragment it, or give it more: --quota-backend-bytes"
+        : engine.name == "zookeeper" ? "give it more: setquota"
+                                     : "give it more: maxmemory");
   if (number("keeps_all_history") != 0)
     add(findings, Health::warn, "engine", engine.address,
         "its history is never compacted, and grows for ever",

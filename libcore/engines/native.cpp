@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "engines/native.hpp"
+
+#include <utility>
+
+#include "engines/native_consul.hpp"
+#include "engines/native_etcd.hpp"
+#include "engines/native_redis.hpp"
+#include "engines/native_zookeeper.hpp"
+
+namespace coord::engines {
+
+namespace {
+
+bool has_terms_of_version(const native::FromTool& what) {
+  const auto* put = std::get_if<native::Put>(&what);
+  const auto* removal = std::get_if<native::Remove>(&what);
+  return (put != nullptr && put->wanted && *put->wanted != 0) || (removal != nullptr && removal->wanted);
+}
+
+}  // namespace
+
+std::string native_lacks(EngineUrl::Kind kind, const native::FromTool& what) {
+  const bool is_lock = std::holds_alternative<native::Lock>(what);
+  switch (kind) {
+    case EngineUrl::Kind::postgres:
+      if (is_lock)
+        return "PostgreSQL has no locks that outlast a connection, and none that end in time: use etcd://, "
+               "zookeeper:// or consul://";
+      return "PostgreSQL has tables and no keys: use etcd://, zookeeper://, consul:// or redis://";
+    case EngineUrl::Kind::redis:
+      if (std::holds_alternative<native::Watch>(what))
+        return "Redis does not keep what has changed: use etcd://, zookeeper:// or consul://";
+      if (has_terms_of_version(what))
+        return "Redis has no versions of keys: use etcd://, zookeeper:// or consul://";
+      return "";
+    default:
+      return "";
+  }
+}
+
+std::unique_ptr<Adapter> make_native_adapter(EngineUrl::Kind kind, bool tls, Access access, std::string host,
+                                             std::shared_ptr<NativeJob> job) {
+  switch (kind) {
+    case EngineUrl::Kind::zookeeper:
+      return std::make_unique<NativeZooKeeper>(std::move(access), std::move(host), std::move(job));
+    case EngineUrl::Kind::consul:
+      return std::make_unique<NativeConsul>(std::move(access), std::move(host), std::move(job));
+    case EngineUrl::Kind::redis:
+      return std::make_unique<NativeRedis>(std::move(access), std::move(host), std::move(job));
+    default:
+      return std::make_unique<NativeEtcd>(std::move(access), std::move(host), tls, std::move(job));
+  }
+}
+
+}  // namespace coord::engines

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: MIT
+#include "engines/native_etcd.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/format.hpp"
+#include "base/lease.hpp"
+#include "base/rule.hpp"
+#include "engines/etcd_text.hpp"
+
+namespace coord::engines {
+
+namespace {
+
+constexpr Duration call_patience = std::chrono::seconds(2);
+constexpr Duration look_every = std::chrono::seconds(1);  // a watch may be told of nothing (etcd #18089)
+constexpr std::uint64_t keys_a_page = 8;                  // their values come with them, and may be long
+constexpr char txn_call[] = "/etcdserverpb.KV/Txn", range_call[] = "/etcdserverpb.KV/Range";
+
+std::string header_of(const Headers& headers, std::string_view name) {
+  std::string value;
+  for (const auto& [known, said] : headers) {
+    if (known == name) value = said;
+  }
+  return value;
+}
+
+// The comparisons of a transaction: of the revision of a key's last change, or of its creation.
+enum class Of : std::uint8_t { creation = 1, change = 2 };
+ProtoWriter is_revision(const std::string& key, Of of, std::uint64_t revision) {
+  constexpr unsigned create_field = 5, change_field = 6;
+  ProtoWriter compare;
+  compare.number(2, static_cast<std::uint64_t>(of)).text(3, key);
+  compare.number(of == Of::creation ? create_field : change_field, revision);
+  return compare;
+}
+// 0 has to be said: the union must have a member.
+Bytes is_absent(const std::string& key) {
+  constexpr std::uint8_t create_field = 5U << 3U;
+  Bytes whole = is_revision(key, Of::creation, 0).out();
+  whole.push_back(create_field);
+  whole.push_back(0);
+  return whole;
+}
+ProtoWriter put_under(const std::string& key, const std::string& value, std::uint64_t lease) {
+  ProtoWriter out;
+  out.text(1, key).text(2, value).number(3, lease);
+  return out;
+}
+ProtoWriter within(unsigned kind, const ProtoWriter& what) {
+  ProtoWriter operation;
+  operation.message(kind, what);
+  return operation;
+}
+constexpr unsigned as_range = 1, as_put = 2, as_removal = 3;
+constexpr unsigned compares = 1, then = 2, otherwise = 3;  // fields of a transaction
+
+}  // namespace
+
+NativeEtcd::NativeEtcd(Access access, std::string host, bool tls, std::shared_ptr<NativeJob> job)
+    : NativeAdapter(std::move(job), std::move(host)), access_(std::move(access)), tls_(tls) {}
+
+// ---- calls
+
+NativeEtcd::Call& NativeEtcd::call(Instant now, Kind kind, const char* method, const Bytes& message) {
+  Headers headers{{":method", "POST"},    {":scheme", tls_ ? "https" : "http"}, {":path", method},
+                  {":authority", host()}, {"content-type", "application/grpc"}, {"te", "trailers"}};
+  if (kind == Kind::watch) headers.emplace_back("hasleader", "true");
+  if (!token_.empty()) headers.emplace_back("token", token_);
+  const Http2::Stream stream = http_.open(headers);
+  Bytes framed{0};
+  for (unsigned shift = 32; shift > 0; shift -= 8)
+    framed.push_back(static_cast<std::uint8_t>(message.size() >> (shift - 8)));
+  framed.insert(framed.end(), message.begin(), message.end());
+  http_.send(stream, framed, kind != Kind::watch);
+  if (kind == Kind::watch) watch_ = stream;
+  return calls_[stream] = Call{kind, now, 0, {}, {}};
+}
+
+void NativeEtcd::flush() {
+  if (http_.has_output()) write(http_.take_output());
+}
+
+void NativeEtcd::begin(Instant now) {
+  tell(engine::Up{});
+  if (access_.user.empty()) {
+    start(now);
+  } else {
+    ProtoWriter who;
+    who.text(1, access_.user).text(2, access_.password);
+    call(now, Kind::authenticate, "/etcdserverpb.Auth/Authenticate", who.out());
+  }
+  flush();
+}
+
+void NativeEtcd::receive(Instant now, ByteView bytes) {
+  for (Http2::Event& event : http_.receive(bytes)) {
+    if (is_closed()) return;
+    if (const auto* body = std::get_if<Http2::Body>(&event)) {
+      const auto found = calls_.find(body->stream);
+      if (found == calls_.end()) continue;
+      Bytes& answer = found->second.answer;
+      if (answer.size() + body->bytes.size() > etcd::message_limit)
+        return fail("an answer of it is longer than 16 MiB");
+      answer.insert(answer.end(), body->bytes.begin(), body->bytes.end());
+      if (watch_ == body->stream) watched(now, answer);
+      continue;
+    }
+    const auto& end = std::get<Http2::Ended>(event);
+    const auto found = calls_.find(end.stream);
+    if (found == calls_.end()) continue;
+    Call done = std::move(found->second);
+    calls_.erase(found);
+    ended(now, std::move(done), end);
+  }
+  if (is_closed()) return;
+  if (http_.failed()) return unreadable();
+  if (http_.is_going() && calls_.size() <= (watch_ && calls_.contains(*watch_) ? 1U : 0U))
+    return fail("it is shutting down");
+  flush();
+}
+
+void NativeEtcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
+  const std::string status = header_of(event.headers, "grpc-status");
+  if (event.reset || status != "0") {
+    return refused(done, status, event.reset ? "it broke off" : header_of(event.headers, "grpc-message"));
+  }
+  if (done.kind == Kind::watch) return fail("it has ended the watch");
+  if (done.answer.size() < 5 || done.answer.front() != 0) return unreadable();
+  tell(engine::Reached{});
+  answered(now, done, ByteView(done.answer).subspan(5));
+}
+
+// A server that is busy, or without a leader, is left for the next one; what it will never do is told.
+void NativeEtcd::refused(const Call& call, const std::string& status, const std::string& text) {
+  if (call.kind == Kind::revoke) return;
+  const bool is_busy = status == "14" || status == "4" || status.empty();
+  const bool is_ours = job().lock() == nullptr || !job().held;
+  const std::string why = fmt::format("{}: {}", host(), text.empty() ? "gRPC status " + status : text);
+  constexpr auto denied = "7", invalid = "3";
+  if (!is_busy && is_ours && status == invalid) {
+    job().may_have_changed = false;
+    cannot(native::Cannot::Why::wrong, why);
+  } else if (!is_busy && is_ours && (status == denied || status == "8")) {
+    job().may_have_changed = false;
+    cannot(native::Cannot::Why::unreachable, why);
+  }
+  fail(text.empty() ? "it refuses (gRPC status " + status + ")" : text);
+}
+
+void NativeEtcd::answered(Instant now, const Call& call, ByteView message) {
+  if (call.kind == Kind::authenticate) {
+    ProtoReader reader(message);
+    while (const auto field = reader.next()) {
+      if (field->number == 2) token_.assign(field->bytes.begin(), field->bytes.end());
+    }
+    return start(now);
+  }
+  if (call.kind == Kind::lease) return take_lease(now, call, message);
+  if (call.kind == Kind::revoke) return;
+  const bool is_range = call.kind == Kind::get || call.kind == Kind::list || call.kind == Kind::queue ||
+                        call.kind == Kind::whose;
+  const auto answer = is_range ? etcd::read_range(message) : etcd::read_transaction(message);
+  if (!answer) return unreadable();
+  revision_ = std::max(revision_, answer->revision);
+  switch (call.kind) {
+    case Kind::get: {
+      native::Value value;
+      if (!answer->pairs.empty())
+        value = {true, answer->pairs.front().changed, etcd::text_of(answer->pairs.front().value)};
+      if (value.value.size() > native::longest_value)
+        return cannot(native::Cannot::Why::wrong, "its value is longer than 1,000 KiB");
+      this->answer(std::move(value));
+      if (std::holds_alternative<native::Watch>(job().what)) watch(now, answer->revision + 1);
+      break;
+    }
+    case Kind::change:
+      take_change(*answer);
+      break;
+    case Kind::list:
+      take_list(now, *answer);
+      break;
+    case Kind::place:
+      take_place(now, call, *answer);
+      break;
+    case Kind::whose:  // our own, by a request that was not answered
+      if (answer->pairs.empty()) return fail("the lock's key is gone again");
+      job().number = answer->pairs.front().created;
+      look(now);
+      break;
+    case Kind::queue:
+      take_queue(now, *answer);
+      break;
+    case Kind::leave:
+      this->answer(native::Unlocked{true});
+      break;
+    default:
+      break;
+  }
+}
+
+void NativeEtcd::start(Instant now) {
+  begun_ = true;
+  if (const auto* get = std::get_if<native::Get>(&job().what)) {
+    call(now, Kind::get, range_call, etcd::range({get->key, {}, 0, 0, 0, {}}).out());
+  } else if (const auto* seen = std::get_if<native::Watch>(&job().what)) {
+    call(now, Kind::get, range_call, etcd::range({seen->key, {}, 0, 0, 0, {}}).out());
+  } else if (const auto* all = std::get_if<native::List>(&job().what)) {
+    list(now, all->prefix);
+  } else if (job().lock() == nullptr) {
+    change(now);
+  } else if (job().let_go) {
+    leave(now);
+  } else {
+    lease(now);
+  }
+}
+
+// ---- a watch
+
+// Of one key, or of all in the lock's queue.
+void NativeEtcd::watch(Instant now, std::uint64_t revision) {
+  ProtoWriter create;
+  const auto* one = std::get_if<native::Watch>(&job().what);
+  create.text(1, one != nullptr ? one->key : folder());
+  if (one == nullptr) create.text(2, etcd::after_prefix(folder()));
+  create.number(3, revision);
+  ProtoWriter request;
+  request.message(1, create);
+  call(now, Kind::watch, "/etcdserverpb.Watch/Watch", request.out());
+  watches_ = true;
+}
+
+void NativeEtcd::watched(Instant now, Bytes& answer) {
+  constexpr std::size_t head = 5;
+  while (!is_closed() && answer.size() >= head) {
+    std::size_t size = 0;
+    for (std::size_t i = 1; i < head; ++i) size = size << 8U | answer[i];
+    if (answer.front() != 0 || size > etcd::message_limit) return unreadable();
+    if (answer.size() < head + size) return;
+    const ByteView message = ByteView(answer).subspan(head, size);
+    ProtoReader reader(message);
+    bool changed = false, over = false;
+    while (const auto field = reader.next()) {
+      if (field->number == 4) over = field->value != 0;
+      if (field->number == 11) changed = true;
+    }
+    if (reader.failed()) return unreadable();
+    answer.erase(answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(head + size));
+    if (over) return fail("it has ended the watch");
+    if (!changed) continue;
+    if (job().lock() != nullptr) {
+      look(now);
+    } else if (const auto* one = std::get_if<native::Watch>(&job().what)) {
+      // What it is now: of changes that follow each other at once the last one.
+      const bool asks =
+          std::ranges::any_of(calls_, [](const auto& each) { return each.second.kind == Kind::get; });
+      if (!asks) {
+        http_.reset(*watch_);
+        calls_.erase(*watch_);
+        watch_.reset();
+        call(now, Kind::get, range_call, etcd::range({one->key, {}, 0, 0, 0, {}}).out());
+        return;  // `answer` is gone
+      }
+    }
+  }
+}
+
+// ---- keys
+
+void NativeEtcd::change(Instant now) {
+  ProtoWriter transaction;
+  const auto* put = std::get_if<native::Put>(&job().what);
+  const auto* removal = std::get_if<native::Remove>(&job().what);
+  const std::string& key = put != nullptr ? put->key : removal->key;
+  const auto wanted = put != nullptr ? put->wanted : removal->wanted;
+  if (wanted && *wanted == 0) transaction.bytes(compares, is_absent(key));
+  if (wanted && *wanted != 0) transaction.message(compares, is_revision(key, Of::change, *wanted));
+  const ProtoWriter shown = within(as_range, etcd::range({key, {}, 0, 0, 0, {}}));
+  if (put != nullptr) {
+    transaction.message(then, within(as_put, put_under(key, put->value, 0)));
+  } else {
+    transaction.message(then, shown);
+    transaction.message(then, within(as_removal, etcd::remove(key, {})));
+  }
+  transaction.message(otherwise, shown);
+  job().may_have_changed = true;
+  call(now, Kind::change, txn_call, transaction.out());
+}
+
+void NativeEtcd::take_change(const etcd::Answer& answer) {
+  job().may_have_changed = false;
+  const std::uint64_t there = answer.pairs.empty() ? 0 : answer.pairs.front().changed;
+  const bool removed = std::holds_alternative<native::Remove>(job().what);
+  if (!answer.succeeded || (removed && there == 0)) return this->answer(native::Not{there != 0, there});
+  this->answer(native::Done{removed ? 0 : answer.revision});
+}
+
+void NativeEtcd::list(Instant now, const std::string& from) {
+  const std::string& prefix = std::get<native::List>(job().what).prefix;
+  const std::string all(1, '\0');
+  etcd::Range range{
+      from.empty() ? all : from, prefix.empty() ? all : etcd::after_prefix(prefix), keys_a_page, 0, 0, {}};
+  call(now, Kind::list, range_call, etcd::range(range).out());
+}
+
+void NativeEtcd::take_list(Instant now, const etcd::Answer& answer) {
+  native::Keys keys;
+  keys.more = answer.more && !answer.pairs.empty();
+  for (const etcd::Pair& pair : answer.pairs) {
+    if (pair.key.size() <= native::longest_key)
+      keys.keys.push_back({pair.key, pair.changed, pair.value.size()});
+  }
+  const bool more = keys.more;
+  this->answer(std::move(keys));
+  if (more) list(now, answer.pairs.back().key + '\0');
+}
+
+// ---- the lock
+
+std::string NativeEtcd::folder() const {
+  return job().lock()->name + "/";
+}
+
+void NativeEtcd::lease(Instant now) {
+  renew_at_.reset();
+  renewing_ = true;
+  ProtoWriter request;
+  const auto whole = std::chrono::ceil<std::chrono::seconds>(job().lock()->ttl);
+  request.number(1, static_cast<std::uint64_t>(whole.count()));
+  call(now, Kind::lease, "/etcdserverpb.Lease/LeaseGrant", request.out());
+}
+
+void NativeEtcd::take_lease(Instant now, const Call& call, ByteView message) {
+  ProtoReader reader(message);
+  std::uint64_t id = 0;
+  while (const auto field = reader.next()) {
+    if (field->number == 2) id = field->value;
+  }
+  if (reader.failed() || id == 0) return fail("it gives no lease");
+  if (job().let_go) {
+    renewing_ = false;
+    return leave(now);
+  }
+  const bool is_first = job().place.empty();
+  if (is_first) job().place = fmt::format("{}{:x}", folder(), id);
+  const std::string& key = job().place;
+  ProtoWriter transaction;
+  if (job().number == 0) {
+    transaction.bytes(compares, is_absent(key));
+  } else {
+    transaction.message(compares, is_revision(key, Of::creation, job().number));
+  }
+  transaction.message(then, within(as_put, put_under(key, job().lock()->holder, id)));
+  Call& sent = this->call(now, Kind::place, txn_call, transaction.out());
+  sent.lease = id;
+  sent.counted = call.sent;
+}
+
+void NativeEtcd::take_place(Instant now, const Call& call, const etcd::Answer& answer) {
+  renewing_ = false;
+  if (job().let_go) return leave(now);
+  if (!answer.succeeded) {
+    if (job().held) return is_lost("its key in etcd is gone: somebody removed it, or its lease has ended");
+    if (job().number != 0) {  // to the end of the line
+      job().number = 0;
+      job().place.clear();
+      return lease(now);
+    }
+    this->call(now, Kind::whose, range_call, etcd::range({job().place, {}, 0, 0, 0, {}}).out());
+    renew_at_ = now;
+    return;
+  }
+  if (job().number == 0) job().number = answer.revision;
+  if (const std::uint64_t before = std::exchange(job().session, call.lease); before != 0) {
+    ProtoWriter request;
+    request.number(1, before);
+    this->call(now, Kind::revoke, "/etcdserverpb.Lease/LeaseRevoke", request.out());
+  }
+  job().counted = COORD_RULE_OR(native_lease_counts_from_asking, call.counted, now);
+  renew_at_ = lease::renew_at(call.counted, job().lock()->ttl);
+  if (job().held) return is_held(job().counted);
+  look(now);
+}
+
+// A linearizable read of who was created first.
+void NativeEtcd::look(Instant now) {
+  if (looking_ || job().number == 0 || job().let_go) return;
+  looking_ = true;
+  look_at_.reset();
+  constexpr unsigned order_field = 5, target_field = 6, keys_only = 8;
+  ProtoWriter range;
+  range.text(1, folder()).text(2, etcd::after_prefix(folder())).number(3, 2);
+  range.number(order_field, 1).number(target_field, 2).number(keys_only, 1);
+  call(now, Kind::queue, range_call, range.out());
+}
+
+void NativeEtcd::take_queue(Instant now, const etcd::Answer& answer) {
+  looking_ = false;
+  if (job().let_go) return;
+  if (!watches_) watch(now, answer.revision + 1);
+  const bool is_first = !answer.pairs.empty() && answer.pairs.front().key == job().place;
+  if (COORD_RULE_OR(native_first_has_it, is_first, true)) {
+    if (!job().held) is_held(job().counted);
+    return;
+  }
+  if (job().held) return is_lost("its key in etcd is gone: somebody removed it");
+  if (!job().lock()->wait) return this->answer(native::Busy{});
+  look_at_ = now + look_every;
+  const std::string first = answer.pairs.empty() ? "" : answer.pairs.front().key;
+  this->answer(native::Queued{first.substr(0, native::longest_key)});
+}
+
+void NativeEtcd::leave(Instant now) {
+  if (std::exchange(leaving_, true)) return;
+  renew_at_.reset();
+  look_at_.reset();
+  if (job().place.empty()) return answer(native::Unlocked{true});
+  ProtoWriter transaction;
+  transaction.message(then, within(as_removal, etcd::remove(job().place, {})));
+  call(now, Kind::leave, txn_call, transaction.out());
+  if (job().session == 0) return;
+  ProtoWriter request;
+  request.number(1, job().session);
+  call(now, Kind::revoke, "/etcdserverpb.Lease/LeaseRevoke", request.out());
+}
+
+void NativeEtcd::tick(Instant now) {
+  if (is_closed()) return;
+  for (const auto& [stream, call] : calls_) {
+    if (call.kind != Kind::watch && now >= call.sent + call_patience)
+      return fail("no answer within 2 s: it has no leader, or cannot be reached");
+  }
+  if (begun_ && job().lock() != nullptr) {
+    if (job().let_go && !renewing_) leave(now);  // what is put after that would stay
+    if (!job().let_go && renew_at_ && now >= *renew_at_ && !renewing_) lease(now);
+    if (!job().let_go && look_at_ && now >= *look_at_) look(now);
+  }
+  flush();
+}
+
+std::optional<Instant> NativeEtcd::deadline() const {
+  if (is_closed()) return std::nullopt;
+  std::optional<Instant> first;
+  const auto also = [&first](std::optional<Instant> when) {
+    if (when && (!first || *when < *first)) first = when;
+  };
+  for (const auto& [stream, call] : calls_) {
+    if (call.kind != Kind::watch) also(call.sent + call_patience);
+  }
+  if (!renewing_) also(renew_at_);
+  also(look_at_);
+  return first;
+}
+
+}  // namespace coord::engines

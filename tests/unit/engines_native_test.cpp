@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+// An engine's own locks, as the adapters take and renew them: answered call by call, without a server. What
+// counts of a renewal, and who is first.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+
+#include "base/base64.hpp"
+#include "base/rule.hpp"
+#include "engines/jute.hpp"
+#include "engines/native_consul.hpp"
+#include "engines/native_etcd.hpp"
+#include "engines/native_zookeeper.hpp"
+#include "http2_frames.hpp"
+
+using namespace coord;
+using namespace coord::engines;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration ttl = 12s;
+const Instant start{1000s};
+
+std::shared_ptr<NativeJob> lock_job(bool wait = true) {
+  auto job = std::make_shared<NativeJob>();
+  job->what = native::Lock{SessionId{5}, "x", ttl, wait, "dlock h 1"};
+  return job;
+}
+
+// What an adapter has told, and asked.
+class Heard {
+ public:
+  void take(Adapter& adapter) {
+    for (Adapter::Action& action : adapter.take()) {
+      if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
+      if (std::holds_alternative<Adapter::NativeLost>(action)) lost = true;
+      if (auto* out = std::get_if<Adapter::Write>(&action))
+        asked.append(out->bytes.begin(), out->bytes.end());
+      auto* said = std::get_if<Adapter::Native>(&action);
+      if (said == nullptr) continue;
+      if (const auto* locked = std::get_if<native::Locked>(&said->told)) counted = locked->sent;
+      queued |= std::holds_alternative<native::Queued>(said->told);
+      busy |= std::holds_alternative<native::Busy>(said->told);
+    }
+  }
+  std::string asked, closed;
+  std::optional<Instant> counted;
+  bool lost = false, queued = false, busy = false;
+};
+
+// ---- etcd: each call has a stream of its own, 1, 3, 5, ...
+
+class EtcdTold {
+ public:
+  explicit EtcdTold(bool wait = true) : job(lock_job(wait)), etcd_(Access{}, "host:1", false, job) {
+    etcd_.begin(now);
+    feed(4, 0, 0, {});
+  }
+  void lease(std::uint64_t id) {
+    ProtoWriter message;
+    message.number(2, id).number(3, 12);
+    answer(message);
+  }
+  void placed(std::uint64_t revision, bool succeeded = true) {
+    ProtoWriter header, whole;
+    header.number(3, revision);
+    whole.message(1, header).number(2, succeeded ? 1 : 0);
+    answer(whole);
+  }
+  void queue(const std::vector<std::string>& keys) {
+    ProtoWriter header, whole;
+    header.number(3, 50);
+    whole.message(1, header);
+    for (const std::string& key : keys) {
+      ProtoWriter pair;
+      pair.text(1, key).number(2, 7).number(3, 7);
+      whole.message(2, pair);
+    }
+    answer(whole);
+  }
+  void skip_stream() { stream_ += 2; }  // the watch, or a revocation that nobody waits for
+  void passes(Duration time) {
+    now += time;
+    etcd_.tick(now);
+    heard.take(etcd_);
+  }
+  Instant now = start;
+  std::shared_ptr<NativeJob> job;
+  Heard heard;
+
+ private:
+  void answer(const ProtoWriter& message) {
+    Bytes framed{0, 0, 0, static_cast<std::uint8_t>(message.out().size() >> 8U),
+                 static_cast<std::uint8_t>(message.out().size())};
+    framed.insert(framed.end(), message.out().begin(), message.out().end());
+    feed(1, 4, stream_, {0x88});
+    feed(0, 0, stream_, framed);
+    Bytes status{0x00, 11};
+    for (const char c : std::string_view("grpc-status")) status.push_back(static_cast<std::uint8_t>(c));
+    status.insert(status.end(), {1, '0'});
+    feed(1, 5, stream_, status);
+    stream_ += 2;
+  }
+  void feed(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, const Bytes& payload) {
+    etcd_.receive(now, frame(type, flags, stream, payload));
+    heard.take(etcd_);
+  }
+  NativeEtcd etcd_;
+  std::uint32_t stream_ = 1;
+};
+
+bool etcd_first_has_it() {
+  EtcdTold told;
+  told.lease(0xab);
+  told.placed(20);
+  told.queue({"x/1", "x/ab"});
+  return !told.heard.counted && told.heard.queued;
+}
+
+bool etcd_counts_from_asking() {
+  EtcdTold told;
+  told.now += 1s;  // on its way
+  told.lease(0xab);
+  told.now += 500ms;
+  told.placed(20);
+  told.queue({"x/ab"});
+  return told.heard.counted == start;
+}
+
+// ---- Consul
+
+class ConsulTold {
+ public:
+  explicit ConsulTold(bool wait = true) : job(lock_job(wait)), consul_(Access{}, "host:1", job) {
+    consul_.begin(now);
+    heard.take(consul_);
+  }
+  void answer(int status, const std::string& body, unsigned line = 0) {
+    heard.asked.clear();
+    const std::string text = "HTTP/1.1 " + std::to_string(status) +
+                             " OK\r\nX-Consul-Index: 9\r\nContent-Length: " + std::to_string(body.size()) +
+                             "\r\n\r\n" + body;
+    consul_.receive_on(now, line, bytes_of(text));
+    heard.take(consul_);
+  }
+  void key(const std::string& session) {
+    answer(200,
+           R"([{"Key":"x/.lock","Flags":3304740253564472344,"Value":"","CreateIndex":1,"ModifyIndex":4)" +
+               (session.empty() ? "" : R"(,"Session":")" + session + "\"") + "}]");
+  }
+  void passes(Duration time) {
+    heard.asked.clear();
+    now += time;
+    consul_.tick(now);
+    heard.take(consul_);
+  }
+  Instant now = start;
+  std::shared_ptr<NativeJob> job;
+  Heard heard;
+
+ private:
+  NativeConsul consul_;
+};
+
+bool consul_waits_for_the_holder() {
+  ConsulTold told;
+  told.answer(200, R"({"ID":"s-1"})");
+  told.key("another");
+  return told.heard.queued && told.heard.asked.find("acquire=") == std::string::npos;
+}
+
+bool consul_counts_from_sending() {
+  ConsulTold told;
+  told.answer(200, R"({"ID":"s-1"})");
+  told.answer(404, "");
+  told.answer(200, "true");
+  told.key("s-1");
+  told.passes(3s);
+  told.now += 1s;
+  told.answer(200, "[]");
+  return told.heard.counted == start + 3s;
+}
+
+// ---- ZooKeeper
+
+class ZooKeeperTold {
+ public:
+  explicit ZooKeeperTold(bool wait = true)
+      : job(lock_job(wait)), zookeeper_(Access{"p/", "", "", 1, "guid"}, "host:1", job) {
+    begin(12000);
+  }
+  void begin(std::int32_t timeout_ms) {
+    zookeeper_.begin(now);
+    feed(JuteWriter().number(0).number(timeout_ms).longer(7).buffer(Bytes(16, 1)).flag(false).out());
+  }
+  void answer(std::int32_t error, const Bytes& body = {}) {
+    feed(JuteWriter().number(++xid_).longer(9).number(error).append(body).out());
+  }
+  void made() {
+    answer(0, JuteWriter().text("/x").out());
+    answer(0, JuteWriter().text("/x/_c_guid-lock-0000000003").out());
+  }
+  void children(const std::vector<std::string>& names) {
+    JuteWriter out;
+    out.number(static_cast<std::int32_t>(names.size()));
+    for (const std::string& name : names) out.text(name);
+    answer(0, out.out());
+  }
+  void passes(Duration time) {
+    now += time;
+    zookeeper_.tick(now);
+    heard.take(zookeeper_);
+  }
+  Instant now = start;
+  std::shared_ptr<NativeJob> job;
+  Heard heard;
+
+ private:
+  void feed(const Bytes& frame) {
+    zookeeper_.receive(now, JuteWriter().buffer(frame).out());
+    heard.take(zookeeper_);
+  }
+  NativeZooKeeper zookeeper_;
+  std::int32_t xid_ = 0;
+};
+
+bool zookeeper_least_number_has_it() {
+  ZooKeeperTold told;
+  told.made();
+  told.children({"_c_guid-lock-0000000003", "_c_zz-lock-0000000002"});
+  return !told.heard.counted && told.heard.queued;
+}
+
+// A write proves what was sent a quarter of the TTL before it, and no more.
+bool zookeeper_counts_from_before() {
+  ZooKeeperTold told;
+  told.made();
+  told.children({"_c_guid-lock-0000000003"});
+  for (int i = 1; i <= 4; ++i) {
+    told.passes(ttl / 8);  // a write
+    told.answer(0, Bytes(80, 0));
+  }
+  const Duration quarter = ttl / 4;
+  return told.heard.counted && *told.heard.counted <= told.now - quarter;
+}
+
+}  // namespace
+
+TEST_CASE("native etcd: a renewal moves the key to a new lease, and counts from when that was asked for") {
+  EtcdTold told;
+  told.lease(0xab);
+  CHECK(told.heard.asked.find("x/ab") != std::string::npos);
+  told.placed(20);
+  told.queue({"x/ab"});
+  REQUIRE(told.heard.counted == start);
+  told.skip_stream();  // the watch
+  told.passes(ttl / 4);
+  const Instant asked = told.now;
+  told.now += 1s;
+  told.lease(0xcd);
+  told.now += 1s;
+  told.placed(30);
+  CHECK(told.heard.counted == asked);
+  CHECK(told.job->place == "x/ab");
+  CHECK(told.job->session == 0xcd);
+}
+
+TEST_CASE("native etcd: a key that is gone is a lost lock") {
+  EtcdTold told;
+  told.lease(0xab);
+  told.placed(20);
+  told.queue({"x/ab"});
+  told.skip_stream();
+  told.passes(ttl / 4);
+  told.lease(0xcd);
+  CHECK_FALSE(told.heard.lost);
+  told.placed(30, false);
+  CHECK(told.heard.lost);
+}
+
+TEST_CASE("native etcd: who does not wait is told that it is busy") {
+  EtcdTold told(false);
+  told.lease(0xab);
+  told.placed(20);
+  told.queue({"x/1", "x/ab"});
+  CHECK(told.heard.busy);
+}
+
+TEST_CASE("native consul: a key that another session has, or that is no lock") {
+  ConsulTold told;
+  told.answer(200, R"({"ID":"s-1"})");
+  told.answer(404, "");
+  CHECK(told.heard.asked.find("?acquire=s-1&flags=3304740253564472344") != std::string::npos);
+  told.answer(200, "true");
+  CHECK(told.heard.counted == start);
+  told.key("s-1");
+  CHECK(told.heard.asked.find("index=9") != std::string::npos);
+  told.key("another");
+  told.answer(200, "[]", 1);
+  CHECK_FALSE(told.heard.closed.empty());
+  ConsulTold gone;
+  gone.answer(200, R"({"ID":"s-1"})");
+  gone.answer(404, "");
+  gone.answer(200, "true");
+  gone.key("another");
+  CHECK(gone.heard.lost);
+}
+
+TEST_CASE(
+    "native zookeeper: a session of before is believed once a write was acknowledged on its connection") {
+  auto job = lock_job();
+  ZooKeeperTold told;
+  told.made();
+  told.children({"_c_guid-lock-0000000003"});
+  REQUIRE(told.heard.counted == start);
+  NativeZooKeeper again(Access{"p/", "", "", 1, "other"}, "host:2", told.job);
+  Heard heard;
+  const Instant reconnected = start + 2s;
+  again.begin(reconnected);
+  again.receive(
+      reconnected,
+      JuteWriter()
+          .buffer(JuteWriter().number(0).number(12000).longer(7).buffer(Bytes(16, 1)).flag(false).out())
+          .out());
+  heard.take(again);
+  CHECK(told.job->counted == start);
+  again.receive(
+      reconnected + 10ms,
+      JuteWriter().buffer(JuteWriter().number(1).longer(9).number(0).append(Bytes(80, 0)).out()).out());
+  heard.take(again);
+  CHECK(heard.counted == reconnected);
+}
+
+TEST_CASE("native zookeeper: a shorter session than was asked for is refused, an ended one is a lost lock") {
+  ZooKeeperTold told;
+  told.made();
+  told.children({"_c_guid-lock-0000000003"});
+  NativeZooKeeper again(Access{"p/", "", "", 1, "other"}, "host:2", told.job);
+  again.begin(start + 2s);
+  again.receive(start + 2s,
+                JuteWriter()
+                    .buffer(JuteWriter().number(0).number(0).longer(0).buffer(Bytes(16, 0)).flag(false).out())
+                    .out());
+  Heard heard;
+  heard.take(again);
+  CHECK(heard.lost);
+}
+
+TEST_CASE("native: rules") {
+  CHECK(etcd_first_has_it());
+  CHECK(etcd_counts_from_asking());
+  CHECK(consul_waits_for_the_holder());
+  CHECK(consul_counts_from_sending());
+  CHECK(zookeeper_least_number_has_it());
+  CHECK(zookeeper_counts_from_before());
+#ifdef COORD_MUTANTS
+  const auto without = [](const char* rule, const auto& story) {
+    mutants::removed = rule;
+    const bool holds = story();
+    mutants::removed.clear();
+    return holds;
+  };
+  CHECK_FALSE(without("native_first_has_it", etcd_first_has_it));
+  CHECK_FALSE(without("native_lease_counts_from_asking", etcd_counts_from_asking));
+  CHECK_FALSE(without("native_held_is_waited_for", consul_waits_for_the_holder));
+  CHECK_FALSE(without("native_session_counts_from_sending", consul_counts_from_sending));
+  CHECK_FALSE(without("native_least_number_has_it", zookeeper_least_number_has_it));
+  CHECK_FALSE(without("native_session_counts_from_before", zookeeper_counts_from_before));
+#endif
+}
