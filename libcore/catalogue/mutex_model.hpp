@@ -46,6 +46,7 @@ class MutexModel : public Model<MutexModel<Run>> {
   using Port = sim::Port<MutexModel>;
   bool never_idle() const override { return Algorithm::identity.never_idle; }
   static constexpr bool by_lease = std::is_same_v<Site, election::LeaseRace>;
+  static constexpr bool by_stores = std::is_same_v<Site, mutex::Redlock>;  // leases too, and no tokens
 
   explicit MutexModel(const Setup& setup)
       : setup_(setup), lossy_(!setup.faults.empty() || setup.link.drop > 0), sites_at_first_(setup.nodes) {
@@ -95,7 +96,8 @@ class MutexModel : public Model<MutexModel<Run>> {
     Model<MutexModel>::on_crash(node);
     inside_.erase(node);
     if (node == stand_in()) this->book().crashed(Run::no_user);
-    if (by_lease) return;  // the store drops the lease: no epoch is needed, and none would know its tokens
+    if (by_lease || by_stores)
+      return;  // the store drops the lease: no epoch is needed, and none would know its tokens
     crashed_ = true;
     this->world().at(this->world().now() + notice_after, [this] { begin_change(); });
   }
@@ -130,7 +132,7 @@ class MutexModel : public Model<MutexModel<Run>> {
     classical::Setup setup;
     setup.group = {self, members_.sites};
     setup.options = Run::options(setup_, lossy_);
-    if constexpr (!by_lease) {
+    if constexpr (!by_lease && !by_stores) {
       setup.options["epoch"] = std::to_string(members_.epoch);
       setup.options["floor"] = std::to_string(members_.floor.value);
     }
@@ -180,7 +182,7 @@ class MutexModel : public Model<MutexModel<Run>> {
         two_inside_ = "site " + std::to_string(other.value) + " is inside too";
     }
     inside_.insert(port.self());
-    if (token <= last_token_) {
+    if (!by_stores && token <= last_token_) {
       token_went_back_ =
           "token " + std::to_string(token.value) + " after " + std::to_string(last_token_.value);
     }

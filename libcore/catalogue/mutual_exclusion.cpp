@@ -21,6 +21,12 @@ struct Plain {
 struct RicartAgrawala : Plain<classical::RicartAgrawala> {
   static Options options(const Setup&, bool lossy) { return {{"resend_ms", lossy ? "200" : "0"}}; }
 };
+struct Redlock : Plain<classical::Redlock> {  // ttl_ms, of its leases
+  static Options options(const Setup& setup, bool) {
+    const auto given = setup.options.find("ttl_ms");
+    return given == setup.options.end() ? Options{} : Options{*given};
+  }
+};
 struct TokenRing : Plain<classical::TokenRing> {
   // Often too early: that must do no harm.
   static Options options(const Setup&, bool lossy) { return {{"lost_after_ms", lossy ? "250" : "0"}}; }
@@ -100,6 +106,24 @@ Protocol token_ring() {
   return describe<MutexModel<TokenRing>>(std::move(p));
 }
 
+// Clocks that run at other rates do no harm; a holder that is paused does, and so would a clock that is set.
+Protocol redlock() {
+  Protocol p = named(classical::Redlock::identity);
+  p.stands.kinds = Stands::of_links();
+  p.stands.kinds.erase(sim::FaultKind::pause);
+  p.stands.lossy_links = true;
+  p.rules = {"redlock_majority", "redlock_set_if_absent", "redlock_drops_its_own"};
+  p.theory = {{Theory::Measure::messages,
+               Load::one_by_one,
+               "3(N-1), without renewals",
+               [](std::size_t n) {
+                 return Range{3 * (real(n) - 1), 3 * (real(n) - 1)};
+               },
+               {},
+               [](Setup& setup) { setup.options["ttl_ms"] = "100000000"; }}};
+  return describe<MutexModel<Redlock>>(std::move(p));
+}
+
 // The mean over the sites: where N is no square, quorums differ in size.
 double quorum_size(std::size_t n) {
   std::vector<NodeId> sites;
@@ -133,7 +157,8 @@ Protocol maekawa() {
 }  // namespace
 
 std::vector<Protocol> mutual_exclusion() {
-  std::vector<Protocol> protocols = {lamport(), ricart_agrawala(), maekawa(), token_ring(), suzuki_kasami()};
+  std::vector<Protocol> protocols = {lamport(),    ricart_agrawala(), maekawa(),
+                                     token_ring(), suzuki_kasami(),   redlock()};
   for (Protocol& protocol : protocols) protocol.family = family;
   return protocols;
 }

@@ -12,6 +12,7 @@ const std::vector<Scenario>& scenarios() {
     std::vector<Scenario> all;
     for (auto&& family : {
              mutex_scenarios(),
+             redlock_scenarios(),
              agreement_scenarios(),
              raft_scenarios(),
              snapshot_scenarios(),

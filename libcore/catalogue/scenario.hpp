@@ -36,6 +36,7 @@ Story story_of(const char* protocol, Setup setup, Report& report);
 
 // ---- the families of stories; a new one is a function here and a line in scenario.cpp
 std::vector<Scenario> mutex_scenarios();
+std::vector<Scenario> redlock_scenarios();
 std::vector<Scenario> agreement_scenarios();
 std::vector<Scenario> raft_scenarios();
 std::vector<Scenario> snapshot_scenarios();

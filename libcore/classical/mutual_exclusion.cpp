@@ -6,8 +6,8 @@
 namespace coord::classical {
 
 std::vector<Algorithm> mutual_exclusion() {
-  return {algorithm<Lamport>(), algorithm<RicartAgrawala>(), algorithm<Maekawa>(), algorithm<TokenRing>(),
-          algorithm<SuzukiKasami>()};
+  return {algorithm<Lamport>(),   algorithm<RicartAgrawala>(), algorithm<Maekawa>(),
+          algorithm<TokenRing>(), algorithm<SuzukiKasami>(),   algorithm<Redlock>()};
 }
 
 }  // namespace coord::classical

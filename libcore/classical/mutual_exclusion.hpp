@@ -10,6 +10,7 @@
 #include "protocol/mutex/lamport.hpp"
 #include "protocol/mutex/maekawa.hpp"
 #include "protocol/mutex/quorums.hpp"
+#include "protocol/mutex/redlock.hpp"
 #include "protocol/mutex/ricart_agrawala.hpp"
 #include "protocol/mutex/suzuki_kasami.hpp"
 #include "protocol/mutex/token_ring.hpp"
@@ -144,6 +145,30 @@ struct SuzukiKasami : SiteUser<mutex::SuzukiKasami> {
     for (const NodeId site : token.queue) text += " " + std::to_string(site.value);
     return text + (token.queue.empty() ? " nobody else" : " next");
   }
+};
+
+struct Redlock : SiteUser<mutex::Redlock> {
+  static constexpr Identity identity{"redlock", "mutual exclusion",
+                                     "a majority of stores that know nothing of each other (Redlock 2014)"};
+  static constexpr std::array options{
+      duration_option("ttl_ms", 1, 400, "a store keeps a key so long after it heard of it last"),
+      duration_option("retry_ms", 1, 100, "the longest pause between two attempts")};
+  static constexpr std::array<std::string_view, 3> types = {"set", "drop", "answer"};
+  static Result<Core> make(const Setup& setup, const Given& given) {
+    constexpr unsigned attempts_of_a_life = 32;  // bits
+    return Core({setup.group.self, setup.group.nodes, given.duration("ttl_ms"), given.duration("retry_ms"),
+                 setup.group.self.value, (setup.life - 1) << attempts_of_a_life});
+  }
+  static std::string_view type_of(const Core::Message& message) { return type_by_index<Redlock>(message); }
+  static std::string describe(const Core::Message& message) {
+    if (const auto* set = std::get_if<mutex::redlock::Set>(&message))
+      return (set->longer ? "keep longer " : "set ") + std::to_string(set->attempt);
+    if (const auto* answer = std::get_if<mutex::redlock::Answer>(&message))
+      return (answer->kept ? "kept " : "not kept ") + std::to_string(answer->attempt);
+    return "drop " + std::to_string(std::get<mutex::redlock::Drop>(message).attempt);
+  }
+  using SiteUser::told;
+  static std::optional<Told> told(const election::Lost&) { return Lost{}; }
 };
 
 template <bool herd>

@@ -43,6 +43,7 @@ std::vector<Run> mutual_exclusion_runs() {
           {"maekawa", 9, enters_and_leaves, {}, 12, 12},        // 3(K-1), K = 5
           {"suzuki-kasami", 4, enters_and_leaves, {}, 4, 4},    // N
           {"token-ring", 4, ring, {}, 3, 4},                    // 1 an entry; the first has the token
+          {"redlock", 4, enters_and_leaves, {}, 9, 9},          // 3(N-1)
           {"lease-race", 4, leases, {"notice", "look"}, 2, 2},
           {"lease-herd", 4, leases, {"notice", "look"}, 4, 4}};  // 2(N-2)
 }
