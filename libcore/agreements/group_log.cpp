@@ -139,6 +139,16 @@ std::string ServiceLog::group(const node::Moment& moment) const {
   return text_of(machine_of(moment).state().group);
 }
 
+bool ServiceLog::has_nothing(const node::Moment& moment) const {
+  const replica::Replica* const voter = moment.service->voter();
+  return voter != nullptr && voter->raft().role() == raft::Role::bootstrap;
+}
+
+bool ServiceLog::is_learning_anew(const node::Moment& moment) const {
+  const replica::Replica* const voter = moment.service->voter();
+  return voter != nullptr && voter->raft().recovering();
+}
+
 bool ServiceLog::takes_part(const node::Moment& moment, Token epoch, SessionId session) const {
   const auto& locks = machine_of(moment).of<service::Locks>();
   const std::string* name = locks.name_in(epoch);

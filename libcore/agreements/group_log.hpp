@@ -101,6 +101,10 @@ class GroupLog {
   virtual bool has_quorum(const node::Moment& moment) const = 0;
   // Which group this is, in words.
   virtual std::string group(const node::Moment&) const { return {}; }
+  // Nobody has founded it yet, as far as this peer knows, or this peer's disk was lost.
+  virtual bool has_nothing(const node::Moment&) const { return true; }
+  // Its disk was lost, and it learns anew what the group has (coordd --rejoin).
+  virtual bool is_learning_anew(const node::Moment&) const { return false; }
   // The session takes part in this epoch.
   virtual bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const = 0;
   // Who votes by now, sorted; nullopt: this peer cannot tell.
@@ -128,6 +132,8 @@ class ServiceLog final : public GroupLog {
   bool is_epoch(const node::Moment& moment, Token epoch) const override;
   bool has_quorum(const node::Moment& moment) const override;
   std::string group(const node::Moment& moment) const override;
+  bool has_nothing(const node::Moment& moment) const override;
+  bool is_learning_anew(const node::Moment& moment) const override;
   bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const override;
   std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const override;
   std::map<NodeId, std::string> members(const node::Moment& moment) const override;

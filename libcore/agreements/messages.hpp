@@ -163,8 +163,18 @@ struct GetSigningKeys {  // answered by SigningKeys
   template <class Archive>
   void serialize(Archive&) {}
 };
+// By hand: that host signs by this key from now on, as they stand in files. Answered by SigningKeys when that
+// is on the disk.
+struct PinSigningKey {
+  std::string host{}, key{};
+  bool operator==(const PinSigningKey&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<256>(host), wire::at_most<256>(key));
+  }
+};
 using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand,
-                              StepDown, WhoLeads, GetLog, FindCircles, GetSigningKeys>;
+                              StepDown, WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
@@ -358,7 +368,7 @@ struct Circles {
 struct SigningKeys {  // as they stand in files
   struct OfHost {
     std::string host{}, pinned{};
-    std::string shown{};  // in place of the pinned one; empty: none other
+    std::string shown{};  // in place of the pinned one, or where none is; empty: no such
     bool operator==(const OfHost&) const = default;
     template <class Archive>
     void serialize(Archive& archive) {

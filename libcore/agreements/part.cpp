@@ -34,11 +34,11 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
       life_(random_.next() | 1U),
       shelf_(std::move(shelf)),
       signer_(std::move(keys.signer)),
+      last_wait_(life_),
       trace_(std::move(trace.write)),
       started_at_(setting.now),
       last_question_(life_) {
-  by_name_ = founders_;
-  std::ranges::stable_sort(by_name_, {}, [&](NodeId node) { return host_of(node); });
+  sort_founders();
   for (const auto& [node, name] : names_) {
     const auto known = trace.known.find(name);
     if (known != trace.known.end()) trace_clock_[node] = known->second;
@@ -48,7 +48,8 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
   else if (COORD_RULE(unknown_leases_may_be_the_longest, shelf_.disk == 0))
     longest_lease_.before = longest_of_leases;
   for (const auto& [generation, kept] : shelf_.kept) deals_kept_.insert(generation);
-  take_pins(keys.pinned);
+  pins_ = std::move(keys.pinned);
+  take_pins();
   COORD_CHECK(log_ != nullptr && std::ranges::is_sorted(founders_));
 }
 
@@ -72,18 +73,22 @@ void AgreementsPart::look_who_is_known(const node::Moment& moment) {
   }
   std::ranges::sort(known_);
   known_.erase(std::unique(known_.begin(), known_.end()), known_.end());
+  sort_founders();
+  take_pins();
 }
 
 // ---- driven
 
 node::PartActions AgreementsPart::step(const node::Moment& moment, const node::Event& event) {
   look_who_is_known(moment);
+  see_whether_it_founds(moment);
   std::visit([&](const auto& what) { on(moment, what); }, event);
   time_passes(moment);
   return std::exchange(out_, {});
 }
 
 node::PartActions AgreementsPart::settle(const node::Moment& moment) {
+  see_whether_it_founds(moment);
   ask_for_keys(moment);
   forget_the_forgotten(moment);
   take_the_early(moment);

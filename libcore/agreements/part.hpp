@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "agreements/group_log.hpp"
+#include "agreements/leadership.hpp"
 #include "agreements/messages.hpp"
 #include "agreements/shelf.hpp"
 #include "agreements/signing.hpp"
@@ -197,6 +198,7 @@ class AgreementsPart final : public node::Part {
     Duration bound{};
     std::deque<Tool> standing{};  // the first one stands; the others after it
     std::unique_ptr<classical::Instance> core{};
+    std::vector<NodeId> candidates{};  // when that was made: role 2 and so on
     bool leads = false;
     std::optional<Instant> begins_at{};  // elected, and leads from then on
     NodeId leader{};                     // by bully
@@ -206,23 +208,6 @@ class AgreementsPart final : public node::Part {
     std::uint32_t depth = 0;
     std::map<std::string, std::uint64_t> messages{};
   };
-  struct Belief {
-    NodeId leader;
-    Instant until;
-  };
-  struct Store {  // of leases
-    Duration bound;
-    std::unique_ptr<classical::Instance> core;
-  };
-  // The longest lease that was given is on the disk before it is given: one that stands may be of an earlier
-  // life of this process, which is waited for.
-  struct LongestLease {
-    Duration before{};               // of earlier lives
-    std::optional<Duration> kept{};  // of this one
-    Duration saving{};
-    std::vector<std::pair<NodeId, Election>> waiting{};  // for that
-  };
-
   void on(const node::Moment& moment, const node::FromPeer& event);
   void on(const node::Moment& moment, const node::FromTool& event);
   void on(const node::Moment& moment, const node::Greeted& event);
@@ -248,12 +233,16 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const GetSelf& what);
   void asked(const node::Moment& moment, Tool tool, const AskDeal& what);
   void asked(const node::Moment& moment, Tool tool, const GetSigningKeys& what);
+  void asked(const node::Moment& moment, Tool tool, const PinSigningKey& what);
 
   // ---- part_signing.cpp
-  void take_pins(const std::map<std::string, PublicKey>& pinned);
+  void take_pins();
+  void see_whether_it_founds(const node::Moment& moment);
+  bool may_be_site(const node::Moment& moment, NodeId node) const;
   void ask_for_keys(const node::Moment& moment);
-  void shows_key(NodeId from, const Bytes& shown);
-  void pinned(const Pin& work);
+  void shows_key(const node::Moment& moment, NodeId from, const Bytes& shown);
+  SigningKeys signing_keys(const node::Moment& moment) const;
+  void pinned(const node::Moment& moment, const Pin& work);
   std::unique_ptr<SiteNotary> notary(const node::Moment& moment, const Known& known, Token generation) const;
   void sign(const Site& site, Item& item) const;
   std::uint64_t next_question();
@@ -294,7 +283,8 @@ class AgreementsPart final : public node::Part {
     int round = 0;
     std::uint64_t number = 0;
     Instant until{};
-    std::set<NodeId> silent{};
+    std::set<NodeId> silent{};                          // have not answered in this round...
+    std::set<NodeId> missed{};                          // ... or in the one before
     std::set<std::vector<WaitStep>> first{}, second{};  // what each round has found
   };
   struct Waits {
@@ -318,10 +308,15 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const Stand& what);
   void asked(const node::Moment& moment, Tool tool, const StepDown& what);
   void asked(const node::Moment& moment, Tool tool, const WhoLeads& what);
-  NodeId candidate_role(NodeId founder) const;
-  NodeId founder_of(NodeId role) const;  // whose it is; 0: nobody's
+  void sort_founders();
+  NodeId giver() const;                               // of leases; 0: that is not known here
+  bool comes_before(NodeId one, NodeId other) const;  // by name
+  bool stands_for_itself() const;                     // this host votes
+  void look_who_may_stand(const node::Moment& moment);
+  void stand_anew(const node::Moment& moment, const RaceKey& key, Race& race);
+  void stand_no_more(const node::Moment& moment, const RaceKey& key, Race& race);
   Result<std::unique_ptr<classical::Instance>> make_racer(const node::Moment& moment, ElectBy by, NodeId role,
-                                                          Duration bound);
+                                                          std::size_t candidates, Duration bound);
   std::uint64_t next_candidacy(const node::Moment& moment);
   void begin_race(const node::Moment& moment, const RaceKey& key, Race& race);
   Standing standing(const node::Moment& moment, const RaceKey& key, const Race& race, Tool tool) const;
@@ -448,17 +443,21 @@ class AgreementsPart final : public node::Part {
   const std::vector<NodeId> founders_;
   std::vector<NodeId> known_;  // these, and who came later: who may be a site, and is heard
   std::map<NodeId, std::string> names_;
-  LogIndex known_at_{};          // GroupLog::members_at() when they were looked at
-  std::vector<NodeId> by_name_;  // the founders: their order in elections
+  LogIndex known_at_{};             // GroupLog::members_at() when they were looked at
+  std::vector<NodeId> by_name_;     // the founders
+  std::vector<NodeId> candidates_;  // who votes, by name: when that was looked at last
   const std::unique_ptr<const GroupLog> log_;
   Random random_;
   const std::uint64_t life_;
   Shelf shelf_;
   const std::shared_ptr<const Signer> signer_;
-  PinnedKeys pinned_;            // this host's own too
-  std::set<NodeId> pinning_;     // being written
-  PinnedKeys other_keys_;        // that were shown last in place of these
+  std::map<std::string, PublicKey> pins_;              // by host, as the file has them
+  PinnedKeys pinned_;                                  // of hosts that are known, this one's own too
+  std::set<NodeId> pinning_;                           // being written, by itself...
+  std::map<const node::Work*, Tool> pinning_by_hand_;  // ... and for these
+  PinnedKeys other_keys_;        // that were shown last in place of these, or where none is pinned
   std::set<NodeId> other_told_;  // whose was reported
+  std::optional<bool> founds_;   // the group; until that was looked at: not known
   bool asked_for_keys_ = false;  // whose is not pinned
   std::map<NodeId, Peer> peers_;
   std::map<Token, Site> sites_;
@@ -466,7 +465,7 @@ class AgreementsPart final : public node::Part {
   std::vector<Finding> finding_;
   std::optional<Waits> waits_;
   std::map<std::pair<NodeId, std::uint64_t>, Search> searches_;
-  std::uint64_t last_wait_ = 0;
+  std::uint64_t last_wait_;  // no other life has numbered one like it
   std::map<Token, Log> logs_;
   std::function<void(const std::string&)> trace_;
   Clock trace_clock_;

@@ -14,8 +14,8 @@
 // circle. So each edge has the number of its wait, and all is done twice, one after the other: what was found
 // both times, with the same numbers, was there all the time between.
 //
-// A probe that is lost finds nothing, and is not missed; a host that does not answer at all is named. Whoever
-// waits for a circle that only such a host could have shown is not told of it.
+// A probe that is lost finds nothing, and is not missed; a host that does not answer in both rounds is
+// named. Whoever waits for a circle that only such a host could have shown is not told of it.
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -50,9 +50,6 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const FindCirc
     return tell(tool, CannotTell{Why::no_majority, "too many of these at once: try again"});
   Finding finding;
   finding.tool = tool;
-  for (const NodeId node : known_) {
-    if (node != self_) finding.silent.insert(node);
-  }
   finding_.push_back(std::move(finding));
   begin_round(moment, finding_.back());
 }
@@ -61,6 +58,13 @@ void AgreementsPart::begin_round(const node::Moment& moment, Finding& finding) {
   ++finding.round;
   finding.number = ++last_question_;
   finding.until = moment.now + round_lasts;
+  if (COORD_RULE_OR(who_answers_one_round_only_is_named, true, finding.round == 1)) {
+    finding.missed.merge(finding.silent);
+    finding.silent.clear();
+    for (const NodeId node : known_) {
+      if (node != self_) finding.silent.insert(node);
+    }
+  }
   const Probe begin{Probe::Kind::begin, self_, finding.number, {}, {}};
   for (const NodeId node : known_) {
     if (node != self_) say(node, begin);
@@ -228,7 +232,8 @@ void AgreementsPart::circles_go_on(const node::Moment& moment) {
     for (Circle& circle : circles.circles) {
       for (const WaitStep& step : circle.steps) circle.waiters.push_back(log_->party(moment, step.waiter));
     }
-    for (const NodeId node : finding.silent) circles.silent.push_back(host_of(node));
+    finding.missed.merge(finding.silent);
+    for (const NodeId node : finding.missed) circles.silent.push_back(host_of(node));
     tell(finding.tool, circles);
     return true;
   });

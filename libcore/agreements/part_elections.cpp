@@ -3,22 +3,23 @@
 //
 // Problem: the replicated leadership needs a majority, and a round of it. Some would rather have the highest
 // host that is heard (bully), or a lease that one host gives (lease-race), and should see what each is worth.
-// The nodes of the algorithms are roles: 1 is whoever gives leases, at the first founder of the group by
-// name; the candidates follow, one a founder. A host stands as long as a tool of it does; one that does not
-// is as if it had crashed, for that is what these algorithms know. Their messages go once and are not sent
-// again: what comes late is worse than what is lost.
+// Whoever votes may stand. A host stands as long as a tool of it does; one that does not is as if it had
+// crashed, for that is what these algorithms know. Their messages go once and are not sent again: what comes
+// late is worse than what is lost. The nodes of the algorithms are roles, numbered by each host for itself: 1
+// is whoever gives leases; the candidates follow, by bully in the order of their names. Hosts may know of a
+// change of the voters one after the other, and drop meanwhile what they cannot place.
 //
 // Bully. The leader says to all that it leads, four times a bound; who has not heard it for a bound and a
 // half suspects it. Who is elected begins a bound later: whoever led before has been told by then, if no
 // message took longer. Beyond the bound two lead, and so they do in a network that is cut. When they hear of
 // each other the higher one stays.
 //
-// Lease. Who gives leases keeps them in memory only, and on its disk how long the longest one is. Started
-// again it does not know which stand, so it gives none until one of that length is over.
+// Lease: part_leases.cpp.
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
+#include "agreements/election_roles.hpp"
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
@@ -33,11 +34,8 @@ namespace {
 using Why = CannotTell::Why;
 using Kind = Election::Kind;
 
-constexpr NodeId store_role{1};
-constexpr std::size_t most_races = 1'024, most_beliefs = 4'096, most_stores = 4'096;
+constexpr std::size_t most_races = 1'024, most_beliefs = 4'096;
 constexpr std::size_t longest_name = 1'024;
-constexpr Duration shortest_bound = std::chrono::milliseconds(10), longest_bound = longest_of_leases;
-constexpr std::size_t most_waiting_for_disk = 256;
 
 Duration belief_lasts(ElectBy by, Duration bound) {
   return by == ElectBy::bully ? 2 * bound : bound;
@@ -45,25 +43,73 @@ Duration belief_lasts(ElectBy by, Duration bound) {
 
 }  // namespace
 
-NodeId AgreementsPart::candidate_role(NodeId founder) const {
-  const auto at = std::ranges::find(by_name_, founder);
-  return NodeId{static_cast<std::uint64_t>(at - by_name_.begin()) + 2};
+bool AgreementsPart::comes_before(NodeId one, NodeId other) const {
+  return std::pair(host_of(one), one) < std::pair(host_of(other), other);
 }
 
-NodeId AgreementsPart::founder_of(NodeId role) const {
-  if (role == store_role) return by_name_.front();
-  const std::size_t place = role.value - 2;
-  return place < by_name_.size() ? by_name_[place] : NodeId{};
+void AgreementsPart::sort_founders() {
+  by_name_ = founders_;
+  std::ranges::sort(by_name_, [&](NodeId one, NodeId other) { return comes_before(one, other); });
+}
+
+// A host that came later may not know the name of a founder that is gone: it would take another one.
+NodeId AgreementsPart::giver() const {
+  const bool are_named =
+      names_.empty() || std::ranges::all_of(founders_, [&](NodeId node) { return names_.contains(node); });
+  return are_named && !by_name_.empty() ? by_name_.front() : NodeId{};
+}
+
+bool AgreementsPart::stands_for_itself() const {
+  return std::ranges::find(candidates_, self_) != candidates_.end();
+}
+
+void AgreementsPart::look_who_may_stand(const node::Moment& moment) {
+  std::vector<NodeId> now = log_->voters(moment).value_or(founders_);
+  std::erase_if(now, [&](NodeId node) { return !is_known(node); });
+  std::ranges::sort(now, [&](NodeId one, NodeId other) { return comes_before(one, other); });
+  if (now == candidates_) return;
+  candidates_ = std::move(now);
+  for (auto& [key, race] : races_) {
+    if (race.standing.empty()) continue;
+    if (!stands_for_itself()) {
+      stand_no_more(moment, key, race);
+    } else if (race.core && key.first == ElectBy::bully && race.candidates != candidates_) {
+      stand_anew(moment, key, race);
+    }
+  }
+}
+
+// Among others than before. Who leads goes on, unless a higher one answers.
+void AgreementsPart::stand_anew(const node::Moment& moment, const RaceKey& key, Race& race) {
+  auto core = make_racer(moment, key.first, role_among(candidates_, self_), candidates_.size(), race.bound);
+  if (!core) return;
+  race.core = std::move(*core);
+  race.candidates = candidates_;
+  perform(moment, key, race, race.core->tick(moment.now));
+}
+
+// Its command may be ending yet: the others notice by time.
+void AgreementsPart::stand_no_more(const node::Moment& moment, const RaceKey& key, Race& race) {
+  for (const Tool& tool : std::exchange(race.standing, {}))
+    tell(tool, CannotTell{Why::no_site, "this host has no vote any more"});
+  if (key.first == ElectBy::lease_race && race.core && !race.leads) {
+    if (auto actions = race.core->wish(moment.now, classical::Leave{}); actions)
+      perform(moment, key, race, std::move(*actions));
+  }
+  race.core.reset();
+  race.leads = false;
+  race.begins_at.reset();
 }
 
 Result<std::unique_ptr<classical::Instance>> AgreementsPart::make_racer(const node::Moment& moment,
                                                                         ElectBy by, NodeId role,
+                                                                        std::size_t candidates,
                                                                         Duration bound) {
   classical::Setup setup;
   setup.group.self = role;
   setup.life = next_candidacy(moment);
   const std::size_t least = 3;  // with who gives leases
-  const std::size_t size = std::max(founders_.size() + 1, least);
+  const std::size_t size = std::max(candidates + 1, least);
   for (std::size_t i = 1; i <= size; ++i) setup.group.nodes.push_back(NodeId{i});
   setup.seed = random_.next();
   setup.now = moment.now;
@@ -86,8 +132,13 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Stand& w
   const RaceKey key{what.by, what.name};
   if (what.bound < shortest_bound || what.bound > longest_bound)
     return tell(tool, CannotTell{Why::wrong, "no such bound"});
-  if (!std::ranges::binary_search(founders_, self_))
-    return tell(tool, CannotTell{Why::no_site, "this host is none of those that founded the group"});
+  look_who_may_stand(moment);
+  if (!stands_for_itself())
+    return tell(tool, CannotTell{Why::no_site, "this host does not vote in the group"});
+  if (what.by == ElectBy::lease_race && giver() == NodeId{})
+    return tell(tool, CannotTell{Why::no_site,
+                                 "one of those that founded the group is gone, so this host cannot tell who "
+                                 "of them gives leases"});
   const bool stands_elsewhere = std::ranges::any_of(races_, [&](const auto& entry) {
     return entry.first != key && std::ranges::find(entry.second.standing, tool.connection,
                                                    &Tool::connection) != entry.second.standing.end();
@@ -117,7 +168,9 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Stand& w
 // Its first tool stands; nothing if it does already.
 void AgreementsPart::begin_race(const node::Moment& moment, const RaceKey& key, Race& race) {
   if (race.core || race.standing.empty()) return;
-  auto core = make_racer(moment, key.first, candidate_role(self_), race.bound);
+  const bool by_bully = key.first == ElectBy::bully;
+  const NodeId role = by_bully ? role_among(candidates_, self_) : first_candidate;
+  auto core = make_racer(moment, key.first, role, by_bully ? candidates_.size() : 1, race.bound);
   if (!core) return tell(race.standing.front(), CannotTell{Why::wrong, core.error().text()});
   const Duration bound = race.bound;
   auto tools = std::move(race.standing);
@@ -125,7 +178,8 @@ void AgreementsPart::begin_race(const node::Moment& moment, const RaceKey& key, 
   race.bound = bound;
   race.standing = std::move(tools);
   race.core = std::move(*core);
-  if (key.first == ElectBy::bully) {
+  race.candidates = candidates_;
+  if (by_bully) {
     perform(moment, key, race, race.core->tick(moment.now));
   } else if (auto actions = race.core->wish(moment.now, classical::Enter{}); actions) {
     perform(moment, key, race, std::move(*actions));
@@ -144,7 +198,7 @@ Standing AgreementsPart::standing(const node::Moment& moment, const RaceKey& key
                                          : moment.now;
   is.messages = race.messages;
   is.delays = race.depth;
-  for (const NodeId node : by_name_) is.hosts.push_back(host_of(node));
+  for (const NodeId node : candidates_) is.hosts.push_back(host_of(node));
   return is;
 }
 
@@ -157,8 +211,9 @@ std::string AgreementsPart::believed(const node::Moment& moment, const RaceKey& 
 
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const WhoLeads& what) {
   const RaceKey key{what.by, what.name};
-  if (!std::ranges::binary_search(founders_, self_))
-    return tell(tool, CannotTell{Why::no_site, "this host is none of those that founded the group"});
+  look_who_may_stand(moment);
+  if (!stands_for_itself())
+    return tell(tool, CannotTell{Why::no_site, "this host does not vote in the group"});
   Standing is;
   is.leader = believed(moment, key);
   if (const auto race = races_.find(key); race != races_.end()) is.here = race->second.leads;
@@ -213,7 +268,7 @@ void AgreementsPart::tell_standing(const node::Moment& moment, const RaceKey& ke
 // ---- what the cores ask for
 
 void AgreementsPart::say_to_all(const RaceKey& key, const Race& race, Kind kind) {
-  for (const NodeId node : founders_) {
+  for (const NodeId node : candidates_) {
     if (node != self_) say(node, Election{kind, key.first, key.second, race.bound, 0, 0, 0, {}});
   }
 }
@@ -222,18 +277,14 @@ void AgreementsPart::perform(const node::Moment& moment, const RaceKey& key, Rac
                              classical::Actions actions) {
   for (classical::Action& action : actions) {
     if (auto* send = std::get_if<classical::Send>(&action)) {
-      const NodeId to = founder_of(send->to);
-      const bool is_store = send->to == store_role;
-      if (to == NodeId{} || (is_store && key.first == ElectBy::bully)) continue;
+      const bool is_store = send->to == store_role && key.first == ElectBy::lease_race;
+      const NodeId to = is_store ? giver() : node_among(race.candidates, send->to);
+      if (to == NodeId{}) continue;
       ++race.messages[std::string(send->type)];
-      Election message{Kind::message,
-                       key.first,
-                       key.second,
-                       race.bound,
-                       static_cast<std::uint32_t>(candidate_role(self_).value),
-                       static_cast<std::uint32_t>(send->to.value),
-                       race.depth + 1,
-                       std::move(send->message)};
+      Election message{Kind::message,  key.first,
+                       key.second,     race.bound,
+                       a_candidate,    is_store ? a_store : a_candidate,
+                       race.depth + 1, std::move(send->message)};
       if (to != self_) {
         say(to, message);
       } else if (is_store) {
@@ -248,7 +299,7 @@ void AgreementsPart::perform(const node::Moment& moment, const RaceKey& key, Rac
 void AgreementsPart::race_told(const node::Moment& moment, const RaceKey& key, Race& race,
                                const classical::Told& what) {
   if (const auto* led = std::get_if<classical::Led>(&what)) {
-    const NodeId leader = founder_of(led->leader);
+    const NodeId leader = node_among(race.candidates, led->leader);
     const bool own = leader == self_;
     race.leader = leader;
     race.heard = moment.now;
@@ -274,99 +325,6 @@ void AgreementsPart::race_told(const node::Moment& moment, const RaceKey& key, R
   tell_standing(moment, key, race);
 }
 
-// ---- who gives leases
-
-// `from`: a founder whose candidate says this.
-void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const Election& what) {
-  if (self_ != by_name_.front() || what.by != ElectBy::lease_race) return;
-  // What an earlier life of this process gave may stand yet.
-  const Duration waits = COORD_RULE_OR(who_gives_leases_waits_for_the_longest,
-                                       std::max(what.bound, longest_lease_.before), what.bound);
-  const bool knows_all = moment.now - started_at_ >= waits;
-  if (!COORD_RULE(who_gives_leases_waits_when_it_is_new, knows_all)) return;
-  if (!may_give(from, what)) return;
-  Store* store = nullptr;
-  if (const auto found = stores_.find(what.name); found != stores_.end()) store = &found->second;
-  if (store != nullptr && store->bound != what.bound) {
-    if (store->core->deadline()) {  // it has given some
-      if (from != self_)
-        say(from, Election{Kind::refused, what.by, what.name, store->bound, 0, 0, 0, {}});
-      else
-        refused_by_store(moment, {what.by, what.name}, store->bound);
-      return;
-    }
-    stores_.erase(what.name);
-    store = nullptr;
-  }
-  if (store == nullptr) {
-    if (stores_.size() >= most_stores)
-      std::erase_if(stores_, [](const auto& entry) { return !entry.second.core->deadline(); });
-    auto core = make_racer(moment, what.by, store_role, what.bound);
-    if (!core || stores_.size() >= most_stores) return;
-    store = &stores_.emplace(what.name, Store{what.bound, std::move(*core)}).first->second;
-  }
-  auto actions = store->core->receive(moment.now, candidate_role(from), what.message);
-  if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
-  store_answers(moment, what.name, *store, what.depth, std::move(*actions));
-}
-
-// Rounded up, so that many lengths are few writes.
-bool AgreementsPart::may_give(NodeId from, const Election& what) {
-  LongestLease& longest = longest_lease_;
-  if (longest.kept && *longest.kept >= what.bound) return true;
-  if (longest.waiting.size() < most_waiting_for_disk) longest.waiting.emplace_back(from, what);
-  if (longest.saving >= what.bound) return false;
-  for (longest.saving = shortest_bound; longest.saving < what.bound;) longest.saving *= 2;
-  auto work = std::make_shared<Save>();
-  work->kept = kept_longest_lease(longest.saving);
-  out_.push_back(node::Do{std::move(work)});
-  return false;
-}
-
-// Without its disk it gives none: candidates say again that they stand.
-void AgreementsPart::longest_lease_saved(const node::Moment& moment, const Save& work) {
-  const Duration length = longest_lease_in(work.kept);
-  if (longest_lease_.saving == length) longest_lease_.saving = {};
-  if (work.outcome) {
-    longest_lease_.kept = std::max(longest_lease_.kept.value_or(length), length);
-  } else {
-    out_.push_back(node::Report{fmt::format("agreements: {}", work.outcome.error().text())});
-  }
-  for (const auto& [from, what] : std::exchange(longest_lease_.waiting, {})) {
-    if (work.outcome) store_takes(moment, from, what);
-  }
-}
-
-void AgreementsPart::store_answers(const node::Moment& moment, const std::string& name, Store& store,
-                                   std::uint32_t depth, classical::Actions actions) {
-  for (classical::Action& action : actions) {
-    auto* send = std::get_if<classical::Send>(&action);
-    const NodeId to = send != nullptr ? founder_of(send->to) : NodeId{};
-    if (to == NodeId{}) continue;
-    const Election message{Kind::message,
-                           ElectBy::lease_race,
-                           name,
-                           store.bound,
-                           static_cast<std::uint32_t>(store_role.value),
-                           static_cast<std::uint32_t>(send->to.value),
-                           depth + 1,
-                           std::move(send->message)};
-    to == self_ ? race_takes(moment, self_, message) : say(to, message);
-  }
-}
-
-// `length`: what others stand with there. It may be the answer to an earlier candidate of this host.
-void AgreementsPart::refused_by_store(const node::Moment& moment, const RaceKey& key, Duration length) {
-  const auto found = races_.find(key);
-  if (found == races_.end() || found->second.bound == length || found->second.leads) return;
-  Race& race = found->second;
-  for (const Tool& tool : std::exchange(race.standing, {}))
-    tell(tool, CannotTell{Why::wrong, "others stand there with another --ttl: use the same"});
-  if (!race.core) return;
-  if (auto actions = race.core->wish(moment.now, classical::Leave{}); actions)
-    perform(moment, key, race, std::move(*actions));
-}
-
 // ---- messages
 
 void AgreementsPart::believe(const node::Moment& moment, const RaceKey& key, NodeId leader, Duration bound) {
@@ -382,14 +340,18 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Electi
   const bool can_be = !what.name.empty() && what.name.size() <= longest_name &&
                       what.bound >= shortest_bound && what.bound <= longest_bound &&
                       what.by <= ElectBy::lease_race;
-  if (!std::ranges::binary_search(founders_, from)) return;  // it has no role there
+  look_who_may_stand(moment);
+  const bool may_stand = std::ranges::find(candidates_, from) != candidates_.end();
+  if (!may_stand && from != giver()) return;  // it has no role there
   if (!can_be) return out_.push_back(node::Unreadable{"it is no message of an election"});
   const auto race = races_.find(key);
   switch (what.kind) {
     case Kind::message:
-      if (NodeId{what.to} == store_role) return store_takes(moment, from, what);
-      return race_takes(moment, from, what);
+      if (what.to != a_store) return race_takes(moment, from, what);
+      if (may_stand) store_takes(moment, from, what);
+      return;
     case Kind::leads:
+      if (!may_stand) return;
       believe(moment, key, from, what.bound);
       if (race != races_.end()) hears_a_leader(moment, key, race->second, from);
       return;
@@ -399,7 +361,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Electi
       if (race != races_.end() && race->second.leader == from) suspect(moment, key, race->second);
       return;
     case Kind::refused:
-      if (from == by_name_.front()) refused_by_store(moment, key, what.bound);
+      if (from == giver()) refused_by_store(moment, key, what.bound);
       return;
   }
 }
@@ -407,15 +369,16 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Electi
 void AgreementsPart::race_takes(const node::Moment& moment, NodeId from, const Election& what) {
   const RaceKey key{what.by, what.name};
   const auto found = races_.find(key);
-  const bool by_store = NodeId{what.from} == store_role && from == by_name_.front();
-  const bool its = by_store || NodeId{what.from} == candidate_role(from);
-  if (found == races_.end() || !found->second.core || !its || NodeId{what.to} != candidate_role(self_))
-    return;
+  if (found == races_.end() || !found->second.core || what.to != a_candidate) return;
   Race& race = found->second;
+  const bool by_lease = what.by == ElectBy::lease_race;
+  const bool by_store = by_lease && what.from == a_store && from == giver();
+  const NodeId sender = by_store ? store_role : by_lease ? NodeId{} : role_among(race.candidates, from);
+  if (sender == NodeId{}) return;
   race.depth = std::max(race.depth, what.depth);
   if (const auto text = hosted(name_of(key.first))->describe(what.message))
     ++race.messages[std::string(text->type)];
-  auto actions = race.core->receive(moment.now, NodeId{what.from}, what.message);
+  auto actions = race.core->receive(moment.now, sender, what.message);
   if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
   perform(moment, key, race, std::move(*actions));
 }
@@ -425,7 +388,7 @@ void AgreementsPart::hears_a_leader(const node::Moment& moment, const RaceKey& k
   if (key.first != ElectBy::bully) return;
   if (race.leader == from) {
     race.heard = moment.now;
-  } else if (race.leader == self_ || candidate_role(race.leader) < candidate_role(from)) {
+  } else if (race.leader == self_ || comes_before(race.leader, from)) {
     suspect(moment, key, race);
   }
 }
@@ -450,6 +413,7 @@ std::optional<Instant> AgreementsPart::deadline_of(const RaceKey& key, const Rac
 }
 
 void AgreementsPart::races_go_on(const node::Moment& moment) {
+  if (!races_.empty()) look_who_may_stand(moment);
   for (auto& [name, store] : stores_) {
     if (const auto due = store.core->deadline(); due && *due <= moment.now)
       store_answers(moment, name, store, 0, store.core->tick(moment.now));

@@ -39,9 +39,9 @@ void AgreementsPart::hello(NodeId to, bool asks) {
   say(to, what);
 }
 
-void AgreementsPart::on(const node::Moment&, const node::Greeted& event) {
-  const bool is_founder = std::ranges::binary_search(founders_, event.from);
-  if (asked_for_keys_ && is_founder && !pinned_.contains(event.from)) hello(event.from, true);
+void AgreementsPart::on(const node::Moment& moment, const node::Greeted& event) {
+  if (asked_for_keys_ && !pinned_.contains(event.from) && may_be_site(moment, event.from))
+    hello(event.from, true);
   const auto found = peers_.find(event.from);
   if (found == peers_.end()) return;
   if (found->second.channel) {
@@ -72,7 +72,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello&
     another_life(moment, from, is_first);
   }
   peer.disk = what.disk;
-  shows_key(from, what.key);
+  shows_key(moment, from, what.key);
   if (what.asks) hello(from, false);
 }
 

@@ -13,6 +13,7 @@ namespace coord::agreements {
 namespace {
 
 using consensus::Canonical;
+using Why = CannotTell::Why;
 
 std::string_view as_text(const Bytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -43,30 +44,48 @@ bool is_signed(const consensus::Notary& notary, NodeId by, const Canonical& word
 
 // ---- keys
 
-void AgreementsPart::take_pins(const std::map<std::string, PublicKey>& pinned) {
+void AgreementsPart::take_pins() {
   if (!signer_) return;
-  for (const NodeId node : founders_) {
-    const auto found = pinned.find(host_of(node));
-    if (found != pinned.end()) pinned_[node] = found->second;
+  pinned_.clear();
+  for (const NodeId node : known_) {
+    const auto found = pins_.find(host_of(node));
+    if (found != pins_.end()) pinned_[node] = found->second;
   }
   pinned_[self_] = signer_->own();
+}
+
+bool AgreementsPart::may_be_site(const node::Moment& moment, NodeId node) const {
+  return std::ranges::binary_search(log_->voters(moment).value_or(founders_), node);
 }
 
 // Once the group knows what is said here: then whenever a link stands.
 void AgreementsPart::ask_for_keys(const node::Moment& moment) {
   if (!signer_ || asked_for_keys_ || moment.level < wire::channels_since) return;
   asked_for_keys_ = true;
-  for (const NodeId node : founders_) {
-    if (!pinned_.contains(node)) hello(node, true);
+  for (const NodeId node : known_) {
+    if (!pinned_.contains(node) && may_be_site(moment, node)) hello(node, true);
   }
 }
 
-void AgreementsPart::shows_key(NodeId from, const Bytes& shown) {
+// This life of this peer founds the group: it began with nothing, and so had all others.
+void AgreementsPart::see_whether_it_founds(const node::Moment& moment) {
+  if (!founds_) founds_ = std::ranges::binary_search(founders_, self_) && log_->has_nothing(moment);
+  if (*founds_ && log_->is_learning_anew(moment)) founds_ = false;
+}
+
+// By itself only what the founders show each other while they found the group. Later anybody who has the
+// group's key might be the first to come.
+void AgreementsPart::shows_key(const node::Moment& moment, NodeId from, const Bytes& shown) {
   PublicKey key{};
   if (!signer_ || shown.size() != key.size()) return;
   std::copy(shown.begin(), shown.end(), key.begin());
   const auto pinned = pinned_.find(from);
   if (pinned == pinned_.end()) {
+    const bool is_founder = std::ranges::binary_search(founders_, from);
+    if (!COORD_RULE(only_a_new_group_pins_by_itself, is_founder && founds_.value_or(false))) {
+      if (may_be_site(moment, from)) other_keys_[from] = key;
+      return;
+    }
     if (!pinning_.insert(from).second) return;
     auto work = std::make_shared<Pin>();
     work->node = from;
@@ -84,28 +103,72 @@ void AgreementsPart::shows_key(NodeId from, const Bytes& shown) {
   out_.push_back(node::Report{fmt::format(
       "agreements: {} shows the signing key {}, or somebody does under its name, and {} is pinned: "
       "what the shown one signs is not believed; only if `dpeers doctor` on {} itself says that "
-      "it is its own, change its line in {} by hand",
-      host_of(from), text_of(key), text_of(pinned->second), host_of(from), peer_keys_file)});
+      "it is its own, pin it here by `dpeers key pin`",
+      host_of(from), text_of(key), text_of(pinned->second), host_of(from))});
 }
 
-void AgreementsPart::pinned(const Pin& work) {
-  pinning_.erase(work.node);
-  if (!work.outcome)
+void AgreementsPart::pinned(const node::Moment& moment, const Pin& work) {
+  const auto asked = pinning_by_hand_.extract(&work);
+  if (!work.by_hand) pinning_.erase(work.node);
+  if (!work.outcome) {
+    if (!asked.empty()) tell(asked.mapped(), CannotTell{Why::store, work.outcome.error().text()});
     return out_.push_back(node::Report{fmt::format("agreements: the signing key of {} cannot be pinned: {}",
                                                    work.host, work.outcome.error().text())});
-  pinned_[work.node] = work.key;
+  }
+  pins_[work.host] = work.key;
+  take_pins();
+  const auto other = other_keys_.find(work.node);
+  if (other != other_keys_.end() && other->second == work.key) other_keys_.erase(other);
+  other_told_.erase(work.node);
+  if (work.by_hand)
+    out_.push_back(node::Report{
+        fmt::format("agreements: the signing key of {} is {}, by hand", work.host, text_of(work.key))});
+  if (!asked.empty()) tell(asked.mapped(), signing_keys(moment));
 }
 
-void AgreementsPart::asked(const node::Moment&, Tool tool, const GetSigningKeys&) {
+// Those who vote, and whose key is pinned.
+SigningKeys AgreementsPart::signing_keys(const node::Moment& moment) const {
   SigningKeys keys;
-  if (signer_) keys.own = text_of(signer_->own());
-  for (const NodeId node : founders_) {
-    if (node == self_ || !signer_) continue;
+  if (!signer_) return keys;
+  keys.own = text_of(signer_->own());
+  for (const NodeId node : known_) {
     const auto pinned = pinned_.find(node), other = other_keys_.find(node);
+    if (node == self_ || (pinned == pinned_.end() && !may_be_site(moment, node))) continue;
     keys.others.push_back({host_of(node), pinned == pinned_.end() ? "" : text_of(pinned->second),
                            other == other_keys_.end() ? "" : text_of(other->second)});
   }
+  return keys;
+}
+
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSigningKeys&) {
+  const SigningKeys keys = signing_keys(moment);
   tell(tool, keys);
+  if (!signer_) return;
+  for (const NodeId node : known_) {
+    if (!pinned_.contains(node) && !other_keys_.contains(node) && may_be_site(moment, node))
+      hello(node, true);
+  }
+}
+
+// By an operator of this host: on(FromTool) has seen to that.
+void AgreementsPart::asked(const node::Moment&, Tool tool, const PinSigningKey& what) {
+  constexpr std::size_t most = 16;  // that are being written
+  const auto key = key_of(what.key);
+  const auto node = std::ranges::find(known_, what.host, [&](NodeId each) { return host_of(each); });
+  if (!signer_) return tell(tool, CannotTell{Why::store, "this host's signing key cannot be read"});
+  if (!key) return tell(tool, CannotTell{Why::wrong, "that is no key: one is ed25519: and base64"});
+  if (node == known_.end()) return tell(tool, CannotTell{Why::wrong, "no host of the group has this name"});
+  if (*node == self_)
+    return tell(tool, CannotTell{Why::wrong, "this host's own key is not pinned: it is in its file"});
+  if (pinning_by_hand_.size() >= most)
+    return tell(tool, CannotTell{Why::open, "too many keys are being pinned: try again"});
+  auto work = std::make_shared<Pin>();
+  work->node = *node;
+  work->host = what.host;
+  work->key = *key;
+  work->by_hand = true;
+  pinning_by_hand_.emplace(work.get(), tool);
+  out_.push_back(node::Do{std::move(work)});
 }
 
 std::unique_ptr<SiteNotary> AgreementsPart::notary(const node::Moment& moment, const Known& known,

@@ -175,7 +175,7 @@ void AgreementsPart::save(Token generation, Site& site) {
 }
 
 void AgreementsPart::on(const node::Moment& moment, const node::Worked& event) {
-  if (const auto* pin = dynamic_cast<const Pin*>(event.work.get())) return pinned(*pin);
+  if (const auto* pin = dynamic_cast<const Pin*>(event.work.get())) return pinned(moment, *pin);
   const auto& work = dynamic_cast<const Save&>(*event.work);
   if (work.kept.generation == longest_lease_place) return longest_lease_saved(moment, work);
   const auto found = sites_.find(work.kept.generation);

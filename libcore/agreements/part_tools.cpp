@@ -44,6 +44,7 @@ void AgreementsPart::forget_questions(replica::ConnectionId connection) {
   }
   std::erase_if(asking_, [](const auto& entry) { return entry.second.empty(); });
   std::erase_if(gathering_, [&](const Gathering& gathering) { return its(gathering.tool); });
+  std::erase_if(pinning_by_hand_, [&](const auto& entry) { return its(entry.second); });
 }
 
 // A tool asks one thing at a time; one that asks many at once is no tool of ours.
@@ -80,6 +81,9 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
   if (const auto* read = std::get_if<GetLog>(&*said);
       read != nullptr && !may_read(*read, event.who.uid, event.who.user))
     return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
+  if (std::holds_alternative<PinSigningKey>(*said) &&
+      !COORD_RULE(pins_are_the_operators, !event.who.is_guest))
+    return tell(tool, CannotTell{Why::wrong, "only root and the peer's own user may pin keys"});
   if (const auto* ask = std::get_if<AskDeal>(&*said)) {
     if (!COORD_RULE(who_votes_is_the_participant,
                     is_participant(moment, *ask, event.who.uid, event.who.user)))

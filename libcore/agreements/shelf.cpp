@@ -150,7 +150,7 @@ void SaveWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   for (const auto& work : batch) {
     if (auto* pinned = dynamic_cast<Pin*>(work.get())) {
       const auto disk = open_();
-      const auto key = disk ? pin(**disk, pinned->host, pinned->key) : disk.error();
+      const auto key = disk ? pin(**disk, pinned->host, pinned->key, pinned->by_hand) : disk.error();
       if (key) pinned->key = *key;
       pinned->outcome = key ? done() : Status(key.error());
       continue;

@@ -16,8 +16,7 @@ constexpr std::string_view algorithm_prefix = "ed25519:";
 constexpr char new_file[] = "peer-keys-tmp";
 constexpr std::size_t longest_file = std::size_t{1} << 20U;
 constexpr std::string_view heading =
-    "# The public signing keys of the group's hosts, as they were when each was first heard; see "
-    "dpropose(1).\n";
+    "# The public signing keys of the group's hosts: see dpropose(1), and `dpeers key pin`.\n";
 
 std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -47,6 +46,18 @@ Status write_whole(Disk& disk, const std::string& text) {
   if (Status synced = (*file)->sync(); !synced) return synced;
   if (Status renamed = disk.rename(new_file, peer_keys_file); !renamed) return renamed;
   return disk.sync_directory();
+}
+
+// Of a text that can be parsed.
+void remove_line(std::string& text, const std::string& host) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    if (text.compare(begin, host.size() + 1, host + ' ') == 0) {
+      text.erase(begin, end - begin);
+    } else {
+      begin = end;
+    }
+  }
 }
 
 Result<std::string> read_text(Disk& disk) {
@@ -132,13 +143,15 @@ Result<std::map<std::string, PublicKey>> read_peer_keys(Disk& disk) {
   return parse_peer_keys(*text);
 }
 
-Result<PublicKey> pin(Disk& disk, const std::string& host, const PublicKey& key) {
+Result<PublicKey> pin(Disk& disk, const std::string& host, const PublicKey& key, bool by_hand) {
   auto text = read_text(disk);
   if (!text) return text.error();
   const auto keys = parse_peer_keys(*text);
   if (!keys) return keys.error();
   const auto known = keys->find(host);
-  if (COORD_RULE_OR(pinned_keys_are_never_replaced, known != keys->end(), false)) return known->second;
+  const bool is_there = known != keys->end();
+  if (COORD_RULE_OR(pinned_keys_are_never_replaced, is_there && !by_hand, false)) return known->second;
+  if (is_there) remove_line(*text, host);
   if (text->empty()) *text = heading;
   if (text->back() != '\n') *text += '\n';
   *text += fmt::format("{} {}\n", host, text_of(key));

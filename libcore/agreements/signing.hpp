@@ -3,10 +3,10 @@
 //
 // Problem: whoever has the cluster's key can open a link under any name. An algorithm that withstands liars
 // must not believe a link. Why the group's log cannot say whose key is whose: its leader may lie. So each
-// peer has a key of its own, and each has the others' public keys in a file of its own: a key is written
-// there when its host is first heard, and from then on changed by hand only. Every message is signed over the
-// group, the name, its generation, the list of its sites and the sender, and its own bytes, with the view in
-// them: one of another decision is none of this one, whoever brings it.
+// peer has a key of its own, and each has the others' public keys in a file of its own: those of the founders
+// are written there while the group is founded, and all is done by hand from then on. Every message is signed
+// over the group, the name, its generation, the list of its sites and the sender, and its own bytes, with the
+// view in them: one of another decision is none of this one, whoever brings it.
 #pragma once
 
 #include <array>
@@ -81,13 +81,14 @@ std::optional<PublicKey> key_of(std::string_view text);
 inline constexpr char peer_keys_file[] = "peer-keys";
 Result<std::map<std::string, PublicKey>> parse_peer_keys(std::string_view text);
 Result<std::map<std::string, PublicKey>> read_peer_keys(Disk& disk);  // none: empty
-// This host has this key from now on, if it has none there: which one it has.
-Result<PublicKey> pin(Disk& disk, const std::string& host, const PublicKey& key);
+// This host has this key from now on, if it has none there, or by hand: which one it has.
+Result<PublicKey> pin(Disk& disk, const std::string& host, const PublicKey& key, bool by_hand = false);
 
 struct Pin final : node::Work {
   NodeId node{};
   std::string host;
   PublicKey key{};  // in the end the one that is pinned
+  bool by_hand = false;
   Status outcome = done();
 };
 

@@ -141,26 +141,65 @@ TEST_CASE("a wish that an algorithm does not take is an error and changes nothin
         "cmh-and: a wish names a node that is none of the group's");
 }
 
+namespace {
+
 // COORD_GOLDEN=write writes the file anew; the commit explains the difference. They
 // are the fuzzer's seeds too.
-TEST_CASE("what is said has the bytes that it always had") {
-  const auto messages = said();
+std::map<std::string, std::string> check_golden(const char* file, const std::map<std::string, Bytes>& all) {
   const char* mode = std::getenv("COORD_GOLDEN");
   if (mode != nullptr && std::string(mode) == "write") {
-    std::ofstream out(COORD_GOLDEN_FILE);
-    for (const auto& [name, message] : messages) out << name << ' ' << hex(message) << '\n';
+    std::ofstream out(file);
+    for (const auto& [name, bytes] : all) out << name << ' ' << hex(bytes) << '\n';
   }
-  std::ifstream in(COORD_GOLDEN_FILE);
+  std::ifstream in(file);
   REQUIRE(in);
   std::map<std::string, std::string> golden;
   for (std::string line, name, bytes; std::getline(in, line); bytes.clear()) {
     std::istringstream(line) >> name >> bytes;
     golden[name] = bytes;
   }
-  CHECK(golden.size() == messages.size());
-  for (const auto& [name, message] : messages) {
+  CHECK(golden.size() == all.size());
+  for (const auto& [name, bytes] : all) {
     INFO(name);
-    CHECK(hex(message) == golden[name]);
+    CHECK(hex(bytes) == golden[name]);
+  }
+  return golden;
+}
+
+Bytes unhex(const std::string& text) {
+  Bytes bytes;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    bytes.push_back(static_cast<std::uint8_t>(std::stoul(text.substr(i, 2), nullptr, 16)));
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("what is said has the bytes that it always had") {
+  static_cast<void>(check_golden(COORD_GOLDEN_FILE, said()));
+}
+
+// What a release has put on a disk is read by all later ones.
+TEST_CASE("what is stored has the bytes that it always had, and is read") {
+  std::map<std::string, Bytes> stored;
+  for (const Run& run : runs()) {
+    if (!find(run.name)->stores) continue;
+    Desk desk(run.name, run.nodes, run.options);
+    run.wish(desk);
+    for (const auto& [key, bytes] : desk.stored().at(NodeId{3})) stored[run.name + ':' + key] = bytes;
+  }
+  const auto golden = check_golden(COORD_STORED_FILE, stored);
+  for (const Run& run : runs()) {
+    if (!find(run.name)->stores) continue;
+    INFO(run.name);
+    const ToyNotary notary(NodeId{3}, 1);
+    Setup setup{Group::numbered(NodeId{3}, run.nodes), run.options(NodeId{3}), 1, Instant{}, 2, {}, &notary};
+    const std::string prefix = std::string(run.name) + ':';
+    for (const auto& [name, bytes] : golden) {
+      if (name.starts_with(prefix)) setup.stored[name.substr(prefix.size())] = unhex(bytes);
+    }
+    CHECK_FALSE(setup.stored.empty());
+    CHECK(make(run.name, setup));
   }
 }
 

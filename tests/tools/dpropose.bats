@@ -22,6 +22,7 @@ teardown() {
   [ "$(jq -c '[.outcome, .won, .value, .algorithm]' report)" = '["decided",false,"one","raft"]' ]
   dpropose mine v --report report
   [ "$(jq .won report)" = true ]
+  [ "$(jq .delays report)" = 0 ] # no message had to go to another host
 }
 
 @test "cold: nothing is decided, status 1" {

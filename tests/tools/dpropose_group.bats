@@ -36,6 +36,18 @@ said() { [[ $(cat "$1") == *"$2"* ]]; }
   [ "$(on b dpropose --get race)" = "$(cat out.a)" ]
 }
 
+# Through the one that leads, a majority and back: two messages one after the other, and one there and one back for all others.
+decides_in_time() { # PEER
+  local leader delays
+  leader=$(leader_seen_by "$1")
+  delays=$(on "$1" dpropose "steps-$1-$RANDOM" v --json | jq .delays)
+  [ "$leader" = "$(leader_seen_by "$1")" ] && [ "$delays" = $([ "$1" = "$leader" ] && echo 2 || echo 4) ]
+}
+
+@test "the report counts the messages that had to follow each other" {
+  for peer in a b c; do eventually decides_in_time $peer; done
+}
+
 @test "without a majority: -n, -w, --get and --forget end with 69, and who waits goes on when it is back" {
   on a dpropose plan v
   end_peer b

@@ -127,6 +127,58 @@ signing() { on "$1" dpeers doctor --json | jq -r 'select(.check == "signing" and
   eventually gets d alone v
 }
 
+shows_own() { [ -n "$(signing "$1" 'this host')" ]; }
+names_another() { [[ $(signing "$1" d) == *"is not believed"* ]]; }
+
+@test "pbft: another key is pinned by hand, on each host by itself, and counts at once" {
+  end_peer d
+  mv "$group/d/signing-key" old-key
+  start_peer d "${calm[@]}"
+  for peer in a b c; do
+    eventually names_another $peer
+    run -0 on $peer dpeers key pin d "$(signing d 'this host')"
+    [[ $output == "d signs by ed25519:"*", in place of ed25519:"* ]]
+    [ "$(signing $peer d)" = "$(signing d 'this host')" ]
+  done
+  end_peer c
+  [ "$(on a dpropose --algorithm pbft by-hand v -w 20)" = v ]
+  start_peer c "${calm[@]}"
+  eventually gets c by-hand v
+  end_peer d
+  mv old-key "$group/d/signing-key"
+  start_peer d "${calm[@]}"
+  eventually shows_own d
+  signing d 'this host' >key
+  for peer in a b c; do on $peer dpeers key pin d --from key --json | jq -e '.verb == "pin" and .host == "d" and .before != null'; done
+  eventually gets d by-hand v
+}
+
+@test "pbft: in a group that lives nothing is pinned by itself: a host without pins names what it is shown, and waits" {
+  end_peer a
+  rm "$group/a/peer-keys"
+  start_peer a "${calm[@]}"
+  shows() { [[ $(signing a b) == "not pinned"*"dpeers key pin b ed25519:"* ]]; }
+  eventually shows
+  [ ! -e "$group/a/peer-keys" ]
+  run -69 --separate-stderr on a dpropose --algorithm pbft unpinned v -w 2
+  [[ $stderr == *"signing key is not pinned here"* ]]
+  [ -z "$(on b dpropose --list unpinned --json)" ]
+  key=$(signing b 'this host')
+  run -64 on a dpeers key pin b
+  run -64 on a dpeers key pin b none
+  run -64 on a dpeers key pin a "$key"
+  run -64 on a dpeers key pin nobody "$key"
+  run -64 on a dpeers key list b "$key"
+  run -64 on a dpeers key pin b --from "$group/key"
+  for peer in b c d; do on a dpeers key pin $peer "$(signing $peer 'this host')"; done
+  pinned a
+  [ "$(on a dpropose --algorithm pbft unpinned v -w 20)" = v ]
+  end_peer a
+  start_peer a "${calm[@]}"
+  eventually gets a unpinned v
+  pinned a
+}
+
 @test "pbft: nothing is proposed with a site that was not heard yet, nor on a host that cannot sign" {
   end_peer d
   end_peer a

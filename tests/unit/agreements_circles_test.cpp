@@ -105,3 +105,43 @@ TEST_CASE("a host that does not answer is named, and a circle that is not there 
   net.run(2s);  // the same sessions, but another wait
   CHECK(std::get<Circles>(net.told[NodeId{1}].back()).circles.empty());
 }
+
+// Wherever in a search it happens: at each of its messages.
+TEST_CASE(
+    "a host that is cut off or killed in the middle of probes: nothing is found that is not there, and after "
+    "the heal what is") {
+  for (const bool is_killed : {false, true}) {
+    for (int messages = 0; messages < 60; messages += 3) {
+      INFO(is_killed << " after " << messages);
+      Network net(3);
+      all_see(net, {wait(11, 10, 20), wait(21, 20, 10), wait(31, 30, 10)});
+      net.ask_as(1, 99, FindCircles{});
+      int left = messages;
+      net.run(2s, [&] { return left-- == 0; });
+      if (is_killed) {
+        net.start(NodeId{2});
+      } else {
+        net.cut = {NodeId{2}};
+        net.run(300ms);
+        net.cut.clear();
+      }
+      net.run(3s);
+      const std::string found = text(std::get<Circles>(net.told[NodeId{1}].back()));
+      CHECK((found.empty() || found == "11->20 21->10 ; "));
+      for (std::uint64_t node = 1; node <= 3; ++node) CHECK(text(find(net, node)) == "11->20 21->10 ; ");
+    }
+  }
+}
+
+TEST_CASE("no circle is made of two halves of which one is gone when the other comes, whatever is late") {
+  Network net(3);
+  all_see(net, {wait(11, 10, 20)});
+  net.slow = std::pair(NodeId{1}, NodeId{2});
+  net.ask_as(3, 99, FindCircles{});
+  net.run(800ms);  // into the second round: what 1 has said to 2 is on its way
+  all_see(net, {wait(21, 20, 10)});
+  for (auto& late : std::exchange(net.late, {}))
+    net.step(late.to, node::FromPeer{late.from, late.bytes, 2, node::Way::stream});
+  net.run(3s);
+  CHECK(std::get<Circles>(net.told[NodeId{3}].back()).circles.empty());
+}

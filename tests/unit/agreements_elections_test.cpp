@@ -178,6 +178,67 @@ TEST_CASE("a refusal of an earlier candidate with another length is not this one
   CHECK(leads(net, 3) == "leads");
 }
 
+TEST_CASE("whoever votes may stand, those who came later too, and who votes no more ends") {
+  for (const ElectBy by : {ElectBy::bully, ElectBy::lease_race}) {
+    Network net(3, {}, 2);
+    net.all_vote(2);
+    net.run(2s);
+    stand(net, 3, by);
+    CHECK(leads(net, 3) == "refused");
+    net.all_vote(3);
+    stand(net, 3, by);
+    net.run(5s);
+    CHECK(leads(net, 3) == "leads");
+    stand(net, 2, by);
+    net.run(5s);
+    CHECK(leads(net, 2) == "stands");
+    CHECK(believes(net, 1, by) == "3");
+    net.all_vote(2);
+    CHECK(leads(net, 3) == "refused");
+    net.run(5s);
+    CHECK(leads(net, 2) == "leads");
+  }
+}
+
+TEST_CASE("bully: whoever leads goes on when others may stand, until a higher one does") {
+  Network net(3, {}, 2);
+  net.all_vote(2);
+  stand(net, 1, ElectBy::bully);
+  stand(net, 2, ElectBy::bully);
+  net.run(5s);
+  REQUIRE(leads(net, 2) == "leads");
+  const std::size_t told = net.told[NodeId{2}].size();
+  net.all_vote(3);
+  net.run(5s);
+  for (std::size_t i = told; i < net.told[NodeId{2}].size(); ++i)
+    CHECK(std::get<Standing>(net.told[NodeId{2}][i]).leads);
+  CHECK(leads(net, 2) == "leads");
+  stand(net, 3, ElectBy::bully);
+  net.run(5s);
+  CHECK(all(net) == "stands stands leads");
+}
+
+TEST_CASE(
+    "lease-race: the first founder gives leases though it votes no more, and who does not know that one "
+    "stands not") {
+  Network net(3);
+  net.all_vote(3);
+  for (auto& [node, state] : net.log) {
+    state.voters = {NodeId{2}, NodeId{3}};
+    ++state.members_at.value;
+  }
+  net.run(2s);
+  stand(net, 3, ElectBy::lease_race);
+  net.run(1s);
+  CHECK(leads(net, 3) == "leads");
+  stand(net, 1, ElectBy::lease_race);
+  CHECK(leads(net, 1) == "refused");
+  net.log[NodeId{2}].members.erase(NodeId{1});
+  net.start(NodeId{2});
+  stand(net, 2, ElectBy::lease_race);
+  CHECK(leads(net, 2) == "refused");
+}
+
 TEST_CASE("what no tool of ours says is refused: long names, bounds, and several names at once") {
   Network net(2);
   const auto said = [&](const Stand& what) {

@@ -37,6 +37,7 @@ class ToldLog final : public GroupLog {
     std::vector<GroupLog::Wait> waits;
     std::map<NodeId, std::string> members;
     LogIndex members_at;
+    bool is_new = true;  // the group
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
@@ -50,6 +51,7 @@ class ToldLog final : public GroupLog {
   }
   std::map<NodeId, std::string> members(const node::Moment&) const override { return state_.members; }
   LogIndex members_at(const node::Moment&) const override { return state_.members_at; }
+  bool has_nothing(const node::Moment&) const override { return state_.is_new; }
   std::vector<Wait> waits(const node::Moment&) const override { return state_.waits; }
   // Session 10 * n and those after it are of node n.
   std::optional<NodeId> home_of(const node::Moment&, SessionId session) const override {
@@ -90,7 +92,7 @@ struct Network {
     Bytes bytes;
   };
   Instant now{std::chrono::seconds(1)};
-  std::size_t size;
+  std::size_t size, founders;  // the first so many have founded the group
   std::map<NodeId, std::unique_ptr<AgreementsPart>> parts{};
   std::map<NodeId, Shelf> shelves{};
   std::deque<Carried> on_way{}, late{};
@@ -107,8 +109,8 @@ struct Network {
   std::uint64_t lives = 0;
   std::size_t saves = 0;
 
-  explicit Network(std::size_t nodes, std::function<Keys(NodeId)> given = {})
-      : size(nodes), keys(std::move(given)) {
+  explicit Network(std::size_t nodes, std::function<Keys(NodeId)> given = {}, std::size_t founding = 0)
+      : size(nodes), founders(founding == 0 ? nodes : founding), keys(std::move(given)) {
     for (std::uint64_t i = 1; i <= nodes; ++i) {
       shelves[NodeId{i}].disk = 100 + i;
       start(NodeId{i});
@@ -119,7 +121,7 @@ struct Network {
   void start(NodeId node) {
     node::Setting setting;
     setting.self = node;
-    for (std::uint64_t i = 1; i <= size; ++i) setting.founders.push_back(NodeId{i});
+    for (std::uint64_t i = 1; i <= founders; ++i) setting.founders.push_back(NodeId{i});
     setting.seed = ++lives;
     setting.now = now;
     work[node].clear();
@@ -171,6 +173,7 @@ struct Network {
       queue.pop_front();
       ++saves;
       if (auto* pin = dynamic_cast<Pin*>(done.get())) {
+        if (pin->by_hand) pins[node].erase(pin->host);
         pin->key = pins[node].emplace(pin->host, pin->key).first->second;
         step(node, node::Worked{done});
         return true;
@@ -234,6 +237,16 @@ struct Network {
   }
   void open(service::Agreement algorithm, std::uint64_t sites) {
     open(algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm), sites);
+  }
+  // All logs have these as hosts of the group, and as its voters.
+  void all_vote(std::uint64_t count) {
+    for (auto& [node, state] : log) {
+      state.voters.emplace();
+      for (std::uint64_t i = 1; i <= size; ++i) state.members[NodeId{i}] = std::to_string(i);
+      for (std::uint64_t i = 1; i <= count; ++i) state.voters->push_back(NodeId{i});
+      ++state.members_at.value;
+    }
+    for (auto& [node, part] : parts) step(node, node::Tick{});
   }
   // A tool of `node`, whose connection and session have this number, takes part and waits to enter.
   void enter(std::uint64_t node, std::uint64_t session, bool at_once = false,

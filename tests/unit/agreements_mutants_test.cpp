@@ -336,6 +336,22 @@ void two_wait(Network& net, std::uint64_t second) {
   for (auto& [node, state] : net.log) state.waits = waits;
 }
 
+// It answers the first round, and is cut off before the second one: nobody knows what it would have shown.
+bool who_answers_once_is_named() {
+  Network net(3);
+  for (std::uint64_t node = 1; node <= 3; ++node)
+    net.log[NodeId{node}].waits = {
+        {SessionId{21}, 21, "name", {SessionId{20}}, {SessionId{30}}},
+        {SessionId{31}, 31, "other", {SessionId{30}}, {SessionId{20}}},
+    };
+  net.ask_as(1, 99, FindCircles{});
+  net.run(500ms);
+  net.cut = {NodeId{3}};
+  net.run(2s);
+  const auto* circles = std::get_if<Circles>(&net.told[NodeId{1}].back());
+  return circles != nullptr && circles->circles.empty() && circles->silent == std::vector<std::string>{"3"};
+}
+
 bool waits_that_change_are_no_circle() {
   Network net(2);
   two_wait(net, 2);
@@ -462,6 +478,7 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
        {"who_stands_may_use_the_name", nobody_stands_for_others_names},
        {"ring_asked_token_wakes", a_resting_token_is_asked_for},
        {"a_circle_is_found_twice", waits_that_change_are_no_circle},
+       {"who_answers_one_round_only_is_named", who_answers_once_is_named},
        {"region_site_is_this_life", a_restarted_site_enters_no_more},
        {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}});
 }

@@ -122,6 +122,29 @@ bool forged_answers_are_none() {
   return net.last_told(4) != "undecided";
 }
 
+// All are started again with no pins, in a group that lives: whoever comes first may be anybody.
+bool later_nothing_is_pinned() {
+  Four net;
+  for (auto& [node, state] : net.log) state.is_new = false;
+  net.pins.clear();
+  for (const NodeId node : {one, two, three, four}) net.start(node);
+  net.run(1s);
+  net.ask(one, GetSigningKeys{});
+  const auto* keys = std::get_if<SigningKeys>(&net.told[one].back());
+  return net.pins[one].empty() && keys != nullptr && keys->others.size() == 3 &&
+         keys->others[0].pinned.empty() && keys->others[0].shown == text_of(ToySigner(2).own());
+}
+
+bool guests_pin_nothing() {
+  Four net;
+  replica::Credentials guest{1'001, "bob", {}, 2};
+  guest.is_guest = true;
+  net.step(one, node::FromTool{replica::ConnectionId{1}, guest, 1,
+                               wire::encode(FromTool(PinSigningKey{"2", text_of(ToySigner(66).own())}), 2)});
+  net.run(100ms);
+  return net.last_told(1) == "wrong" && net.pins[one].at("2") == ToySigner(2).own();
+}
+
 bool a_key_that_is_pinned_stays() {
   std::string directory = std::filesystem::temp_directory_path() / "coord-pins-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return false;
@@ -130,7 +153,9 @@ bool a_key_that_is_pinned_stays() {
   Disk& disk = **opened;
   const PublicKey old = ToySigner(1).own(), other = ToySigner(2).own();
   const bool stays = pin(disk, "web1", old).ok() && *pin(disk, "web1", other) == old &&
-                     read_peer_keys(disk).ok() && read_peer_keys(disk)->at("web1") == old;
+                     read_peer_keys(disk).ok() && read_peer_keys(disk)->at("web1") == old &&
+                     pin(disk, "web2", old).ok() && *pin(disk, "web1", other, true) == other &&
+                     read_peer_keys(disk)->at("web1") == other && read_peer_keys(disk)->at("web2") == old;
   std::filesystem::remove_all(directory);
   return stays;
 }
@@ -144,5 +169,7 @@ TEST_CASE("every rule of decisions among liars that is removed is noticed") {
                           {"questions_are_not_foretold", questions_cannot_be_foretold},
                           {"messages_are_signed_by_their_sender", a_forged_message_begins_nothing},
                           {"answers_are_signed_by_their_sender", forged_answers_are_none},
+                          {"only_a_new_group_pins_by_itself", later_nothing_is_pinned},
+                          {"pins_are_the_operators", guests_pin_nothing},
                           {"pinned_keys_are_never_replaced", a_key_that_is_pinned_stays}});
 }

@@ -240,3 +240,28 @@ TEST_CASE("the file of pinned keys is read as it is written, and not otherwise")
   const std::string line = "web1 " + text_of(ToySigner(1).own()) + "\n";
   CHECK_FALSE(parse_peer_keys(line + line).ok());
 }
+
+TEST_CASE("pbft: keys are pinned by hand in a group that lives, and believed from then on") {
+  Four net;
+  for (auto& [node, state] : net.log) state.is_new = false;
+  net.pins.clear();
+  for (const NodeId node : {one, two, three, four}) net.start(node);
+  net.run(1s);
+  net.propose(1, "good");
+  net.run(2s);
+  CHECK(net.last_told(1).substr(0, 7) != "decided");
+  for (std::uint64_t node = 1; node <= 4; ++node) {
+    for (std::uint64_t other = 1; other <= 4; ++other) {
+      const FromTool pin = PinSigningKey{std::to_string(other), text_of(ToySigner(other).own())};
+      net.ask_as(node, 9, pin);
+      net.run(10ms);
+      if (other == node) CHECK(net.last_told(node) == "wrong");  // its own
+    }
+  }
+  net.ask_as(1, 9, PinSigningKey{"7", text_of(ToySigner(7).own())});
+  CHECK(net.last_told(1) == "wrong");  // nobody has this name
+  net.ask_as(1, 9, PinSigningKey{"2", "ed25519:none"});
+  CHECK(net.last_told(1) == "wrong");
+  net.run(5s);
+  CHECK(net.get(2) == "decided good");
+}

@@ -282,6 +282,7 @@ TEST_CASE("what is said about snapshots has its bytes and refuses all others") {
 TEST_CASE("what sites of a decision say to each other and to tools has its bytes and refuses all others") {
   check_family("agreements_to_peer", samples::agreements_to_peer(), wire::channels_since);
   check_family("agreements_items", samples::agreements_items(), wire::channels_since);
+  check_family("agreements_kept", samples::agreements_kept(), wire::channels_since);
   check_family("agreements_from_tool", samples::agreements_from_tool(), wire::channels_since);
   check_family("agreements_to_tool", samples::agreements_to_tool(), wire::channels_since);
 }

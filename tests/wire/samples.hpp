@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agreements/messages.hpp"
+#include "agreements/shelf.hpp"
 #include "casts/messages.hpp"
 #include "members/messages.hpp"
 #include "protocol/raft/messages.hpp"
@@ -50,6 +51,7 @@ const Named<local::KeptAnswer>& kept_answers();
 const Named<members::Said>& members_said();
 const Named<agreements::ToPeer>& agreements_to_peer();
 const Named<agreements::AnyItem>& agreements_items();
+const Named<agreements::Kept>& agreements_kept();
 const Named<agreements::FromTool>& agreements_from_tool();
 const Named<agreements::ToTool>& agreements_to_tool();
 const Named<casts::ToPeer>& casts_to_peer();

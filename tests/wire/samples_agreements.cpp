@@ -35,6 +35,17 @@ const Named<agreements::AnyItem>& agreements_items() {
   return all;
 }
 
+// As it stands in a file, behind its checksum.
+const Named<agreements::Kept>& agreements_kept() {
+  static const Named<agreements::Kept> all = {
+      {"kept",
+       agreements::Kept{Token{1855425871872001}, {{"!decided", Bytes{'v'}}, {"acceptor", Bytes{1, 2}}}}},
+      {"nothing", agreements::Kept{Token{1855425871872001}, {}}},
+      {"longest_lease", agreements::kept_longest_lease(std::chrono::seconds(10))},
+  };
+  return all;
+}
+
 const Named<agreements::FromTool>& agreements_from_tool() {
   static const Named<agreements::FromTool> all = {
       {"get_sites", agreements::GetSites{true}},
@@ -45,6 +56,7 @@ const Named<agreements::FromTool>& agreements_from_tool() {
       {"who_leads", agreements::WhoLeads{agreements::ElectBy::bully, "reports"}},
       {"find_circles", agreements::FindCircles{}},
       {"get_signing_keys", agreements::GetSigningKeys{}},
+      {"pin_signing_key", agreements::PinSigningKey{"web2", "ed25519:AB=="}},
       {"get_log", agreements::GetLog{Token{1855425871872001}, 7}},
       {"enter", agreements::Enter{SessionId{7}, 1, true, {SessionId{5}}}},
       {"begin", agreements::Begin{SessionId{7}, 1}},

@@ -54,19 +54,27 @@ void examine_signing(const cli::ConnectOptions& options, const Examined& examine
   }
   findings.push_back({Health::ok, "signing", "this host", keys->own, ""});
   for (const auto& other : keys->others) {
-    if (!other.shown.empty()) {
+    if (!other.shown.empty() && other.pinned.empty()) {
+      findings.push_back(
+          {Health::ok, "signing", other.host,
+           fmt::format("not pinned: it, or somebody under its name, shows {}; if `dpeers doctor` "
+                       "there says the same: dpeers key pin {} {}",
+                       other.shown, other.host, other.shown),
+           ""});
+    } else if (!other.shown.empty()) {
       findings.push_back(
           {Health::warn, "signing", other.host,
            fmt::format("it, or somebody under its name, shows {}, and {} is pinned here: what the shown key "
                        "signs is not believed",
                        other.shown, other.pinned),
            fmt::format(
-               "only if `dpeers doctor` on that host says that it is its own, for its disk was replaced, "
-               "correct its line in {}/peer-keys and restart this peer",
-               directory)});
+               "only if `dpeers doctor` on that host says that it is its own, for its disk was replaced: "
+               "dpeers key pin {} {}",
+               other.host, other.shown)});
     } else {
       findings.push_back({Health::ok, "signing", other.host,
-                          other.pinned.empty() ? "not pinned: it has not been heard yet" : other.pinned, ""});
+                          other.pinned.empty() ? "not pinned: it has not shown its key yet" : other.pinned,
+                          ""});
     }
   }
 }

@@ -52,7 +52,7 @@ Result<keys::Ask> asked(const KeySettings& settings) {
   const auto verb = verb_of(settings.verb);
   if (!verb)
     return Error{ErrorKind::usage, settings.verb, "is nothing that can be done with keys",
-                 "list, add, use, remove"};
+                 "list, add, use, remove, pin"};
   keys::Ask ask{*verb, settings.id, std::nullopt};
   const bool names_one = !settings.id.empty();
   if (*verb == keys::Verb::list && names_one)
@@ -189,6 +189,10 @@ void tell(const KeySettings& settings, const keys::Ask& ask, const std::vector<s
 }  // namespace
 
 Result<cli::Exit> key(const KeySettings& settings) {
+  if (settings.verb == "pin") return pin_key(settings);
+  if (!settings.key.empty())
+    return Error{ErrorKind::usage, cli::shown(settings.key), "is one word too many",
+                 "see `dpeers key --help`"};
   const auto ask = asked(settings);
   if (!ask) return ask.error();
   const auto told = ask_peer(settings, *ask);

@@ -237,17 +237,24 @@ void add_key(cli::Options& tool, Settings& settings) {
   verb.synopsis("list");
   verb.synopsis("add [ID | --from FILE]");
   verb.synopsis("use|remove ID");
-  verb.operand("WHAT", settings.name,
-               "list; add: a new key, for all to take; use: all send by it; remove: nobody takes it any more")
-      .operand_completes_from("printf '%s\\n' list add use remove");
-  verb.operands("ID", settings.keep, 0, 1, "of a key, as `dpeers key list` shows it");
-  verb.value("--from", "FILE", settings.from, "with add: the key that `coordd --keygen` has written there")
+  verb.synopsis("pin HOST [KEY | --from FILE]");
+  verb.operand(
+          "WHAT", settings.name,
+          "list; add: a new key, for all to take; use: all send by it; remove: nobody takes it any more; "
+          "pin: on this host, by which key HOST signs")
+      .operand_completes_from("printf '%s\\n' list add use remove pin");
+  verb.operands(
+      "ID", settings.keep, 0, 2,
+      "of a key, as `dpeers key list` shows it; of pin: HOST and KEY, as `dpeers doctor` there does");
+  verb.value("--from", "FILE", settings.from,
+             "with add: the key that `coordd --keygen` has written there; with pin: the key, or HOST's line")
       .completes(cli::Completion::file);
   verb.example("id=$(dpeers key add) && dpeers key use \"$id\"", "all hosts send by a new key");
   verb.example("dpeers key remove k1a2b3c4d", "and the old one opens nothing any more");
   verb.does([&] {
     return dpeers::key({settings.peer, settings.quiet, settings.json, settings.name,
-                        settings.keep.empty() ? std::string() : settings.keep.front(), settings.from});
+                        settings.keep.empty() ? std::string() : settings.keep.front(),
+                        settings.keep.size() < 2 ? std::string() : settings.keep.back(), settings.from});
   });
 }
 

@@ -115,6 +115,19 @@ Status choose_sites(const Settings& settings, const std::string& self,
                "start it, or choose 4, 7, 10, ... others by --among"};
 }
 
+Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
+                  const std::vector<service::DecisionSite>& sites) {
+  std::string unknown;
+  for (const service::DecisionSite& site : sites) {
+    const auto found = std::ranges::find(keys.others, site.host, &agreements::SigningKeys::OfHost::host);
+    const bool is_pinned = found != keys.others.end() && !found->pinned.empty();
+    if (site.host != self && !is_pinned) unknown += (unknown.empty() ? "" : ", ") + cli::shown(site.host);
+  }
+  if (unknown.empty()) return done();
+  return Error{ErrorKind::unavailable, unknown, "its signing key is not pinned here, so nothing was proposed",
+               "compare what `dpeers doctor` there and here says, and `dpeers key pin`"};
+}
+
 namespace {
 
 // Who has answered the proposer so far, this host itself included: each kind of answer is asked for of a

@@ -22,6 +22,7 @@
 #include "cli/output_file.hpp"
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
+#include "dcommit/log_delays.hpp"
 #include "dpropose/settings.hpp"
 #include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
@@ -59,6 +60,7 @@ class Proposal {
   Result<local::Answer> hear();
   Error why_silent();
   Status connect_again();
+  bool is_counted() const { return settings_.json || !settings_.report.empty(); }
   bool may_wait() const { return !settings_.no_wait && (!end_ || process::boot_now() < *end_); }
   Result<cli::Exit> decided();
   Error forgotten() const;
@@ -74,6 +76,9 @@ class Proposal {
   std::optional<Token> generation_;  // once it is known that something is
   bool uncertain_ = false, void_ = false;
   service::DecisionView view_;
+  std::optional<dcommit::Leadership> led_;  // when it was looked first
+  std::optional<std::uint32_t> delays_;     // by the log
+  agreements::SigningKeys signing_;
   std::optional<agreements::Decided> by_sites_;
   WallTime as_of_;
   std::string outcome_ = "no_quorum";
@@ -136,8 +141,9 @@ Status Proposal::can_sign() {
     peer_.reset();
     return told.error();
   }
-  const auto* keys = std::get_if<agreements::SigningKeys>(&*told);
-  if (keys != nullptr && !keys->own.empty()) return done();
+  auto* keys = std::get_if<agreements::SigningKeys>(&*told);
+  if (keys != nullptr) signing_ = std::move(*keys);
+  if (!signing_.own.empty()) return done();
   return Error{ErrorKind::unavailable, object_,
                "this host's signing key cannot be read, so it is no site, and nothing was proposed",
                "see its peer's log, or propose on another host by --among"};
@@ -161,6 +167,9 @@ Result<service::AnyOrder> Proposal::what_to_order() {
   auto* sites = std::get_if<agreements::Sites>(&*told);
   if (sites == nullptr) return Error{ErrorKind::unavailable, object_, "its peer does not say its sites", ""};
   if (Status fits = choose_sites(settings_, host, sites->sites); !fits) return fits.error();
+  if (settings_.algorithm == service::Agreement::pbft) {
+    if (Status believed = are_pinned(signing_, host, sites->sites); !believed) return believed.error();
+  }
   return service::AnyOrder(service::OpenDecision{
       settings_.name, settings_.algorithm, std::move(sites->sites), *seen_, host, 0, {}});
 }
@@ -220,6 +229,7 @@ Status Proposal::connect_again() {
 
 Status Proposal::attempt() {
   const bool by_log = settings_.algorithm == service::Agreement::raft;
+  if (is_counted() && by_log) led_ = dcommit::who_leads(settings_.peer);
   if (!peer_) {
     if (Status there = connect_again(); !there) return there;
   }
@@ -255,6 +265,7 @@ Error Proposal::given_up(const Error& why) const {
 
 Result<cli::Exit> Proposal::decided() {
   outcome_ = "decided";
+  if (led_) delays_ = dcommit::log_delays(led_, dcommit::who_leads(settings_.peer), led_->self);
   if (by_sites_) view_.value = by_sites_->value;
   if (by_sites_ && settings_.trace)
     print_trace(*by_sites_, view_.sites, peer_->welcome().peer, process::boot_now() - began_);
@@ -279,7 +290,8 @@ cli::JsonObject Proposal::report() const {
   cli::JsonObject counts;
   for (const auto& [type, count] : by_sites_ ? by_sites_->messages : messages_) counts.integer(type, count);
   object.text("outcome", outcome_).seconds("wait_s", process::boot_now() - began_).object("messages", counts);
-  return std::move(by_sites_ ? object.integer("delays", by_sites_->delays) : object.null("delays"));
+  const auto delays = by_sites_ ? std::optional(by_sites_->delays) : is_decided ? delays_ : std::nullopt;
+  return std::move(delays ? object.integer("delays", *delays) : object.null("delays"));
 }
 
 Result<agreements::WholeLog> Proposal::log() {

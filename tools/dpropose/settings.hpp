@@ -47,6 +47,9 @@ Result<cli::Exit> list(const Settings& settings);     //
 Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
                                      const agreements::FromTool& what, std::optional<Instant> end);
 bool is_forgotten(const Error& error);
+// Where sites may lie: whom this host does not believe would be one of those that fail, for ever.
+Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
+                  const std::vector<service::DecisionSite>& sites);
 // Leaves those that --among names, of which this host must be one, and as many as the algorithm can have.
 Status choose_sites(const Settings& settings, const std::string& self,
                     std::vector<service::DecisionSite>& sites);
