@@ -77,6 +77,7 @@ SiteNotary::SiteNotary(std::shared_ptr<const Signer> signer, const PinnedKeys& p
                        std::string_view group, std::string_view name, Token generation,
                        const std::vector<service::DecisionSite>& sites)
     : signer_(std::move(signer)), pinned_(pinned), self_(self) {
+  for (const service::DecisionSite& site : sites) sites_.push_back(site.node);
   domain_.put("coordutils agreement 1");
   if (COORD_RULE_OR(signatures_are_of_one_generation, true, false))
     domain_.put(group).put(name).put(generation.value);
@@ -100,9 +101,20 @@ Signature SiteNotary::sign(ByteView content) const {
   return signer_->sign(words(self_, content).view());
 }
 
+// Names are the group's log: whoever has taken another one's there too has its own key under both.
+bool SiteNotary::is_second_voice(NodeId signer, const PublicKey& key) const {
+  for (const NodeId site : sites_) {
+    if (site == signer) return false;
+    const auto other = pinned_.find(site);
+    if (other != pinned_.end() && other->second == key) return true;
+  }
+  return false;
+}
+
 bool SiteNotary::verify(NodeId signer, ByteView content, const Signature& signature) const {
   const auto key = pinned_.find(signer);
   if (key == pinned_.end()) return false;
+  if (COORD_RULE_OR(one_key_is_one_voice, is_second_voice(signer, key->second), false)) return false;
   return COORD_RULE(signatures_are_verified,
                     signer_->verify(key->second, words(signer, content).view(), signature));
 }

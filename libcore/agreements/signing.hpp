@@ -65,10 +65,12 @@ class SiteNotary final : public consensus::Notary {
 
  private:
   consensus::Canonical words(NodeId sender, ByteView content) const;
+  bool is_second_voice(NodeId signer, const PublicKey& key) const;
 
   std::shared_ptr<const Signer> signer_;
   const PinnedKeys& pinned_;
   const NodeId self_;
+  std::vector<NodeId> sites_{};
   consensus::Canonical domain_;
 };
 

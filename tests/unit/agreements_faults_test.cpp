@@ -68,12 +68,35 @@ bool a_lease_that_nobody_remembers_is_waited_for() {
   return !std::get<Standing>(net.told[three].back()).leads;
 }
 
+// One and four are one man, whose key the second believes for both.
+bool who_has_two_names_votes_once() {
+  Network net(4, [](NodeId node) {
+    Keys keys = toy_keys(node);
+    if (node == two) keys.pinned["4"] = ToySigner(1).own();
+    return keys;
+  });
+  net.run(1s);
+  net.open(service::Agreement::pbft, 4);
+  Liar first(net, one), fourth(net, four);
+  net.run(100ms);
+  const auto what = pre_prepare(first.notary(1), request(first.notary(1), one, "evil"));
+  first.say(two, what, 1);
+  fourth.say(two, prepare(fourth.notary(1), what.digest), 1);
+  first.say(two, commit(first.notary(1), what.digest), 1);
+  fourth.say(two, commit(fourth.notary(1), what.digest), 1);
+  net.run(100ms);
+  net.propose(2, "good");
+  net.run(1s);
+  return net.last_told(2) != "decided evil";
+}
+
 }  // namespace
 
 TEST_CASE("every rule of agreements under faults that is removed is noticed") {
   mutants::check_stories(
       {{"patience_begins_when_it_was_said", one_whose_disk_was_slow_hears_what_was_decided},
-       {"unknown_leases_may_be_the_longest", a_lease_that_nobody_remembers_is_waited_for}});
+       {"unknown_leases_may_be_the_longest", a_lease_that_nobody_remembers_is_waited_for},
+       {"one_key_is_one_voice", who_has_two_names_votes_once}});
 }
 
 TEST_CASE("what is known of leases is read where the rest of the shelf cannot be") {
