@@ -185,7 +185,7 @@ void Connection::ask_aside() {
   const std::weak_ptr<Connection> weak = shared_from_this();
   const auto& [host, port] = owner_.wanted();
   Line::Way way{host, port, owner_.settings().url.tls};
-  way.first = owner_.failures();
+  way.first = owner_.address();
   Line::Heard heard;
   heard.stands = [weak] {
     const auto self = weak.lock();
