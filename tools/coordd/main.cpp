@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -32,6 +33,7 @@
 #include "coordd/reload.hpp"
 #include "coordd/service_user.hpp"
 #include "coordd/setup.hpp"
+#include "coordd/spare_memory.hpp"
 #include "coordd/trace_log.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/journal.hpp"
@@ -47,6 +49,7 @@ constexpr int first_handed_over = 3;
 
 using coordd::Arguments;
 
+constexpr std::chrono::seconds startup_lasts{5}, spares_memory_every{60};
 constexpr std::chrono::milliseconds last_lines{200};  // for the log to go out at the end
 
 // Whoever has the key is a peer: no core file, and no other process of this user, may show it.
@@ -81,6 +84,15 @@ void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
     coordd::tell_reloading();
     reloader.begin();
     reload_at(hup, reloader);
+  });
+}
+
+void spare_memory_after(boost::asio::steady_timer& timer, std::chrono::seconds time) {
+  timer.expires_after(time);
+  timer.async_wait([&timer](const boost::system::error_code& error) {
+    if (error) return;
+    coordd::spare_memory();
+    spare_memory_after(timer, spares_memory_every);
   });
 }
 
@@ -144,6 +156,8 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     });
   });
   (*peer)->start();
+  boost::asio::steady_timer sparing(io);
+  spare_memory_after(sparing, startup_lasts);
   coordd::tell_service_manager("READY=1");
   coordd::tell_status(fmt::format("{}: no leader yet", arguments.peer.name));
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
