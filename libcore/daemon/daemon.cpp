@@ -150,6 +150,7 @@ void Daemon::pump() {
   look_at_members();
   look_at_own_place();
   if (!ended_ && transport_) remind_departed();
+  if (!ended_ && transport_) ask_around();
   if (ended_) return;
   carry_out(node_->settle(process::boot_now(), wall_now()));
   end_if_left();

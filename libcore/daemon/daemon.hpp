@@ -27,6 +27,7 @@
 #include "daemon/address_book.hpp"
 #include "daemon/asker_keys.hpp"
 #include "daemon/asking_again.hpp"
+#include "daemon/asking_around.hpp"
 #include "daemon/command_guard.hpp"
 #include "daemon/engine_memory.hpp"
 #include "daemon/group_clock.hpp"
@@ -83,6 +84,7 @@ class Daemon {
   // (Settings::keep_log).
   std::optional<bool> begins_anew() const { return begins_anew_; }
   bool begins_without_its_disk() const { return begins_without_its_disk_; }  // Settings::comes_anew
+  const net::Address& begins_by() const { return begins_by_; }               // Settings::began_by
   // Hands leadership over, if it leads, and stops within a second.
   void leave();
 
@@ -193,9 +195,11 @@ class Daemon {
   std::vector<NodeId> founder_ids() const;
   bool has_another_disk(const net::Roster::Node& founder) const;
   bool is_out(NodeId node) const;
+  bool learns(NodeId node) const;
   void is_told_retired(const std::string& by);
   Status go_by_file(MemberFile file);
-  Status remember_group(const std::string& group);
+  Status remember_group(const std::string& group, std::vector<wire::KnownPeer> vote);
+  std::vector<wire::KnownPeer> known_voters() const;
   Status note_log(const raft::Incarnation& incarnation);
   bool keeps_log() const;
   raft::Role role() const;
@@ -209,7 +213,19 @@ class Daemon {
   void write_addresses();
   AddressBook addresses_now() const;
   void remind_departed();
+
+  // ---- daemon_asking_around.cpp: nobody tells it what it is to the group
+  bool is_mute() const;
+  wire::IntroductionQuestion own_question() const;
+  void ask_around();
+  void is_answered(const AskAround& asked);
+  void is_answered_when_mute(const AskAround& asked);
+  void go_by_answer(const wire::Introduction& said);
   void is_reminded(const wire::IntroductionQuestion& question, const std::string& source);
+  void end_as_reminded();
+  void tell_who_stands(Instant now);
+  void is_introduced(const wire::IntroductionQuestion& question);
+  void add_introduced(net::Roster& roster);
 
   // ---- daemon_voters.cpp: who votes
   struct VoterAsker {
@@ -375,6 +391,7 @@ class Daemon {
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
   std::optional<bool> begins_anew_;
   bool begins_without_its_disk_ = false;
+  net::Address begins_by_;
   std::optional<Instant> removed_since_;   // of one that votes no longer
   std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list
   net::Roster founding_roster_;            // all of them, also whose name is on another disk by now
@@ -385,6 +402,16 @@ class Daemon {
   bool is_reminding_ = false;  // one round at a time
   std::size_t remind_from_ = 0;
   Instant reminded_;
+  struct Reminded {  // by a host of a living group
+    std::string name, group;
+    net::Address address;
+  };
+  std::optional<Reminded> reminded_by_;
+  std::optional<Instant> leaderless_since_;
+  bool is_asking_around_ = false;
+  Instant asked_around_;
+  std::map<NodeId, net::Roster::Node> introduced_;  // not of this host's log
+  bool is_introduced_anew_ = false;
   std::string greeted_group_;              // the group of who greeted last, as it said
   std::map<NodeId, Instant> departing_;    // of the group no more: until when they have their links still
   LogIndex name_looked_at_;                // of the state in which this host's name was its own

@@ -3,14 +3,13 @@
 // (address_book.hpp), by its list. And who is of the group no more: for a month he is told that it lives,
 // should he be started anew by an old list and found another one.
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
 
 #include "base/format.hpp"
+#include "daemon/asking_around.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/wall_now.hpp"
-#include "net/introduction.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::daemon {
@@ -21,32 +20,12 @@ constexpr std::int64_t remembered_s = std::int64_t{30} * 24 * 3600;
 constexpr std::size_t most_names_gone = 256;
 constexpr Duration reminded_by_voters_every = std::chrono::seconds(2);
 constexpr Duration reminded_by_others_every = std::chrono::seconds(60);
-constexpr Duration reminding_patience = std::chrono::seconds(1);  // as long a stop may take, too
 constexpr std::size_t most_reminded_at_once = 32;
 
 bool is_dialled(const std::string& text) {
   const auto address = net::parse_address(text);
   return address && !address->host.empty() && address->port != 0;
 }
-
-// Asks who is there, and says with that which group lives. What he answers does not matter.
-struct Remind : node::Work {
-  Remind(net::KeyRing with, std::vector<net::Address> whom, wire::IntroductionQuestion what)
-      : keys(std::move(with)), addresses(std::move(whom)), question(std::move(what)) {}
-  net::KeyRing keys;
-  std::vector<net::Address> addresses;
-  wire::IntroductionQuestion question;
-};
-
-class Reminding final : public node::Worker {
- public:
-  void perform(std::vector<std::shared_ptr<node::Work>>& batch) override {
-    for (const auto& work : batch) {
-      const auto& remind = dynamic_cast<const Remind&>(*work);
-      net::tell_introduction(remind.keys, remind.addresses, remind.question, reminding_patience);
-    }
-  }
-};
 
 }  // namespace
 
@@ -66,11 +45,15 @@ void Daemon::open_address_book() {
         written_book_ = {};  // with the next change
         log_(net::LogLevel::warning, fmt::format("state: {}", write->written.error().text()));
       });
-  reminders_ = std::make_unique<WorkThread>(io_, std::make_unique<Reminding>(),
-                                            [this](const std::shared_ptr<node::Work>&) {
-                                              is_reminding_ = false;
-                                              reminded_ = process::boot_now();
-                                            });
+  // What the file says of a host without a vote is as old as can be.
+  if (!settings_.known.empty() && (book_.known.empty() || book_.group != settings_.group))
+    book_ = AddressBook{settings_.group, LogIndex{1}, settings_.known, {}, book_.gone};
+  reminders_ = std::make_unique<WorkThread>(
+      io_, std::make_unique<AroundAsker>(), [this](const std::shared_ptr<node::Work>& work) {
+        if (const auto* asked = dynamic_cast<const AskAround*>(work.get())) return is_answered(*asked);
+        is_reminding_ = false;
+        reminded_ = process::boot_now();
+      });
 }
 
 // It says more than what is applied here.
@@ -172,31 +155,11 @@ void Daemon::remind_departed() {
     remind_from_ += most_reminded_at_once;
     whom.resize(most_reminded_at_once);
   }
-  wire::IntroductionQuestion question;
-  question.name = settings_.name;
-  question.node = settings_.node;
-  question.life = node_->log().life();
-  question.address = settings_.roster.find(settings_.node)->address.text();
-  question.group = group_id();
-  question.knows = newest_level;
+  wire::IntroductionQuestion question = own_question();
   question.leads = true;
   is_reminding_ = !whom.empty();
   if (is_reminding_)
     reminders_->submit(std::make_shared<Remind>(*settings_.keys, std::move(whom), std::move(question)));
-}
-
-// A peer with nothing that is to found a group, and one under its key lives, which knows this address.
-void Daemon::is_reminded(const wire::IntroductionQuestion& question, const std::string& source) {
-  if (!question.leads || question.group.empty() || settings_.joins() || node_->voter() == nullptr) return;
-  if (role() != raft::Role::bootstrap) return;
-  Error why{
-      ErrorKind::usage, fmt::format("'{}'", settings_.name),
-      fmt::format("a group under this key lives, {}, from which this host was removed: {} of it, at {}, has "
-                  "said so. This host founds no other one",
-                  question.group, question.name, question.address.empty() ? source : question.address),
-      fmt::format("start it with --join {} in place of --peers; or give a new group a key of its own",
-                  question.address.empty() ? source : question.address)};
-  boost::asio::post(io_, [this, why = std::move(why)] { stop(why); });
 }
 
 }  // namespace coord::daemon

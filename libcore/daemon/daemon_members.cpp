@@ -44,7 +44,8 @@ void Daemon::look_at_roster() {
   const LogIndex at = node_->log().machine().state().roster_at;
   const std::vector<NodeId> vote = voters();
   const bool by_book = goes_by_book();
-  const bool is_same = at == roster_at_ && vote == voters_ && by_book == went_by_book_ && !has_departed();
+  const bool is_same = at == roster_at_ && vote == voters_ && by_book == went_by_book_ && !has_departed() &&
+                       !is_introduced_anew_;
   if (is_same && !told_group_.empty()) return;
   const std::string group = group_id();
   if (is_same && group == told_group_) return;
@@ -60,6 +61,7 @@ void Daemon::look_at_roster() {
       (void)roster.admit(at_its_address(node));
   add_members(roster);
   add_known(roster);
+  add_introduced(roster);
   add_departing(roster);
   for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
   transport_->update(roster, group, node_->log().machine().state().retired);
@@ -151,7 +153,11 @@ void Daemon::look_at_members() {
 bool Daemon::is_out(NodeId node) const {
   if (node_->voter() != nullptr) return node_->voter()->raft().is_out(node);
   const std::vector<NodeId> vote = voters();
-  return std::ranges::find(vote, node) == vote.end();
+  return std::ranges::find(vote, node) == vote.end() && !learns(node);
+}
+
+bool Daemon::learns(NodeId node) const {
+  return node_->voter() != nullptr && node_->voter()->raft().voters().learns(node);
 }
 
 // ---- another host asks
@@ -160,11 +166,12 @@ std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQues
                                                     const std::string& source) {
   if (ended_ || !node_) return std::nullopt;
   is_reminded(question, source);
+  is_introduced(question);
   const replica::OrderedLog& log = node_->log();
   Introduced told = daemon::introduce(
       {settings_.name, log.life(), group_id(), log.has_begun(), log.has_quorum(), settings_.roster,
        log.machine(), founder_ids_, [this](NodeId id) { return is_out(id); },
-       [this](NodeId id) { return seems_alive(id); }},
+       [this](NodeId id) { return seems_alive(id); }, [this](NodeId id) { return learns(id); }},
       question, source);
   if (told.admit) push(replica::PutIntoLog{std::move(*told.admit)});
   return std::move(told.answer);

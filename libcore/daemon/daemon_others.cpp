@@ -128,6 +128,8 @@ void Daemon::push_if_room(node::NodeEvent event) {
 }
 
 void Daemon::peer_said(const std::string& name, const wire::Frame& frame, bool datagram) {
+  // A group lives that may be its own: it founds nothing until it knows.
+  if (reminded_by_ && is_mute()) return;
   if (frame.type == wire::FrameType::channel) return peer_said_on_channel(name, frame, datagram);
   auto message = frame.version <= newest_level
                      ? replica::decode_peer_message(frame.payload, frame.version)

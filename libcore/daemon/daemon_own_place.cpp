@@ -74,6 +74,7 @@ Status Daemon::come_anew() {
   settings_.join.clear();
   for (const auto& [id, node] : settings_.roster.all())
     if (id != settings_.node) settings_.join.push_back(node.address);
+  if (!settings_.began_by.host.empty()) settings_.join.push_back(settings_.began_by);
   settings_.roster = {};
   settings_.node = {};
   return join(*disk_, settings_, asker());
@@ -113,6 +114,7 @@ Status Daemon::go_by_file(MemberFile file) {
   // Who votes by now, if that has changed since its own vote was taken away.
   const auto book = read_address_book(*disk_);
   if (book && book->group == file.group && !book->known.empty()) file.voters = book->known;
+  settings_.known = file.voters;
   for (const auto& [id, node] : settings_.roster.all()) settings_.roster.set_voter(id, false);
   for (const wire::KnownPeer& peer : file.voters) {
     const auto address = net::parse_address(peer.address);
@@ -123,18 +125,24 @@ Status Daemon::go_by_file(MemberFile file) {
   return done();
 }
 
+std::vector<wire::KnownPeer> Daemon::known_voters() const {
+  std::vector<wire::KnownPeer> known;
+  for (const NodeId id : voters()) {
+    const net::Roster::Node* const node = settings_.roster.find(id);
+    if (node != nullptr) known.push_back({id, node->name, node->address.text(), true});
+  }
+  return known;
+}
+
 // What a founder that votes no longer goes by from its next start on.
-Status Daemon::remember_group(const std::string& group) {
+Status Daemon::remember_group(const std::string& group, std::vector<wire::KnownPeer> vote) {
   MemberFile file;
   file.group = group;
   file.name = settings_.name;
   file.node = settings_.node;
   file.level = node_->log().speaks();
   file.address = settings_.roster.find(settings_.node)->address.text();
-  for (const NodeId id : voters()) {
-    const net::Roster::Node* const node = settings_.roster.find(id);
-    if (node != nullptr) file.voters.push_back({id, node->name, node->address.text(), true});
-  }
+  file.voters = std::move(vote);
   return write_member_file(*disk_, file);
 }
 
@@ -203,7 +211,7 @@ void Daemon::look_whether_removed() {
   const std::string group = group_id().empty() ? greeted_group_ : group_id();
   if (group.empty() || voters().empty()) return;
   if (!settings_.joins()) {
-    if (const Status written = remember_group(group); !written) return stop(written.error());
+    if (const Status written = remember_group(group, known_voters()); !written) return stop(written.error());
   }
   begin_anew(false, lost ? "no voter has been heard of" : "this host does not vote any more");
 }
@@ -213,7 +221,9 @@ Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers
   config.self = settings_.node;
   std::vector<NodeId> founders = founder_ids();
   for (const auto& [id, node] : settings_.roster.all())
-    if (node.voter) config.voters.push_back(id);
+    if (node.voter && settings_.known.empty()) config.voters.push_back(id);
+  for (const wire::KnownPeer& peer : settings_.known)
+    if (peer.votes) config.voters.push_back(peer.node);
   config.speaks = settings_.level;
   config.life = settings_.life;
   config.name = settings_.name;

@@ -8,12 +8,14 @@ namespace coord::daemon {
 
 namespace {
 
-// A founder's name is as a voter's, until it is out of the group and its number was lost with its disk.
-std::optional<wire::KnownPeer> known(const Introducer& who, const net::Roster::Node* node) {
+// A founder's name is as a voter's, until it is out of the group and its number was lost with its disk. To
+// others one that learns is as a voter: nobody could name it, once another one has its name.
+std::optional<wire::KnownPeer> known(const Introducer& who, const net::Roster::Node* node, NodeId asker) {
   if (node == nullptr) return std::nullopt;
   const bool may_be_another = node->founder && who.is_out(node->id) && !who.seems_alive(node->id);
+  const bool learns = node->id != asker && who.learns(node->id);
   const bool votes = COORD_RULE_OR(founder_is_out_before_its_name_is_taken,
-                                   (node->founder || node->voter) && !may_be_another, false);
+                                   (node->founder || node->voter || learns) && !may_be_another, false);
   return wire::KnownPeer{node->id, node->name, node->address.text(), votes};
 }
 
@@ -64,8 +66,9 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   for (const auto& [id, node] : who.roster.all())
     if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
   answer.founders = who.founders;
-  answer.of_name = known(who, who.roster.find(question.name));
-  answer.of_node = known(who, who.roster.find(question.node));
+  answer.of_name = known(who, who.roster.find(question.name), question.node);
+  answer.of_node = known(who, who.roster.find(question.node), question.node);
+  answer.is_out = question.node != NodeId{} && who.is_out(question.node);
   const auto& registrations = who.machine.state().registrations;
   if (const auto named = answer.of_name ? registrations.find(answer.of_name->node) : registrations.end();
       named != registrations.end())

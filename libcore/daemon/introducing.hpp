@@ -27,6 +27,8 @@ struct Introducer {
   // Whoever votes no longer may be out by a change that is not committed.
   std::function<bool(NodeId)> is_out = [](NodeId) { return false; };
   std::function<bool(NodeId)> seems_alive = [](NodeId) { return true; };
+  // Its log counts for the group, or will: its name is not free.
+  std::function<bool(NodeId)> learns = [](NodeId) { return false; };
 };
 
 struct Introduced {

@@ -23,6 +23,15 @@ constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
 // What a host has been asked to take from one that does not live may still come about so much later.
 constexpr int rounds_of_one_decision = 50;
 
+// Before the name of one of them was another disk's.
+std::vector<NodeId> founders_named(const std::vector<wire::KnownPeer>& peers) {
+  std::vector<NodeId> founders;
+  for (const wire::KnownPeer& peer : peers)
+    if (peer.node == net::Roster::founding_id(peer.name)) founders.push_back(peer.node);
+  std::ranges::sort(founders);
+  return founders;
+}
+
 class Joining {
  public:
   Joining(Disk& disk, Settings& settings, const Asker& asker)
@@ -87,6 +96,7 @@ class Joining {
     const auto logs = has_log();
     if (!logs) return logs.error();
     if (COORD_RULE_OR(number_is_of_its_log, !file_.log.empty() && !*logs, false)) return lose_number();
+    if (file_.founders.empty()) file_.founders = founders_named(file_.voters);
     // Where the voters are by now, and who they are: written since.
     const auto book = read_address_book(disk_);
     if (book && book->group == file_.group && !book->known.empty()) file_.voters = book->known;
@@ -235,7 +245,7 @@ class Joining {
   // lost disk leaves it. What that one has promised binds its number until the group has taken its vote away.
   bool is_lost_voter(const wire::Introduction& answer) {
     return !was_member_ && answer.of_name && answer.of_name->votes && !lives(*answer.of_name) &&
-           (answer.of_name->address == own_address_ || settings_.comes_anew);
+           (is_here(*answer.of_name) || settings_.comes_anew);
   }
 
   // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
@@ -272,9 +282,13 @@ class Joining {
   // Listening everywhere it is seen from whichever network its question went by: the address that the group
   // has for it is its own, if it is one of this host's.
   bool is_this_host(const wire::KnownPeer& other) {
+    return was_member_ && other.node == file_.node && other.name == settings_.name && is_here(other);
+  }
+
+  bool is_here(const wire::KnownPeer& other) const {
     const auto address = net::parse_address(other.address);
-    const bool same = was_member_ && other.node == file_.node && other.name == settings_.name;
-    return same && address && address->port == settings_.listen.port && asker_.is_local(address->host);
+    return other.address == own_address_ ||
+           (address && address->port == settings_.listen.port && asker_.is_local(address->host));
   }
 
   // Of the name or the number that this host has: asked where it was last.
@@ -296,10 +310,6 @@ class Joining {
     std::erase_if(file.voters, [&](const wire::KnownPeer& peer) {
       return peer.name == settings_.name && peer.node != file.node;
     });
-    std::vector<NodeId> named;
-    for (const wire::KnownPeer& peer : file.voters)
-      if (peer.node == net::Roster::founding_id(peer.name)) named.push_back(peer.node);
-    std::ranges::sort(named);
     std::vector<NodeId> founders = answer.founders;
     std::ranges::sort(founders);
     const bool plausible = founders.size() <= raft::Voters::limit &&
@@ -307,7 +317,7 @@ class Joining {
                            std::ranges::find(founders, NodeId{}) == founders.end();
     if (!plausible)
       return Error{ErrorKind::data, "join", "the group's answer contradicts itself", "install one release"};
-    file.founders = founders == named ? std::vector<NodeId>{} : std::move(founders);
+    file.founders = std::move(founders);
     while (file.node == NodeId{}) file.node = NodeId{asker_.draw()};
     if (file == file_) return done();
     const auto as_read = parse_member_file(to_text(file));

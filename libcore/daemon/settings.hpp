@@ -18,6 +18,7 @@
 #include "net/address.hpp"
 #include "net/key_file.hpp"
 #include "net/roster.hpp"
+#include "wire/introduction.hpp"
 
 namespace coord::daemon {
 
@@ -95,7 +96,10 @@ struct Settings {
   // It founded the group, its disk was lost, and the group has removed it: it comes again, as a host that
   // comes later does.
   bool comes_anew = false;
+  net::Address began_by{};         // beside those of its list it asks there; no host: nowhere
   std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster
+  // Of a founder without a vote: who votes, by its file. Their names may have other numbers than in its list.
+  std::vector<wire::KnownPeer> known{};
 
   engines::Settings engine_access;  // where there is one
 

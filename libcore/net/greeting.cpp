@@ -73,7 +73,9 @@ std::string other_group(const std::string& ours, const std::string& theirs) {
 // A number is of one disk. What its disk has promised it must remember, and so no other one may speak by it;
 // and what comes under a name is taken for what the number of that name has said.
 std::string Greeting::refusal_of_disk(const wire::PeerHello& hello, const std::string& peer) const {
-  if (hello.retired != NodeId{} && hello.retired == node) {
+  // Of two foundings each has its own disks.
+  const bool is_ours = founding.empty() || hello.founding == founding || hello.group_id == founding;
+  if (COORD_RULE(retired_by_own_group, is_ours) && hello.retired != NodeId{} && hello.retired == node) {
     told_retired(peer);
     return "it says that another disk has this host's place: this one is refused for ever";
   }

@@ -5,7 +5,7 @@
 
 namespace coord::net {
 
-// A number of one of this host's own networks; not a name.
+// It is, or is the name of, an address of one of this host's own networks. A name is looked up, which blocks.
 bool is_local(const std::string& host);
 
 }  // namespace coord::net

@@ -25,12 +25,13 @@ struct IntroductionQuestion {
   std::uint64_t instead_of = 0;  // from whom it takes the name, as it was told (name_since)
   std::string zone{};            // where it stands
   bool leads = false;            // somebody does in the group that who asks is of: it lives
+  bool stands = false;           // who asks votes in that group, and sees nobody lead: it tells who it is
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of, at_most<64>(zone), leads);
+            instead_of, at_most<64>(zone), leads, stands);
   }
 };
 
@@ -62,13 +63,14 @@ struct Introduction {
   LogIndex at;  // up to here its state has been applied: what it says of who is of the group is so there
   bool is_registered = false;      // the number that was asked with, under a name or none
   std::vector<NodeId> founders{};  // the numbers of all, also of those whose name is on another disk by now
+  bool is_out = false;             // the number that was asked with neither votes nor learns: committed
 
   bool operator==(const Introduction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
             at_most<32>(voters), of_name, of_node, name_since, admitted, at, is_registered,
-            at_most<16>(founders));
+            at_most<16>(founders), is_out);
   }
 };
 

@@ -134,3 +134,66 @@ lose_disk() {
   eventually role_is a m 'member alive'
   locks_work m
 }
+
+# lose_and_return NAME SEEN_BY: its disk is lost, and it votes again, under another number.
+lose_and_return() {
+  stop_dead "$1"
+  rm -r "${group:?}/$1"
+  mkdir "$group/$1"
+  run -0 on "$2" dpeers remove "$1" -w 20
+  start_peer "$1" "${calm[@]}"
+  eventually serves "$1"
+  run -0 on "$2" dpeers promote "$1" -w 20
+  eventually votes_are "$2" abc
+}
+
+@test "founders that came anew: one that is removed asks them, and one whose disk is lost later hears of it from them" {
+  voters a b c
+  lose_and_return b a
+  lose_and_return c a
+  # Of a's list nobody has his first number.
+  run -0 on b dpeers remove a -w 20
+  eventually says a 'does not vote any more: begins anew'
+  locks_work a
+  stop_dead a
+  start_peer a "${calm[@]}"
+  eventually serves a
+  stop_dead a
+  rm -r "${group:?}/a"
+  mkdir "$group/a"
+  start_peer a "${calm[@]}"
+  eventually says a 'says that the group has removed this host, whose disk was lost'
+  eventually serves a
+  locks_work a
+  eventually role_is b a 'member alive'
+}
+
+@test "a voter that was away hears of who came meanwhile and votes, where nobody else is left" {
+  voters a b c
+  read -r -a spare < <(free_ports 1)
+  member d "${spare[0]}" b c -- "${calm[@]}"
+  stop_dead a
+  run -0 on b dpeers promote d -w 20
+  run -0 on b dpeers remove c -w 20
+  eventually votes_are d abd
+  stop_dead c
+  stop_dead b
+  start_peer a "${calm[@]}" # its log has a, b, c; and without a nobody leads
+  eventually locks_work a
+  votes_are d abd
+}
+
+@test "a voter that was away asks the hosts of its list, if none of them votes any more" {
+  voters a b c
+  read -r -a spare < <(free_ports 1)
+  member d "${spare[0]}" a b -- "${calm[@]}"
+  stop_dead c
+  run -0 on a dpeers promote d -w 20
+  eventually votes_are d abcd
+  for name in c b a; do run -0 on d dpeers remove $name -w 20; done
+  eventually votes_are d d
+  start_peer c "${calm[@]}"
+  eventually says c 'says who votes now: begins anew'
+  eventually serves c
+  locks_work c
+}

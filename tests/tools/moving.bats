@@ -64,7 +64,7 @@ is_dead() { [ "$(on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state
   eventually doctor_says
 }
 
-@test "hosts that were removed and begin anew by their old list found no other group: the living one tells them" {
+@test "hosts that were removed and begin anew by their old list found no other group: they come to the living one" {
   new_group "$BATS_TEST_TMPDIR/group" a b
   start_group "${calm[@]}" --forget-after 2s
   member d "${spare[0]}" a -- "${calm[@]}" --forget-after 2s
@@ -81,8 +81,19 @@ is_dead() { [ "$(on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state
   rm -rf "$group"/{a,b}
   mkdir "$group"/{a,b}
   start_peer a "${calm[@]}" # and the other one a moment later: nobody founds alone
+  eventually serves a
+  grep -q "d, of group [0-9a-f]*, says that the group has removed this host, whose disk was lost" "$group/a.log"
+  on a dlock -n job -- true
+  # One that founds another group under this key is told, and ends.
+  stop_members_but_d() { signal_peer KILL a && eventually peer_gone a; }
+  stop_members_but_d
+  remembers() { grep -q '^gone a ' "$group/d/addresses"; }
+  eventually remembers
+  rm -rf "$group/a"
+  mkdir "$group/a"
+  sed -i 's/b=/x=/' "$group/peers"
+  start_peer a "${calm[@]}"
   eventually peer_gone a
   grep -q "a group under this key lives, [0-9a-f]*, from which this host was removed: d of it, at 127.0.0.1:${spare[0]}" "$group/a.log"
   grep -q "start it with --join 127.0.0.1:${spare[0]}" "$group/a.log"
-  on d dlock -n job -- true
 }

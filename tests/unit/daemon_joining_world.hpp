@@ -59,7 +59,8 @@ struct World {
     if (question.admit && on_admit) std::exchange(on_admit, {})();
     Introduced told = introduce(
         {"alpha", 5, id, begun, leads, roster, machine, founders,
-         [this](NodeId node) { return node == is_out; }, [this](NodeId node) { return node == is_alive; }},
+         [this](NodeId node) { return node == is_out; }, [this](NodeId node) { return node == is_alive; },
+         [this](NodeId node) { return node == learns; }},
         question, "10.0.0.4");
     if (told.admit && late) {  // it stands in the log after the next question only
       on_admit = [this, admit = *told.admit] {
@@ -118,7 +119,7 @@ struct World {
   bool leads = true;  // somebody, as alpha sees it
   bool refuses = false;
   std::vector<NodeId> founders;
-  NodeId is_out, is_alive;
+  NodeId is_out, is_alive, learns;
   std::string local;  // an address of this host
   int refusals = 0;
   int silent = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "daemon/address_book.hpp"
+#include "daemon/asking_around.hpp"
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;
@@ -67,6 +69,92 @@ TEST_CASE(
   const Status refused = elsewhere.run();
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().kind == ErrorKind::usage);
+}
+
+TEST_CASE("it waits where it is seen by another network of this host, too") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.9.9.9", 7411}, false, true}).ok());
+  world.local = "10.9.9.9";
+  CHECK_THROWS_AS(world.run(), std::runtime_error);
+  CHECK(world.log.find("dpeers remove delta") != std::string::npos);
+}
+
+TEST_CASE("the name of a host that learns is its own until it is removed: nobody could name it else") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.0.0.4", 7411}, false, false}).ok());
+  world.learns = NodeId{9};
+  CHECK_THROWS_AS(world.run(), std::runtime_error);
+  CHECK(world.machine.state().registrations.empty());
+  world.learns = {};
+  world.waits = 0;
+  CHECK(world.run().ok());
+}
+
+TEST_CASE("a host that learns and has its disk comes again at once, also at another address") {
+  World world;
+  REQUIRE(world.run().ok());
+  world.learns = world.settings.node;
+  world.settings.listen = {"10.0.0.7", 7411};
+  CHECK(world.run().ok());
+}
+
+TEST_CASE("who founded the group is remembered, whatever the book says of who has those names by now") {
+  World world;
+  REQUIRE(world.roster.found("gamma", {"10.0.0.3", 7411}).ok());
+  world.founders = {net::Roster::founding_id("alpha"), net::Roster::founding_id("gamma")};
+  std::ranges::sort(world.founders);
+  REQUIRE(world.run().ok());
+  auto file = read_member_file(world.disk);
+  REQUIRE((file.ok() && file->has_value()));
+  CHECK((*file)->founders == world.founders);
+  (*file)->founders.clear();  // as an earlier life has written it
+  REQUIRE(write_member_file(world.disk, **file).ok());
+  AddressBook book;
+  book.group = group;
+  book.at = LogIndex{9};
+  book.known = {{net::Roster::founding_id("alpha"), "alpha", "10.0.0.1:7411", true}};
+  REQUIRE(write_address_book(world.disk, book).ok());
+  world.silent = 1000;
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.founders == world.founders);
+}
+
+namespace {
+
+// What alpha answers to a host that has nothing, and asks under the number of its name.
+OwnPlace place_of_lost(LostFounder& world, const std::string& of_group = "") {
+  const auto said =
+      world.ask({"10.0.0.1", 7411}, {"gamma", world.lost, 9, "10.0.0.4:7411", "", newest_level});
+  REQUIRE(said.ok());
+  return own_place(*said, of_group, world.founders);
+}
+
+}  // namespace
+
+TEST_CASE("a founder that has nothing is told what its number is to the group by any host of it") {
+  LostFounder world;
+  CHECK(place_of_lost(world) == OwnPlace::kept);
+  world.is_out = world.lost;
+  CHECK(place_of_lost(world) == OwnPlace::out);
+  CHECK(place_of_lost(world, group) == OwnPlace::out);
+  CHECK(place_of_lost(world, another) == OwnPlace::foreign);
+  world.leads = false;
+  CHECK(place_of_lost(world) == OwnPlace::unknown);
+  world.leads = true;
+  std::swap(world.founders.front(), world.founders.back());  // in any order
+  CHECK(place_of_lost(world) == OwnPlace::out);
+  const auto said =
+      world.ask({"10.0.0.1", 7411}, {"gamma", world.lost, 9, "10.0.0.4:7411", "", newest_level});
+  CHECK(own_place(*said, "", {world.lost}) == OwnPlace::foreign);  // of another list
+#ifdef COORD_MUTANTS
+  {
+    const Without rule("place_in_own_group_only");
+    CHECK(place_of_lost(world, another) == OwnPlace::out);
+  }
+  world.is_out = {};
+  const Without rule("out_before_it_comes_anew");
+  CHECK(place_of_lost(world) == OwnPlace::out);
+#endif
 }
 
 TEST_CASE("a number is of its log: where that is lost the host comes under another one, when it is out") {

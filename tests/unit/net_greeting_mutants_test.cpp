@@ -115,6 +115,17 @@ TEST_CASE("retired_disk_is_refused: and it is told so, by whoever knows") {
   const wire::Frame hello{hello_version, wire::FrameType::hello, two.one.hello_to("b")};
   CHECK_FALSE(two.other.check(hello, "a").ok());
   CHECK(told == "a");
+  // Of the former group, which was founded anew with new disks: its word counts for nothing.
+  told.clear();
+  two.other.founding = two.other.group_id = std::string(32, 'f');
+  CHECK_FALSE(two.other.check(hello, "a").ok());
+  CHECK(told.empty());
+  mutants::removed = "retired_by_own_group";
+  CHECK_FALSE(two.other.check(hello, "a").ok());
+  CHECK(told == "a");
+  mutants::removed.clear();
+  two.other.founding.clear();
+  two.other.group_id = two.one.group_id;
   two.other.node = NodeId{77};  // who has its place
   told.clear();
   CHECK(two.other.check(hello, "a").ok());

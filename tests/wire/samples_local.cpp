@@ -358,7 +358,7 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
       {"who", {}},
       {"admit",
        {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9,
-        "rack-2", true}}};
+        "rack-2", true, true}}};
   return all;
 }
 
@@ -381,7 +381,8 @@ const Named<wire::Introduction>& introductions() {
                                                true,
                                                LogIndex{17},
                                                true,
-                                               {NodeId{1}, NodeId{2}}}}};
+                                               {NodeId{1}, NodeId{2}},
+                                               true}}};
   return all;
 }
 

@@ -106,6 +106,7 @@ bool is_of_leader(const net::LogFields& fields) {
 struct Anew {
   std::optional<bool> keep_log;  // nothing: it is over
   bool without_its_disk = false;
+  net::Address by{};
 };
 
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
@@ -162,7 +163,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   coordd::tell_status(fmt::format("{}: no leader yet", arguments.peer.name));
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
-  anew = {(*peer)->begins_anew(), (*peer)->begins_without_its_disk()};
+  anew = {(*peer)->begins_anew(), (*peer)->begins_without_its_disk(), (*peer)->begins_by()};
   if (failure) return *failure;
   return cli::Exit::done;
 }
@@ -182,6 +183,7 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
     settings = daemon::check(arguments.peer);
     if (!settings) return settings.error();
     settings->comes_anew = anew.without_its_disk;
+    settings->began_by = anew.by;
     settings->keep_log = std::exchange(anew, {}).keep_log;
     ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
   }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/asking_around.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/level.hpp"
+#include "base/rule.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr Duration asking_patience = std::chrono::seconds(1);  // as long a stop may take, too
+
+}  // namespace
+
+void AroundAsker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
+  for (const auto& work : batch) {
+    if (const auto* remind = dynamic_cast<const Remind*>(work.get()))
+      net::tell_introduction(remind->keys, remind->addresses, remind->question, asking_patience);
+    if (auto* ask = dynamic_cast<AskAround*>(work.get()))
+      ask->answer = net::ask_introduction_of_any(ask->keys, ask->addresses, ask->question, asking_patience);
+  }
+}
+
+OwnPlace own_place(const wire::Introduction& said, const std::string& group, std::vector<NodeId> founders) {
+  if (!said.why_not.empty() || said.group.empty() || said.level > newest_level) return OwnPlace::unknown;
+  std::vector<NodeId> theirs = said.founders;
+  std::ranges::sort(theirs);
+  std::ranges::sort(founders);
+  const bool same = (group.empty() || said.group == group) && (founders.empty() || theirs == founders);
+  if (!COORD_RULE(place_in_own_group_only, same)) return OwnPlace::foreign;
+  return COORD_RULE(out_before_it_comes_anew, said.is_out) ? OwnPlace::out : OwnPlace::kept;
+}
+
+}  // namespace coord::daemon
