@@ -238,7 +238,9 @@ local::VoterView Daemon::view_of(const replica::VoterAnswer& answer) const {
       view.what = fmt::format("{} leads only now", view.leader);
       break;
     case waits_rejoined:
-      view.what = "a voter that has lost its state catches up";
+      view.what = answer.about == NodeId{}
+                      ? "a voter that has lost its state catches up"
+                      : fmt::format("{} has not come to the group as it is now", name_of_node(answer.about));
       break;
   }
   return view;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "replica/registered_life.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
 
@@ -31,7 +32,8 @@ void Replica::keep_voters(Instant now) {
   for (const auto& [node, registration] : state.registrations) {
     if (!registration.zone.empty()) view.zones[node] = registration.zone;
     const auto said = announced_.find(node);
-    const bool is_connected = said != announced_.end() && said->second.knows >= machine_.level();
+    const bool is_connected = said != announced_.end() && said->second.knows >= machine_.level() &&
+                              is_registered_life(state, node, said->second.life);
     if (is_connected && !registration.name.empty() && !raft_.voters().votes(node))
       view.candidates.push_back(node);
   }

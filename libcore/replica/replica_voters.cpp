@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "replica/registered_life.hpp"
 #include "replica/replica.hpp"
 
 namespace coord::replica {
@@ -12,6 +13,24 @@ namespace {
 
 constexpr Duration questions_forgotten_after = std::chrono::seconds(10);
 constexpr std::size_t most_asked = 256;
+
+// Who is given a place by this order, and has none; 0: nobody.
+NodeId learner_of(const VoterOrder& order, const raft::Raft& raft) {
+  const bool is_to_learn = order.verb == VoterVerb::promote || order.verb == VoterVerb::replace;
+  const NodeId node = order.verb == VoterVerb::replace ? order.other : order.node;
+  return is_to_learn && !raft.voters().has(node) ? node : NodeId{};
+}
+
+// It would learn for ever, and its host would not hear that its vote was taken away (registered_life.hpp).
+VoterAnswer not_there(const raft::Raft& raft, NodeId node, bool for_ever) {
+  VoterAnswer answer;
+  answer.progress = for_ever ? VoterProgress::nobody_leads : VoterProgress::waits_rejoined;
+  answer.refusal = for_ever ? VoterRefusal::has_lost_state : VoterRefusal::none;
+  answer.about = node;
+  answer.leader = raft.leader();
+  answer.voters = raft.voters();
+  return answer;
+}
 
 }  // namespace
 
@@ -22,6 +41,14 @@ VoterAnswer Replica::carry_out_of_operator(Instant now, const VoterOrder& order)
 }
 
 VoterAnswer Replica::carry_out(Instant now, const VoterOrder& order, const BeforeChange& before) {
+  const NodeId learner = learner_of(order, raft_);
+  if (learner != NodeId{} && raft_.role() == raft::Role::leader && machine_.level() >= 2) {
+    const bool is_lost = machine_.state().retired.contains(learner);
+    const auto said = announced_.find(learner);
+    const bool is_other =
+        said != announced_.end() && !is_registered_life(machine_.state(), learner, said->second.life);
+    if (is_lost || is_other) return not_there(raft_, learner, is_lost);
+  }
   VoterChanges::Next next = changes_.next(now, raft_, machine_.level(), order);
   if (next.change && before) before(*next.change);
   if (next.change || next.hand_over) out_.push_back(VoterStep{order, next.change});

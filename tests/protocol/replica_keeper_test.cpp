@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/rule.hpp"
+#include "replica/registered_life.hpp"
 #include "replica/voter_keeper.hpp"
 #include "replica/voter_pause.hpp"
 
@@ -81,6 +82,15 @@ TEST_CASE("a voter that has not been heard for so long is replaced by a host tha
   CHECK(order->node == c);
   CHECK(order->other == d);
   CHECK(leader.after(10s) == order);  // until it is done
+}
+
+TEST_CASE(
+    "learner_is_of_registered_life: a host that greets under a number whose disk was lost does not learn") {
+  service::State state;
+  state.registrations[c].nonce = 7;
+  noticed("learner_is_of_registered_life", [&] { return !is_registered_life(state, c, 8); });
+  CHECK(is_registered_life(state, c, 7));
+  CHECK_FALSE(is_registered_life(state, d, 7));
 }
 
 TEST_CASE("nobody stands by, or nothing was ordered: nothing is done") {
