@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What coordd has used once, and needs no more.
 //
-// Most of what a peer occupies is its program and its libraries: pages of files, which all that run them share
-// and the kernel may drop at any time. It maps sixteen of them around each one that is used, so what ran once
-// (options, configuration, the setup of TLS) stays mapped for months. Unmapped, what is used comes back by
-// itself, from the page cache; what is not used no longer counts.
+// Most of what a peer occupies is its program and its libraries: pages of files, which all that run them
+// share and the kernel may drop at any time. It maps sixteen of them around each one that is used, so what
+// ran once (options, configuration, the setup of TLS) stays mapped for months. Unmapped, what is used comes
+// back by itself, from the page cache; what is not used no longer counts.
 #pragma once
 
 namespace coord::coordd {
