@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "base/format.hpp"
-#include "net/address.hpp"
 #include "store/posix_disk.hpp"
 
 namespace coord::daemon {
@@ -67,6 +66,8 @@ bool take_line(const std::vector<std::string>& words, AddressBook& book) {
   }
   if (words.size() == 2 && words[0] == "at") return parse_number(words[1], book.at.value);
   if (words.size() == 5 && (words[0] == "voter" || words[0] == "founder")) return take_known(words, book);
+  if (words.size() == 3 && words[0] == "founded" && words[1].size() <= 64 && names_a_place(words[2]))
+    return book.founded.emplace(words[1], words[2]).second && book.founded.size() <= most_in_book;
   if (words.size() != 4 || words[0] != "gone" || words[1].size() > 64 || !names_a_place(words[2]))
     return false;
   AddressBook::Gone gone{words[2], 0};
@@ -86,7 +87,38 @@ std::string to_text(const AddressBook& book) {
   }
   for (const auto& [name, gone] : book.gone)
     text += fmt::format("gone {} {} {}\n", name, gone.address, gone.since);
+  for (const auto& [name, address] : book.founded) text += fmt::format("founded {} {}\n", name, address);
   return text;
+}
+
+// What the operator has said of it, or it itself, counts more than the list that this host was started with
+// (dpeers move). A list that was changed since is news, until the group says something else than it said
+// then.
+std::string address_of(NodeId node, const Whereabouts& known, const AddressBook& book) {
+  if (!known.told.empty()) return known.told;
+  std::string said = known.applied;
+  if (const auto kept = std::ranges::find(book.known, node, &wire::KnownPeer::node);
+      kept != book.known.end()) {
+    const auto then = book.listed.find(node);
+    const bool is_news = !known.listed.empty() && then != book.listed.end() && then->second != known.listed;
+    if (known.by_book) said = kept->address;
+    if (is_news && said == kept->address) return known.listed;
+  }
+  return names_a_place(said) ? said : known.listed;
+}
+
+std::string difference_of_names(const std::map<std::string, std::string>& founded,
+                                const std::map<std::string, net::Address>& list) {
+  const auto missing = [](const auto& all, const auto& of) {
+    std::string names;
+    for (const auto& [name, address] : all)
+      if (!of.contains(name)) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+    return names;
+  };
+  const std::string more = missing(list, founded), fewer = missing(founded, list);
+  return fmt::format("{}{}{}", more.empty() ? "" : "it names " + more,
+                     more.empty() || fewer.empty() ? "" : ", and ",
+                     fewer.empty() ? "" : "it does not name " + fewer);
 }
 
 Result<AddressBook> parse_address_book(const std::string& text) {

@@ -22,6 +22,7 @@
 #include "base/disk.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "net/address.hpp"
 #include "node/part.hpp"
 #include "wire/introduction.hpp"
 
@@ -41,11 +42,27 @@ struct AddressBook {
   std::vector<wire::KnownPeer> known;    // who votes, and the founders
   std::map<NodeId, std::string> listed;  // of these: the address in this host's list
   std::map<std::string, Gone> gone;      // by name
+  // Who founded the group, and where each was then: the names that its log was made for, however the list of
+  // this host is edited later. Of a founder's book.
+  std::map<std::string, std::string> founded{};
 
   bool operator==(const AddressBook&) const = default;
 };
 
 std::string to_text(const AddressBook& book);
+
+// What is known of where a host is reached; empty: nothing of that kind.
+struct Whereabouts {
+  std::string told{};     // by the group, asked by this host, as long as that is news
+  std::string listed{};   // in this host's list, as it is now
+  std::string applied{};  // by the state, as far as it is applied here
+  bool by_book = false;   // the book says more than what is applied
+};
+// What counts of it: HOST:PORT; empty: nothing is known.
+std::string address_of(NodeId node, const Whereabouts& known, const AddressBook& book);
+// How the names of a list are not those of the founders; empty: they are.
+std::string difference_of_names(const std::map<std::string, std::string>& founded,
+                                const std::map<std::string, net::Address>& list);
 Result<AddressBook> parse_address_book(const std::string& text);
 
 // Empty: there is none.

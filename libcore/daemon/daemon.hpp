@@ -165,6 +165,7 @@ class Daemon {
   void peer_said(const std::string& name, const wire::Frame& frame, bool datagram);
   void peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram);
   void peer_stamped(const std::string& name, std::uint64_t stamp);
+  void look_at_rates();
   void peer_up(const std::string& name);
   void peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes);
   bool send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
@@ -192,6 +193,11 @@ class Daemon {
   void look_whether_lost();
   void begin_anew(bool keep_log, const std::string& why);
   Status come_anew();
+  Status come_later();
+  Status go_by_founders();
+  Status want_vote();
+  void ask_for_vote();
+  bool votes_for_good() const;  // and that is committed
   std::vector<NodeId> founder_ids() const;
   bool has_another_disk(const net::Roster::Node& founder) const;
   bool is_out(NodeId node) const;
@@ -246,6 +252,7 @@ class Daemon {
   std::vector<std::string> names_of_nodes(const std::vector<NodeId>& nodes) const;
   std::string words_of(const replica::VoterOrder& order) const;
   local::VoterView view_of(const replica::VoterAnswer& answer) const;
+  void note_refusal(const replica::VoterAnswer& answer);
   void add_refusal(const replica::VoterAnswer& answer, local::VoterView& view) const;
   void add_vote(local::PeerRecord& record, NodeId node) const;
 
@@ -359,9 +366,11 @@ class Daemon {
 
   std::map<replica::ConnectionId, Tool> tools_;
   std::map<std::uint64_t, VoterAsker> voter_orders_;  // by ticket
-  std::uint64_t last_order_ = 0;
+  static constexpr std::uint64_t nobodys_order = 0;   // no tool waits for it
+  std::uint64_t last_order_ = nobodys_order;
   // Hosts without a vote that are being forgotten by an order.
   struct Removed {
+    NodeId node;
     replica::ConnectionId by;
     service::ClientId registration;
     Instant when;
@@ -379,10 +388,15 @@ class Daemon {
   replica::VoterPause voters_paused_;
   GroupClock clock_;
   net::RefusalLog wild_clocks_{std::chrono::minutes(1), 256, 5};  // by whose they are
+  net::RefusalLog wild_rates_{std::chrono::minutes(10)};          // likewise
+  std::map<std::string, std::uint64_t> stamps_;                   // that came last, by their sender
   std::map<std::string, std::string> timing_;     // of a peer: how its time-outs differ from ours
   std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
   std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
   bool rejoin_asked_by_file_ = false;
+  bool wants_vote_ = false;  // again: it has lost it with its disk (--rejoin)
+  Instant asked_for_vote_{};
+  std::string refused_order_;              // said last
   std::map<NodeId, Instant> heard_;        // of hosts without a vote: when, or since when nobody has
   Instant members_seen_;                   // when they were last looked at
   std::optional<Instant> voter_lost_;      // of such a host: since when nobody leads, as far as it knows

@@ -67,28 +67,17 @@ const net::Roster::Node* Daemon::as_told(NodeId node) const {
   return is_news ? founding_roster_.find(node) : nullptr;
 }
 
-// What the operator has said of it, or it itself, counts more than the list that this host was started with
-// (dpeers move). A list that was changed since is news, until the group says something else than it said
-// then.
 net::Roster::Node Daemon::at_its_address(net::Roster::Node node) const {
-  if (const net::Roster::Node* const told = as_told(node.id)) {
-    node.address = told->address;
-    return node;
-  }
+  Whereabouts known;
+  if (const net::Roster::Node* const told = as_told(node.id)) known.told = told->address.text();
+  if (const auto listed = listed_.find(node.id); listed != listed_.end())
+    known.listed = listed->second.text();
   const auto& registrations = node_->log().machine().state().registrations;
-  const auto found = registrations.find(node.id);
-  const auto listed = listed_.find(node.id);
-  if (listed != listed_.end()) node.address = listed->second;
-  std::string known = found == registrations.end() ? std::string() : found->second.reached_at();
-  const auto kept = std::ranges::find(book_.known, node.id, &wire::KnownPeer::node);
-  if (kept != book_.known.end()) {
-    const auto then = book_.listed.find(node.id);
-    const bool is_news =
-        listed != listed_.end() && then != book_.listed.end() && then->second != listed->second.text();
-    if (goes_by_book()) known = kept->address;
-    if (is_news && known == kept->address) return node;
-  }
-  if (is_dialled(known)) node.address = *net::parse_address(known);
+  if (const auto found = registrations.find(node.id); found != registrations.end())
+    known.applied = found->second.reached_at();
+  known.by_book = goes_by_book();
+  const auto address = net::parse_address(address_of(node.id, known, book_));
+  if (address) node.address = *address;
   return node;
 }
 
@@ -109,6 +98,11 @@ AddressBook Daemon::addresses_now() const {
   book.group = group_id();
   book.at = state.applied;
   book.gone = written_book_.gone;
+  for (const auto& [id, node] : founding_roster_.all()) {
+    const auto listed = listed_.find(id);
+    if (settings_.joins() || !node.founder || listed == listed_.end()) continue;
+    if (is_dialled(listed->second.text())) book.founded[node.name] = listed->second.text();
+  }
   for (const auto& [id, node] : settings_.roster.all()) {
     const bool is_here = node.voter || state.registrations.contains(id);
     if (is_here) {

@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/gone_founders.hpp"
 #include "daemon/reach.hpp"
 #include "daemon/wall_now.hpp"
 #include "net/steady_now.hpp"
@@ -77,6 +78,7 @@ bool Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
     record.offset = view->offset->offset;
     record.offset_bound = view->offset->bound;
   }
+  record.rate_ppm = view->rate_ppm;
   if (view->phi) record.phi_thousandths = static_cast<std::uint64_t>(std::min(*view->phi, 1e12) * 1000);
   const std::string by_links = record.state;
   record.state = worse_state(by_links, record.member);
@@ -151,6 +153,7 @@ local::PeerRecord Daemon::describe_self() const {
     if (count > 0) record.sent.emplace_back(what, count);
   record.level = machine.level();
   record.knows = newest_level;
+  if (!settings_.alone() && record.level >= wire::stamps_since) record.stamp = clock_.last().bits;
   if (const auto* members = membership(); members != nullptr && members->runs()) {
     record.incarnation = members->incarnation().value;
     record.awareness = members->awareness();
@@ -177,6 +180,8 @@ local::Peers Daemon::describe() const {
     record.address = status.address.text();
     const net::Roster::Node* const node = settings_.roster.find(status.name);
     if (node == nullptr || departing_.contains(node->id)) continue;
+    const bool may_be_gone = node->founder && !node->voter && node_->log().has_begun();
+    if (may_be_gone && is_gone_for_good(node_->service(), node->id)) continue;
     record.voter = node->voter;
     record.role = node->id == leader ? "leader" : node->voter ? "follower" : "member";
     record.state = state_of(status);
@@ -202,6 +207,7 @@ local::Peers Daemon::describe() const {
       record.timing = differs->second;
     const auto since = since_.find(status.name);
     record.since = since == since_.end() ? started_ : since->second;
+    if (const auto stamp = stamps_.find(status.name); stamp != stamps_.end()) record.stamp = stamp->second;
     record.disk = disk_of(settings_.roster.id_of(status.name));
     if (!node->voter) record.state = "alive";  // a link that is made on demand says nothing
     const bool is_watched = add_membership(record, node->id);

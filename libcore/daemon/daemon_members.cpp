@@ -174,6 +174,10 @@ std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQues
        [this](NodeId id) { return seems_alive(id); }, [this](NodeId id) { return learns(id); }},
       question, source);
   if (told.admit) push(replica::PutIntoLog{std::move(*told.admit)});
+  if (told.removes != NodeId{})
+    push(replica::AskVoters{
+        nobodys_order,
+        {replica::VoterVerb::remove, told.removes, {}, fmt::format("{} (--rejoin)", question.name)}});
   return std::move(told.answer);
 }
 

@@ -58,9 +58,10 @@ Status Daemon::take_directory() {
   if (!founding) return founding.error();
   founding_ = std::move(*founding);
   struct stat asked {};
-  rejoin_asked_by_file_ = !settings_.alone() && !settings_.joins() &&
+  rejoin_asked_by_file_ = !settings_.alone() && !settings_.is_gateway() &&
                           ::lstat((fmt::format("{}/{}", path, rejoin_file_name)).c_str(), &asked) == 0;
   if (rejoin_asked_by_file_) settings_.options.rejoin = true;
+  wants_vote_ = rejoin_asked_by_file_ && asked.st_size > 0;
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
                  std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};
@@ -92,6 +93,7 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   config.raft.peers = founders;
   config.raft.incarnation = opened->incarnation;
   config.raft.rejoin = settings_.options.rejoin;
+  config.raft.numbers_of_disks = true;
   config.raft.heartbeat = settings_.options.heartbeat;
   config.raft.election_low = settings_.options.election_low;
   config.raft.election_high = settings_.options.election_high;

@@ -112,6 +112,7 @@ void Daemon::cannot_read(const std::string& name, const std::string& why, bool d
 // One that is too far ahead would take the clocks of all with it for good.
 void Daemon::peer_stamped(const std::string& name, std::uint64_t stamp) {
   const auto ahead = clock_.hear(stamp, wall_now());
+  if (stamp != 0) stamps_[name] = stamp;
   if (!ahead) return;
   if (const auto line = wild_clocks_.refused(
           process::boot_now(), fmt::format("peer {}", name),
@@ -120,6 +121,26 @@ void Daemon::peer_stamped(const std::string& name, std::uint64_t stamp) {
               "of one of the two",
               *ahead / std::chrono::seconds(1))))
     log_(net::LogLevel::warning, *line);
+}
+
+// Neither of the two hosts knows which one is right: both say so.
+void Daemon::look_at_rates() {
+  const auto* members = membership();
+  if (members == nullptr || !members->runs()) return;
+  const Instant now = process::boot_now();
+  for (const auto& [id, node] : settings_.roster.all()) {
+    const auto view = members->view(now, id);
+    if (!view || !view->rate_ppm || std::abs(*view->rate_ppm) <= local::rate_that_leases_allow_ppm) continue;
+    if (const auto line =
+            wild_rates_.limited(now, node.name,
+                                fmt::format("clock: that of {} runs {} % {} than this host's, and leases "
+                                            "allow for {} %: find out which one "
+                                            "is wrong, and end all commands under locks on that host",
+                                            node.name, std::abs(*view->rate_ppm) / 10'000,
+                                            *view->rate_ppm > 0 ? "faster" : "slower",
+                                            local::rate_that_leases_allow_ppm / 10'000)))
+      log_(net::LogLevel::warning, *line);
+  }
 }
 
 void Daemon::push_if_room(node::NodeEvent event) {

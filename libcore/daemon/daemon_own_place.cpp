@@ -9,6 +9,7 @@
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/joining.hpp"
+#include "daemon/small_file.hpp"
 #include "daemon/system_random.hpp"
 #include "net/introduction.hpp"
 #include "net/local_address.hpp"
@@ -26,6 +27,7 @@ constexpr Duration introduction_patience = std::chrono::seconds(2);
 constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
 constexpr Duration learner_patience = std::chrono::seconds(10);  // without a leader
 constexpr Duration asks_again_after = std::chrono::seconds(5);   // without a voter
+constexpr Duration asks_for_vote_every = std::chrono::milliseconds(300);
 
 bool founded_by(const MemberFile& file, NodeId node) {
   return std::ranges::find(file.founders, node) != file.founders.end();
@@ -43,8 +45,33 @@ Status erase_log(Disk& disk) {
 
 }  // namespace
 
+// The list may have been edited since the group has begun: the names that the log was made for count.
+Status Daemon::go_by_founders() {
+  const auto book = read_address_book(*disk_);
+  if (!book || !book->founded.contains(settings_.name)) return done();
+  const std::map<std::string, net::Address> list = settings_.roster.founders();
+  const std::string how = difference_of_names(book->founded, list);
+  if (how.empty()) return done();
+  log_(net::LogLevel::warning, fmt::format("the list of peers is not that of the founding: {}: the group "
+                                           "goes by what it has agreed on, as `dpeers` "
+                                           "shows; a host that is not of it yet comes with --join",
+                                           how));
+  settings_.roster = {};
+  for (const auto& [name, where] : book->founded) {
+    const auto listed = list.find(name);
+    const auto address =
+        listed != list.end() ? Result<net::Address>(listed->second) : net::parse_address(where);
+    if (!address) return address.error();
+    if (Status added = settings_.roster.found(name, *address); !added) return added;
+  }
+  return done();
+}
+
 Status Daemon::come_to_group() {
   if (!settings_.joins()) {
+    if (!settings_.alone() && !settings_.is_gateway()) {
+      if (Status known = go_by_founders(); !known) return known;
+    }
     auto file = read_member_file(*disk_);
     if (!file) return file.error();
     if (!*file) return settings_.comes_anew ? come_anew() : done();
@@ -55,7 +82,22 @@ Status Daemon::come_to_group() {
                  "is of a host that came to its group with --join",
                  "start it so, or give it an empty directory"};
   }
-  return join(*disk_, settings_, asker());
+  return come_later();
+}
+
+// With --rejoin a voter whose disk was lost gets its vote back. One that has lost nothing comes as it would
+// without.
+Status Daemon::come_later() {
+  if (Status joined = join(*disk_, settings_, asker()); !joined) return joined;
+  const bool rejoins = std::exchange(settings_.options.rejoin, false);
+  return rejoins && settings_.lost_its_vote ? want_vote() : done();
+}
+
+// Over a restart in between, too: then the file, which an operator leaves empty, says so.
+Status Daemon::want_vote() {
+  if (std::exchange(wants_vote_, true)) return done();
+  rejoin_asked_by_file_ = true;
+  return replace_small_file(*disk_, rejoin_file_name, "vote\n");
 }
 
 // A founder whose disk was lost, under another number: as a host does that comes later, with the others of
@@ -67,17 +109,22 @@ Status Daemon::come_anew() {
   if (!*file) {
     if (Status erased = erase_log(*disk_); !erased) return erased;
     log_(net::LogLevel::warning,
-         "its disk was lost, and its vote was taken away: comes to the group again, under another number");
+         settings_.options.rejoin
+             ? "its disk was lost: comes to the group again, under another number, and gets its vote back"
+             : "its disk was lost, and its vote was taken away: comes to the group again, under another "
+               "number");
+    if (settings_.options.rejoin) {
+      if (Status wanted = want_vote(); !wanted) return wanted;
+    }
   }
   settings_.comes_anew = true;
-  settings_.options.rejoin = false;
   settings_.join.clear();
   for (const auto& [id, node] : settings_.roster.all())
     if (id != settings_.node) settings_.join.push_back(node.address);
   if (!settings_.began_by.host.empty()) settings_.join.push_back(settings_.began_by);
   settings_.roster = {};
   settings_.node = {};
-  return join(*disk_, settings_, asker());
+  return come_later();
 }
 
 // Used on other threads, too.
@@ -164,9 +211,30 @@ bool Daemon::keeps_log() const {
 
 // Its disk has nothing, and the group has removed it since: it comes again, under another number.
 void Daemon::look_whether_lost() {
-  if (ended_ || !node_->voter()->raft().may_come_anew()) return;
+  const raft::Raft& raft = node_->voter()->raft();
+  if (ended_ || !(raft.may_come_anew() || raft.gives_up_number())) return;
   begins_without_its_disk_ = true;
-  begin_anew(false, "the group has removed this host, whose disk was lost");
+  begin_anew(false, raft.may_come_anew() ? "the group has removed this host, whose disk was lost"
+                                         : "the group remembers what this host has lost (--rejoin)");
+}
+
+// What --rejoin has lost it asks for until it has it: an order is carried out as far as it is said again.
+void Daemon::ask_for_vote() {
+  const Instant now = process::boot_now();
+  if (!wants_vote_ || ended_ || votes_for_good() || now < asked_for_vote_ + asks_for_vote_every) return;
+  if (node_->log().leader() == NodeId{} ||
+      !node_->log().machine().state().registrations.contains(settings_.node))
+    return;
+  asked_for_vote_ = now;
+  push(replica::AskVoters{
+      nobodys_order,
+      {replica::VoterVerb::promote, settings_.node, {}, fmt::format("{} (--rejoin)", settings_.name)}});
+}
+
+bool Daemon::votes_for_good() const {
+  if (node_->voter() == nullptr) return false;
+  const raft::Raft& raft = node_->voter()->raft();
+  return raft.voters().votes(settings_.node) && raft.voters_index() <= raft.commit_index();
 }
 
 std::vector<NodeId> Daemon::founder_ids() const {
@@ -269,6 +337,7 @@ raft::Role Daemon::role() const {
 // A host that the group has forgotten comes to it anew: by its next start, which asks for that.
 void Daemon::look_at_own_place() {
   if (settings_.alone()) return;
+  ask_for_vote();
   if (node_->voter() != nullptr) look_whether_lost();
   if (node_->voter() != nullptr) return look_whether_removed();
   if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())

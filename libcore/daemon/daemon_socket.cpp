@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a peer looks after every second: that tools find its socket, and that --rejoin was meant once.
+// What a peer looks after every second: that tools find its socket, that --rejoin was meant once, and the
+// rates of the clocks.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ void Daemon::look_at_socket() {
   }
   if (settings_.options.given_up) push(replica::Tick{});
   forget_rejoin_file();
+  look_at_rates();
   socket_timer_.expires_after(std::chrono::seconds(1));
   socket_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !ended_) look_at_socket();
@@ -34,10 +36,11 @@ void Daemon::look_at_socket() {
 // log that could.
 void Daemon::forget_rejoin_file() {
   if (!rejoin_asked_by_file_) return;
+  if (wants_vote_ && !votes_for_good()) return;
   const replica::Replica* const voter = node_->voter();
   if (voter != nullptr && (voter->raft().recovering() || voter->raft().role() == raft::Role::bootstrap))
     return;
-  rejoin_asked_by_file_ = false;
+  rejoin_asked_by_file_ = wants_vote_ = false;
   (void)::unlink((fmt::format("{}/{}", settings_.options.state_dir, rejoin_file_name)).c_str());
   log_(net::LogLevel::info,
        fmt::format("it {}: the file that asked for --rejoin is removed",

@@ -155,6 +155,8 @@ std::optional<local::VoterView> Daemon::keep_copies(local::VoterVerb verb, NodeI
 bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const {
   const auto found = removed_.find(name);
   if (found == removed_.end() || process::boot_now() >= found->second.when + forgotten_after) return false;
+  // It is being given a vote: forgotten now, nobody could name it.
+  if (node_->voter()->raft().voters().has(found->second.node)) return false;
   const service::ClientId now = node_->log().machine().registration(node);
   if (now == service::ClientId{}) return true;
   return found->second.by == by && found->second.registration != now;
@@ -184,13 +186,22 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
     return view;
   }
   const service::ClientId registration = machine.registration(node.id);
-  removed_[node.name] = {by, registration, process::boot_now()};
+  removed_[node.name] = {node.id, by, registration, process::boot_now()};
   view.what = fmt::format("{} is being forgotten", node.name);
   push(replica::PutIntoLog{service::Forget{node.id, registration}});
   return view;
 }
 
+// Of --rejoin: what is in its way is said once.
+void Daemon::note_refusal(const replica::VoterAnswer& answer) {
+  const local::VoterView view = view_of(answer);
+  const std::string why = view.refused ? fmt::format("{}: {}", view.what, view.remedy) : std::string();
+  if (why == std::exchange(refused_order_, why) || why.empty()) return;
+  log_(net::LogLevel::warning, fmt::format("rejoin: it waits: {}", why));
+}
+
 void Daemon::perform(replica::VotersAnswered&& action) {
+  if (action.ticket == nobodys_order) return note_refusal(action.answer);
   const auto found = voter_orders_.find(action.ticket);
   if (found == voter_orders_.end()) return;
   const VoterAsker asker = found->second;

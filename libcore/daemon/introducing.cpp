@@ -74,6 +74,10 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
       named != registrations.end())
     answer.name_since = named->second.named.value;
   answer.is_registered = registrations.contains(question.node);
+  const bool is_of_group = question.group.empty() || question.group == answer.group;
+  if (question.rejoins && is_of_group && answer.of_name && answer.of_name->votes &&
+      answer.of_name->node != question.node && !who.seems_alive(answer.of_name->node))
+    told.removes = answer.of_name->node;
   if (!question.admit || !makes_sense(question, answer.level) || question.group != answer.group) return told;
   if (is_that_voter(question, answer)) {
     answer.admitted = true;

@@ -34,7 +34,8 @@ struct Introducer {
 struct Introduced {
   wire::Introduction answer;
   std::optional<service::Register>
-      admit{};  // to be put into the log: until it is applied the host asks again
+      admit{};       // to be put into the log: until it is applied the host asks again
+  NodeId removes{};  // the number by which its lost disk votes; 0: none
 };
 
 // `source`: the address that the question came from.

@@ -162,6 +162,7 @@ class Joining {
     question.knows = newest_level;
     question.admit = admit;
     question.zone = settings_.options.zone;
+    question.rejoins = rejoins_now_;
     if (admit) question.instead_of = settings_.name_of_dead;
     return question;
   }
@@ -170,8 +171,10 @@ class Joining {
   Result<bool> try_at(const net::Address& address) {
     auto answer = asker_.ask(address, question(false));
     if (!answer && answer.error().kind == ErrorKind::data)
-      refusal_ = Error{ErrorKind::unavailable, address.text(), answer.error().what,
-                       "give this host the group's key file and release"};
+      refusal_ =
+          Error{ErrorKind::unavailable, address.text(), answer.error().what,
+                "give this host the group's release, and its keys: the file `keys` of another host's state "
+                "directory if there is one, else the key file"};
     if (!answer) return not_yet(answer.error().text());
     return take(address, *answer);
   }
@@ -233,7 +236,13 @@ class Joining {
     if (has_this && !answer.of_name && !answer.of_node)
       return Error{ErrorKind::data, address.text(), "its answer contradicts itself", "install one release"};
     if (is_decided(answer)) return true;
-    if (is_lost_voter(answer)) return false;
+    rejoins_now_ = is_lost_voter(answer);
+    if (rejoins_now_) {
+      // Its operator has said so: the one that is asked next has the group remove it.
+      settings_.lost_its_vote = true;
+      rejoins_now_ = settings_.options.rejoin;
+      return false;
+    }
     if (Status free = nobody_else(answer); !free) return free.error();
     const bool of_another = answer.of_name && answer.of_name->node != file_.node;
     settings_.name_of_dead = of_another ? answer.name_since : 0;
@@ -362,6 +371,7 @@ class Joining {
   bool answered_ = false;         // anybody, when all were asked last
   std::optional<Error> refusal_;  // in this round
   int refusals_ = 0;              // rounds
+  bool rejoins_now_ = false;      // said with the next question
   std::string own_address_;
   std::string last_trouble_ = "nobody was asked";
 };

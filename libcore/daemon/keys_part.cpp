@@ -5,6 +5,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "daemon/gone_founders.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::daemon {
@@ -66,15 +67,6 @@ Result<std::optional<net::KeyRing>> ring_after(const net::KeyRing& ring, const k
       break;
   }
   return std::optional(net::KeyRing(std::move(all)));
-}
-
-bool is_gone_for_good(const node::Moment& moment, NodeId founder) {
-  if (moment.service == nullptr) return false;
-  const service::StateMachine& machine = moment.service->log().machine();
-  if (machine.state().retired.contains(founder)) return true;  // its name is on another disk
-  const replica::Replica* const voter = moment.service->voter();
-  return machine.level() >= 2 && !machine.state().registrations.contains(founder) &&
-         (voter == nullptr || !voter->raft().voters().has(founder));
 }
 
 }  // namespace
@@ -152,7 +144,7 @@ void KeysPart::from_tool(const node::Moment& moment, const node::FromTool& asked
 std::map<NodeId, std::string> KeysPart::others(const node::Moment& moment) const {
   std::map<NodeId, std::string> all;
   for (const NodeId node : founders_) {
-    if (is_gone_for_good(moment, node)) continue;
+    if (moment.service != nullptr && is_gone_for_good(*moment.service, node)) continue;
     const auto name = names_.find(node);
     all[node] = name == names_.end() ? fmt::format("peer {}", node.value) : name->second;
   }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/format.hpp"
+#include "daemon/small_file.hpp"
 #include "net/address.hpp"
 #include "protocol/raft/voters.hpp"
 
@@ -12,18 +13,13 @@ namespace coord::daemon {
 
 namespace {
 
-constexpr char temporary[] = "member.tmp";
 constexpr char first_line[] = "coordutils member 1";
 constexpr std::size_t longest = 64 * 1024;
 constexpr std::size_t most_voters = 32;
 
 Error damaged(const std::string& what) {
   return {ErrorKind::data, member_file_name, what,
-          "move the state directory away: the host comes to the group anew"};
-}
-
-bool has(const std::vector<std::string>& names, const char* name) {
-  return std::ranges::find(names, name) != names.end();
+          "move the state directory away, but for its file `keys`: the host comes to the group anew"};
 }
 
 template <class Number>
@@ -116,32 +112,16 @@ Result<MemberFile> parse_member_file(const std::string& text) {
 }
 
 Result<std::optional<MemberFile>> read_member_file(Disk& disk) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (!has(*names, member_file_name)) return std::optional<MemberFile>{};
-  auto file = disk.open(member_file_name);
-  if (!file) return file.error();
-  const auto bytes = (*file)->read(0, longest);
-  if (!bytes) return bytes.error();
-  auto parsed = parse_member_file(std::string(bytes->begin(), bytes->end()));
+  const auto text = read_small_file(disk, member_file_name, longest);
+  if (!text) return text.error();
+  if (!*text) return std::optional<MemberFile>{};
+  auto parsed = parse_member_file(**text);
   if (!parsed) return parsed.error();
   return std::optional(std::move(*parsed));
 }
 
-// In a new file each time, so that a write that failed may be made again.
 Status write_member_file(Disk& disk, const MemberFile& member) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (has(*names, temporary)) {
-    if (Status removed = disk.remove(temporary); !removed) return removed;
-  }
-  auto file = disk.create(temporary);
-  if (!file) return file.error();
-  const std::string text = to_text(member);
-  if (Status written = (*file)->write(0, Bytes(text.begin(), text.end())); !written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = disk.rename(temporary, member_file_name); !renamed) return renamed;
-  return disk.sync_directory();
+  return replace_small_file(disk, member_file_name, to_text(member));
 }
 
 }  // namespace coord::daemon

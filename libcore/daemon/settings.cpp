@@ -129,8 +129,6 @@ Result<Settings> check_the_rest(Settings settings) {
 Status add_join(const Options& options, Settings& settings) {
   if (!options.peers.empty())
     return usage("--join", "not with --peers", "a group is founded by its list, or it is there and joined");
-  if (options.rejoin)
-    return usage("--join", "not with --rejoin", "a host that joins keeps no log: leave it out");
   for (const std::string& list : options.join) {
     for (std::size_t begin = 0; begin <= list.size();) {
       const std::size_t end = std::min(list.find(',', begin), list.size());

@@ -58,8 +58,8 @@ struct Options {
   std::vector<std::string> metrics_names;           // of locks, that may be labels
 };
 
-// In the state directory: as --rejoin, until the peer has caught up. For a service manager's unit, whose
-// command line is not for once.
+// In the state directory: as --rejoin, until the peer has caught up, and votes. For a service manager's unit,
+// whose command line is not for once.
 inline constexpr char rejoin_file_name[] = "rejoin";
 
 inline constexpr std::uint16_t usual_port = 7411;
@@ -97,6 +97,7 @@ struct Settings {
   // comes later does.
   bool comes_anew = false;
   net::Address began_by{};         // beside those of its list it asks there; no host: nowhere
+  bool lost_its_vote = false;      // it has waited, without its disk, until the group had removed it
   std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster
   // Of a founder without a vote: who votes, by its file. Their names may have other numbers than in its list.
   std::vector<wire::KnownPeer> known{};

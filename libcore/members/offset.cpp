@@ -24,13 +24,16 @@ Duration Offset::Exchange::bound(Instant now) const {
   return (round_trip + Duration(1)) / 2 + Duration(drift_ns_a_ms * (age_ms + 1));
 }
 
-void Offset::add(Instant now, WallTime asked, WallTime heard, WallTime sent, WallTime answered) {
+std::optional<Offset::Estimate> Offset::add(Instant now, WallTime asked, WallTime heard, WallTime sent,
+                                            WallTime answered) {
   for (const WallTime time : {asked, heard, sent, answered})
-    if (!is_plausible(time)) return;
+    if (!is_plausible(time)) return std::nullopt;
   const Duration there(heard.unix_ns - asked.unix_ns), back(answered.unix_ns - sent.unix_ns);
   const Duration round_trip = there + back;
-  if (round_trip < Duration{} || round_trip > longest_round_trip || sent < heard) return;
-  last_.at(count_++ % last_.size()) = {now, (there - back) / 2, round_trip};
+  if (round_trip < Duration{} || round_trip > longest_round_trip || sent < heard) return std::nullopt;
+  const Exchange exchange{now, (there - back) / 2, round_trip};
+  last_.at(count_++ % last_.size()) = exchange;
+  return Estimate{exchange.offset, exchange.bound(now)};
 }
 
 std::optional<Offset::Estimate> Offset::estimate(Instant now) const {

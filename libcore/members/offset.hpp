@@ -22,7 +22,8 @@ class Offset {
     Duration bound{};   // the error is at most this, if neither clock was set since
   };
   // asked and answered by this host's clock, heard and sent by the other's. What cannot be true is not taken.
-  void add(Instant now, WallTime asked, WallTime heard, WallTime sent, WallTime answered);
+  // That exchange alone, if it was taken.
+  std::optional<Estimate> add(Instant now, WallTime asked, WallTime heard, WallTime sent, WallTime answered);
   std::optional<Estimate> estimate(Instant now) const;
 
  private:

@@ -98,8 +98,11 @@ void MembersPart::on(const node::Moment& moment, const node::FromPeer& event) {
   if (const char* fault = fault_of(moment, *said, event)) return out_.push_back(node::Unreadable{fault});
   drop_strangers(moment, said->message);
   heard_.insert(event.from);
-  if (said->asked != WallTime{})
-    offsets_[event.from].add(moment.now, said->asked, said->heard, said->sent, moment.wall);
+  if (said->asked != WallTime{}) {
+    const auto offset =
+        offsets_[event.from].add(moment.now, said->asked, said->heard, said->sent, moment.wall);
+    if (offset) rates_[event.from].add(moment.now, offset->offset, offset->bound);
+  }
   const bool asks = std::holds_alternative<membership::Ping>(said->message);
   if (asks) question_ = {event.from, said->sent, moment.wall};
   run(moment, Swim::Receive{event.from, std::move(said->message)});
@@ -249,10 +252,11 @@ std::string MembersPart::name_of(const node::Moment& moment, NodeId node) const 
 std::optional<View> MembersPart::view(Instant now, NodeId node) const {
   const auto member = swim_ ? swim_->roster().find(node) : std::nullopt;
   if (!member || node == self_) return std::nullopt;
-  View view{*member, {}, {}};
+  View view{*member, {}, {}, {}};
   if (heard_.contains(node)) view.phi = swim_->phi(now, node);
   if (const auto found = offsets_.find(node); found != offsets_.end())
     view.offset = found->second.estimate(now);
+  if (const auto found = rates_.find(node); found != rates_.end()) view.rate_ppm = found->second.ppm();
   return view;
 }
 

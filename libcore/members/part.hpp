@@ -21,6 +21,7 @@
 #include "members/incarnation.hpp"
 #include "members/messages.hpp"
 #include "members/offset.hpp"
+#include "members/rate.hpp"
 #include "node/part.hpp"
 #include "protocol/membership/swim.hpp"
 
@@ -35,6 +36,7 @@ struct View {
   membership::Member member;
   std::optional<double> phi;               // none: not heard of in this life
   std::optional<Offset::Estimate> offset;  // of its clock from this one
+  std::optional<std::int64_t> rate_ppm;    // by how much it is faster, at least
 };
 
 class MembersPart final : public node::Part {
@@ -98,6 +100,7 @@ class MembersPart final : public node::Part {
   std::optional<Question> question_;
   std::optional<Instant> farewell_ends_;
   std::map<NodeId, Offset> offsets_;
+  std::map<NodeId, Rate> rates_;
   std::set<NodeId> heard_;
   std::set<NodeId> gone_;  // dead or left, as the log was told
   std::uint64_t strangers_ = 0;

@@ -45,8 +45,9 @@ namespace {
 std::string other_founding(const std::string& ours, const std::string& theirs, bool has_state) {
   if (ours.empty() && !has_state)
     return fmt::format(
-        "its group was founded anew, as {}, and this host has no state: empty its directory, write that id "
-        "into the file `group` in it, and start with --rejoin",
+        "its group was founded anew, as {}, and this host has no state: empty its directory (but for "
+        "`keys`), "
+        "write that id into the file `group` in it, and start with --rejoin",
         theirs);
   if (ours.empty())
     return fmt::format(

@@ -190,8 +190,9 @@ std::string handshake_failure(const Handshake& handshake, const boost::system::e
   if (reason > SSL_AD_REASON_OFFSET && handshake.peer == introduction_name)
     return fmt::format("it refused our key {} ({})", handshake.key_id, error.message());
   if (reason > SSL_AD_REASON_OFFSET)
-    return fmt::format("it refused our key {} or our name ({}): compare the key files and --peers",
-                       handshake.key_id, error.message());
+    return fmt::format(
+        "it refused our key {} or our name ({}): compare the keys (dpeers key list) and --peers",
+        handshake.key_id, error.message());
   if (of_tls) return fmt::format("it does not speak as a peer ({})", error.message());
   if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
     return "it closed the connection during the handshake";

@@ -107,6 +107,20 @@ void Forwarder::on(Instant, const KnownVoters& event) {
   avoided_.clear();
 }
 
+// Of this host's own (--rejoin), one at a time: from a voter that does not lead it comes back undone.
+void Forwarder::on(Instant, const AskVoters& event) {
+  if (!can_send()) return;
+  asked_order_ = next_read_++;
+  order_ticket_ = event.ticket;
+  send(PassedOrder{asked_order_, event.order});
+}
+
+void Forwarder::hear(const OrderAnswer& answer) {
+  if (answer.id != asked_order_ || asked_order_ == 0) return;
+  asked_order_ = 0;
+  out_.push_back(VotersAnswered{order_ticket_, answer.answer});
+}
+
 void Forwarder::on(Instant now, const Query& event) {
   asked_ = true;
   reads_.emplace(next_read_++, Reading{event.ticket, now, {}, {}});
@@ -121,6 +135,8 @@ void Forwarder::on(Instant now, const FromPeer& event) {
     hear(now, event.from, *piece);
   } else if (const auto* answer = std::get_if<ReadAnswer>(&event.message)) {
     hear(*answer);
+  } else if (const auto* order = std::get_if<OrderAnswer>(&event.message)) {
+    hear(*order);
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
     commands_.reject(*rejected, false, machine_, wall_, out_);
   } else if (const raft::Message* const raft = of_log(event.message)) {

@@ -108,6 +108,7 @@ class Forwarder final : public OrderedLog {
   void on(Instant now, const Parted& event);
   void on(Instant now, const PutIntoLog& event);
   void on(Instant now, const KnownVoters& event);
+  void on(Instant now, const AskVoters& event);
   template <class Other>
   void on(Instant, const Other&) {}  // of disks and voters
 
@@ -124,6 +125,7 @@ class Forwarder final : public OrderedLog {
   void hear(Instant now, NodeId from, const Fed& fed);
   void hear(Instant now, NodeId from, const FedState& piece);
   void hear(const ReadAnswer& answer);
+  void hear(const OrderAnswer& answer);
   bool apply(const raft::Entry& entry);
   void install(Taking&& taken);
   void speak(Level level);
@@ -164,7 +166,8 @@ class Forwarder final : public OrderedLog {
   std::optional<Taking> taking_;
 
   std::map<std::uint64_t, Reading> reads_;
-  std::uint64_t next_read_;  // from a number of this life
+  std::uint64_t asked_order_ = 0, order_ticket_ = 0;  // the last one
+  std::uint64_t next_read_;                           // from a number of this life
 };
 
 }  // namespace coord::replica

@@ -166,6 +166,7 @@ class Replica final : public OrderedLog {
 
   // ---- replica_keeper.cpp
   void keep_voters(Instant now);
+  void end_pause(Instant now);
 
   // ---- replica_voters.cpp
   // `before`: of the change that comes of it, before that is in the log.

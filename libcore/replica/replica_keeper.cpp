@@ -15,6 +15,16 @@ constexpr Duration look_every = std::chrono::milliseconds(500);
 
 }  // namespace
 
+// Said to all: else every host that is started later would count it anew.
+void Replica::end_pause(Instant now) {
+  service::Command command;
+  command.wall = wall_;
+  service::VoterPolicy policy = machine_.state().kept_voters;
+  policy.pause = {};
+  command.body = service::KeepVoters{policy, machine_.state().kept_at};
+  tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, false, machine_.level()});
+}
+
 void Replica::keep_voters(Instant now) {
   // After a start it is as if that had been now: longer than an hour is harmless.
   const LogIndex replaced_at = machine_.state().replaced_at;
@@ -41,6 +51,7 @@ void Replica::keep_voters(Instant now) {
   view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
   view.replaced = replaced_;
   view.paused = pause_.left(now) > Duration{};
+  if (view.policy.pause > Duration{} && !view.paused) end_pause(now);
   const auto order = keeper_.next(now, view);
   if (!order) return;
   // In the log before the change, so whoever leads when that is committed knows of it.

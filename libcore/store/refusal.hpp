@@ -20,7 +20,8 @@ inline std::string shown_path(const Options& options, const std::string& name) {
 inline Error refusal(const Options& options, const std::string& file, std::string what) {
   return {ErrorKind::data, shown_path(options, file), std::move(what),
           "restore the file, or move the whole state directory away and start with `coordd --rejoin`, or "
-          "with a new directory that has nothing but a file `rejoin`"};
+          "with a new directory that has nothing but a file `rejoin`, and the file `keys` of the old one if "
+          "there is one"};
 }
 
 // The directory is sound but not the one that is wanted.

@@ -26,12 +26,13 @@ struct IntroductionQuestion {
   std::string zone{};            // where it stands
   bool leads = false;            // somebody does in the group that who asks is of: it lives
   bool stands = false;           // who asks votes in that group, and sees nobody lead: it tells who it is
+  bool rejoins = false;  // its disk was lost, says its operator: who votes under its name is to be removed
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of, at_most<64>(zone), leads, stands);
+            instead_of, at_most<64>(zone), leads, stands, rejoins);
   }
 };
 

@@ -13,6 +13,9 @@
 
 namespace coord::local {
 
+// A lease is counted by each host's own clock, and holds while no clock is faster than another one by more.
+inline constexpr std::int64_t rate_that_leases_allow_ppm = 100'000;
+
 struct PeerRecord {
   std::string name;
   std::string address;
@@ -41,8 +44,10 @@ struct PeerRecord {
   std::optional<std::uint64_t> phi_thousandths;  // phi * 1000
   std::optional<Duration> offset;                // of its clock from this host's
   std::optional<Duration> offset_bound;          // the error of that is at most this
-  std::uint64_t awareness = 0;  // of this host: how often it was too slow itself lately; 0: sound
-  std::string zone;             // where it stands, as people call that; empty: it has not said
+  std::uint64_t awareness = 0;           // of this host: how often it was too slow itself lately; 0: sound
+  std::string zone;                      // where it stands, as people call that; empty: it has not said
+  std::optional<std::int64_t> rate_ppm;  // by how much its clock is faster than this host's, at least
+  std::uint64_t stamp = 0;  // of its hybrid clock, as this host has heard last; this host's own; 0: none
 
   bool operator==(const PeerRecord&) const = default;
   template <class Archive>
@@ -51,7 +56,7 @@ struct PeerRecord {
             version, since, sent, received);
     archive.since(2, level, knows, unreadable, timing, disk);
     archive.since(2, member, incarnation, phi_thousandths, offset, offset_bound, awareness,
-                  wire::text<64>(zone));
+                  wire::text<64>(zone), rate_ppm, stamp);
   }
 };
 

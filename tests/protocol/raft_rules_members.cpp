@@ -199,6 +199,25 @@ std::string lost_disk_waits_for_its_removal() {
   return group.violation;
 }
 
+// The operator says that its disk is lost. That disk may turn up again, by the number that it has.
+std::string number_of_a_lost_disk() {
+  Solo a({}, 0);
+  a.config.rejoin = true;
+  a.recovered.hard_state.founders.clear();
+  a.tick_at_deadline();
+  StateAnswer answer;
+  for (const Send& send : a.all<Send>()) answer.nonce = std::get<StateQuery>(send.message).nonce;
+  answer.term = Term{4};
+  answer.founders = {{NodeId{1}, {9}}, {NodeId{2}, {}}, {NodeId{3}, {}}};
+  answer.of_disks = true;
+  a.receive('b', answer);
+  answer.of_disks = false;  // not told yet that the group can do so
+  a.receive('c', answer);
+  a.durable();
+  if (a.raft().role() != Role::bootstrap) return "it goes on under the number of the disk that is lost";
+  return a.raft().gives_up_number() ? "" : "it does not ask to be removed";
+}
+
 }  // namespace
 
 const std::vector<RuleScenario>& member_rule_scenarios() {
@@ -211,6 +230,7 @@ const std::vector<RuleScenario>& member_rule_scenarios() {
       {"rejoined_only_among_founders", rejoined_where_voters_changed},
       {"newcomer_is_named_before_it_votes", newcomer_without_a_log},
       {"removed_when_committed", lost_disk_waits_for_its_removal},
+      {"number_is_of_one_disk", number_of_a_lost_disk},
   };
   return all;
 }

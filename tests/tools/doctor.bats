@@ -118,7 +118,7 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   cp -p key.a g/key
   told_a() { output=$(doctor a) || true; found fail key "key $second is offered in its name, and refused: ours is $first" >/dev/null; }
   eventually told_a
-  found fail key "give both hosts the same key file"
+  found fail key "give both hosts the same keys"
   cp -p key.b g/key
   told_b() { output=$(doctor b) || true; found fail key "key $first is offered in its name, and refused: ours is $second" >/dev/null; }
   eventually told_b

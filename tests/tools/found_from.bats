@@ -93,12 +93,13 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   eventually remedy c state "rm $group/c/segment-* && echo $id >$group/c/group && touch $group/c/rejoin"
   [ "$(doctor c | jq -r 'select(.status == "fail") | .check' | sort -u)" = state ]
   eventually remedy a peer "run dpeers doctor there"
-  eventually says c "this host has no state: empty its directory, write that id into the file .group. in it, and start with --rejoin"
+  eventually says c "this host has no state: empty its directory (but for `keys`), write that id into the file .group. in it, and start with --rejoin"
   remedy=$(remedy c state echo)
   end_peer c
   eval "${remedy%, and restart the peer}"
   start_peer c "${calm[@]}"
-  eventually sees_leader c
+  votes_again() { [ ! -e "$group/c/rejoin" ]; }
+  eventually votes_again
   end_peer a
   eventually sees_leader c
   on b dlock other true # b and c are a majority

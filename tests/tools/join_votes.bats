@@ -234,7 +234,10 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   known() { [ "$(dclock peers --json | jq -r 'select(.offset_s != null and .bound_s >= 0) | .name' | sort | tr -d '\n')" = bc ]; }
   eventually known
   run -0 dclock peers --within 30
-  [[ ${lines[0]} == "NAME"*"STATE"*"OFFSET s"*"BOUND s" ]]
+  [[ ${lines[0]} == "NAME"*"STATE"*"OFFSET s"*"BOUND s"*"RATE ppm"*"LAST STAMP" ]]
+  # Every message between the peers bears a stamp of the sender's hybrid clock.
+  run -0 dpeers --json
+  jq -es '[.[] | .hlc | test("^20[0-9-]{8}T[0-9:.]{12}Z[.][0-9a-f]{4}$")] | length == 3 and all' <<<"$output"
   run -1 dclock peers --within 0
   [[ $output == *"may be "*" s from this host's clock"* ]]
 }

@@ -61,12 +61,9 @@ lose_disk() {
   [[ $output == *"its disk was replaced or emptied"*"dpeers remove"* ]]
   locks_work "$first"
   votes_are "$first" abc
-  touch "$group/$lost/rejoin" # too late, and harmless
   run -0 --separate-stderr on "$first" dpeers remove "$lost"
   eventually says "$lost" 'comes to the group again, under another number'
   eventually serves "$lost"
-  removes_rejoin() { [ ! -e "$group/$lost/rejoin" ]; }
-  eventually removes_rejoin
   for name in "$first" "$other" "$lost"; do
     eventually role_is "$name" "$lost" 'member alive'
     votes_are "$name" "$rest"
@@ -101,6 +98,48 @@ lose_disk() {
   eventually role_is "$first" "$lost" "follower alive"
 }
 
+@test "--rejoin: another number, the vote again by itself, also over a kill -9 in between, and the old disk refused" {
+  voters a b c
+  first=$(leader)
+  lost=$(others_than "$first" | head -1)
+  other=$(others_than "$first" | tail -1)
+  number() { sed -n 's/^node //p' "$group/$lost/member"; }
+  stop_dead "$lost"
+  mv "$group/$lost" "$group/$lost.old"
+  mkdir "$group/$lost"
+  start_peer "$lost" --rejoin "${calm[@]}"
+  eventually says "$lost" 'comes to the group again, under another number'
+  eventually test -s "$group/$lost/rejoin"
+  stop_dead "$lost"
+  start_peer "$lost" "${calm[@]}"  # once was enough
+  caught_up() { says "$lost" 'the file that asked for --rejoin is removed' && [ ! -e "$group/$lost/rejoin" ]; }
+  eventually caught_up
+  for name in a b c; do eventually votes_are $name abc; done
+  one_says "voters: remove $lost: $lost is removed, ordered by $lost (--rejoin)" a b c
+  one_says "voters: promote $lost: $lost votes, ordered by $lost (--rejoin)" a b c
+  locks_work "$lost"
+  # Its vote counts: with the leader gone it makes the majority.
+  stop_dead "$first"
+  eventually locks_work "$other"
+  start_peer "$first" "${calm[@]}"
+  eventually locks_work "$first"
+  before=$(number)
+  # The old disk is put in, as if nothing had happened.
+  stop_dead "$lost"
+  mv "$group/$lost" "$group/$lost.new"
+  cp -a "$group/$lost.old" "$group/$lost"
+  ends "$lost" 64
+  [[ $output == *"goes on with another disk under this name"*"refused for ever"* ]]
+  rm -r "${group:?}/$lost"
+  # The next disk is lost as well, and the file asks.
+  mkdir "$group/$lost"
+  touch "$group/$lost/rejoin"
+  start_peer "$lost" "${calm[@]}"
+  eventually caught_up
+  for name in a b c; do eventually votes_are $name abc; done
+  [ "$(number)" != "$before" ]
+}
+
 @test "a majority without its disks: nobody comes back by itself, and doctor says what to do" {
   voters a b c
   for name in b c; do stop_dead $name; done
@@ -132,6 +171,21 @@ lose_disk() {
   run -0 dpeers remove m
   eventually serves m
   eventually role_is a m 'member alive'
+  locks_work m
+  # With nothing lost the file says nothing, and goes.
+  stop_dead m
+  touch "$group/m/rejoin"
+  member m "${spare[0]}" a -- "${calm[@]}"
+  eventually says m 'is of the group without a vote: the file that asked for --rejoin is removed'
+  votes_are a abc
+  # Once more, and its operator says so.
+  run -0 dpeers promote m
+  eventually votes_are a abcm
+  stop_dead m
+  rm -r "${group:?}/m"
+  start_member m "${spare[0]}" a -- --rejoin "${calm[@]}"
+  eventually votes_are m abcm
+  one_says "promote m: m votes, ordered by m (--rejoin)" a b c
   locks_work m
 }
 

@@ -64,6 +64,45 @@ is_dead() { [ "$(on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state
   eventually doctor_says
 }
 
+@test "a list that names others than the founders is a line of the log: the peer goes on, with the locks of all" {
+  new_group "$BATS_TEST_TMPDIR/group" a b c
+  start_group "${calm[@]}"
+  knows() { grep -q '^founded c ' "$group/b/addresses"; }
+  eventually knows
+  signal_peer KILL b
+  eventually peer_gone b
+  # One founder's host is gone, and another host has come in its place.
+  run -0 on a dpeers remove c -w 20
+  end_peer c
+  old=$(cat "$group/peers")
+  sed -i "s/c=\(127.0.0.1:[0-9]*\)/d=\1/" "$group/peers"
+  start_peer b "${calm[@]}"
+  echo "$old" >"$group/peers"
+  eventually serves b
+  on b dlock -w 10 job -- true
+  [ "$(grep -c 'the list of peers is not that of the founding: it names d, and it does not name c: the group goes by' "$group/b.log")" = 1 ]
+  knows # for the next start, too
+  run ! grep -q 'has another list of peers' "$group/a.log"
+}
+
+@test "a founder without a vote that is started after all voters have changed finds them by what it has kept" {
+  new_group "$BATS_TEST_TMPDIR/group" a b c
+  start_group "${calm[@]}"
+  member d "${spare[0]}" a -- "${calm[@]}"
+  member e "${spare[1]}" a -- "${calm[@]}"
+  run -0 on b dpeers remove a -w 20
+  run -0 on c dpeers replace b d -w 20
+  run -0 on d dpeers replace c e -w 20
+  knows() { grep -q '^voter d ' "$group/a/addresses" && grep -q '^voter e ' "$group/a/addresses"; }
+  eventually knows
+  for name in a b c; do signal_peer KILL $name; done
+  for name in a b c; do eventually peer_gone $name; done
+  run ! grep -q '^voter [de] ' "$group/a/member" # of the day on which it was removed
+  start_peer a "${calm[@]}"
+  eventually serves a
+  on a dlock -w 10 job -- true
+}
+
 @test "hosts that were removed and begin anew by their old list found no other group: they come to the living one" {
   new_group "$BATS_TEST_TMPDIR/group" a b
   start_group "${calm[@]}" --forget-after 2s
@@ -78,6 +117,11 @@ is_dead() { [ "$(on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state
   for name in a b; do signal_peer KILL $name; done
   remembers() { grep -q '^gone a ' "$group/d/addresses" && grep -q '^gone b ' "$group/d/addresses"; }
   eventually remembers
+  # Founders that are gone for good: not listed, no trouble, and no key waits for them.
+  only_d() { [ "$(on d dpeers --json | jq -r .name)" = d ]; }
+  eventually only_d
+  run -0 on d dpeers --check
+  run -0 on d dpeers key add
   rm -rf "$group"/{a,b}
   mkdir "$group"/{a,b}
   start_peer a "${calm[@]}" # and the other one a moment later: nobody founds alone

@@ -18,6 +18,7 @@ AddressBook some() {
   book.known = {{NodeId{1}, "alpha", "10.0.0.1:7411", true}, {NodeId{2}, "beta", "10.0.0.2:7411", false}};
   book.listed[NodeId{1}] = "10.0.0.9:7411";
   book.gone["gamma"] = {"10.0.0.3:7411", 1'700'000'000};
+  book.founded = {{"alpha", "10.0.0.9:7411"}, {"gamma", "[2001:db8::3]:7411"}};
   return book;
 }
 
@@ -53,4 +54,31 @@ TEST_CASE("a file that is damaged anywhere is refused or says something, and nev
   for (int i = 0; i < 33; ++i)
     many += "voter n" + std::to_string(i) + " " + std::to_string(i + 1) + " h:1 -\n";
   CHECK_FALSE(parse_address_book(many).ok());
+}
+
+TEST_CASE("a list whose names are not the founders' is told in words, and addresses are no matter") {
+  const auto founded = some().founded;
+  std::map<std::string, net::Address> list{{"alpha", {"10.1.1.1", 1}}, {"gamma", {"10.1.1.2", 1}}};
+  CHECK(difference_of_names(founded, list).empty());
+  list.erase("gamma");
+  CHECK(difference_of_names(founded, list) == "it does not name gamma");
+  list["delta"] = list["epsilon"] = {"10.1.1.3", 1};
+  CHECK(difference_of_names(founded, list) == "it names delta, epsilon, and it does not name gamma");
+}
+
+TEST_CASE("where a host is dialled: what the group has answered counts more than an old book") {
+  const NodeId joined{3}, listed{1};
+  AddressBook book = some();
+  book.known.push_back({joined, "delta", "10.0.0.4:7411", true});
+  // A voter that came later, and is elsewhere by now.
+  CHECK(address_of(joined, {.applied = "10.0.0.3:7411", .by_book = true}, book) == "10.0.0.4:7411");
+  CHECK(address_of(joined, {.told = "10.0.0.5:7411", .by_book = true}, book) == "10.0.0.5:7411");
+  CHECK(address_of(joined, {.applied = "10.0.0.6:7411"}, book) == "10.0.0.6:7411");
+  // One of the list: a list that was changed is news until the group says something else than then.
+  CHECK(address_of(listed, {.listed = "10.0.0.9:7411", .applied = "10.0.0.1:7411"}, book) == "10.0.0.1:7411");
+  CHECK(address_of(listed, {.listed = "10.0.0.8:7411", .applied = "10.0.0.1:7411"}, book) == "10.0.0.8:7411");
+  CHECK(address_of(listed, {.listed = "10.0.0.8:7411", .by_book = true}, book) == "10.0.0.8:7411");
+  CHECK(address_of(listed, {.listed = "10.0.0.8:7411", .applied = "10.0.0.7:7411"}, book) == "10.0.0.7:7411");
+  CHECK(address_of(NodeId{77}, {.listed = "10.0.0.8:7411"}, book) == "10.0.0.8:7411");
+  CHECK(address_of(NodeId{77}, {.applied = "nowhere"}, book).empty());
 }

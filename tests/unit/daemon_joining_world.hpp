@@ -62,6 +62,7 @@ struct World {
          [this](NodeId node) { return node == is_out; }, [this](NodeId node) { return node == is_alive; },
          [this](NodeId node) { return node == learns; }},
         question, "10.0.0.4");
+    if (told.removes != NodeId{}) is_out = removed = told.removes;
     if (told.admit && late) {  // it stands in the log after the next question only
       on_admit = [this, admit = *told.admit] {
         machine.apply(LogIndex{++last}, {.body = admit});
@@ -120,6 +121,7 @@ struct World {
   bool refuses = false;
   std::vector<NodeId> founders;
   NodeId is_out, is_alive, learns;
+  NodeId removed;     // by --rejoin
   std::string local;  // an address of this host
   int refusals = 0;
   int silent = 0;

@@ -57,6 +57,38 @@ TEST_CASE("it waits, and says for what, until the group has removed it and hears
   CHECK(lives.machine.state().registrations.empty());
 }
 
+TEST_CASE("with --rejoin it has the group remove it, and nobody who lives or has lost nothing") {
+  LostFounder world;
+  world.settings.options.rejoin = true;
+  CHECK(world.comes());  // the group of this test removes as it is asked to
+  CHECK(world.removed == world.lost);
+  CHECK(world.settings.lost_its_vote);
+  CHECK(world.settings.node != world.lost);
+  LostFounder lives;
+  lives.settings.options.rejoin = true;
+  lives.is_alive = lives.lost;
+  CHECK_FALSE(lives.comes());
+  CHECK(lives.removed == NodeId{});
+  LostFounder later;
+  later.settings.options.rejoin = true;
+  later.is_out = later.lost;
+  CHECK(later.comes());
+  CHECK(later.removed == NodeId{});
+  LostFounder mute;
+  CHECK_FALSE(mute.comes());
+  CHECK(mute.removed == NodeId{});
+  // A voter that came later, and answers at another address: this is a copy.
+  World copy;
+  copy.settings.options.rejoin = true;
+  REQUIRE(copy.roster.admit({NodeId{9}, "delta", {"10.0.0.8", 7411}, false, true}).ok());
+  CHECK_FALSE(copy.run().ok());
+  CHECK(copy.removed == NodeId{});
+  World new_one;
+  new_one.settings.options.rejoin = true;
+  CHECK(new_one.run().ok());
+  CHECK_FALSE(new_one.settings.lost_its_vote);
+}
+
 TEST_CASE(
     "a host that came later and votes: an empty directory in its place waits, elsewhere it is refused") {
   World world;

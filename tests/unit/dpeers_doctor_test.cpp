@@ -39,6 +39,15 @@ std::string level(const local::LevelRecord& record) {
   return text_of(findings);
 }
 
+std::string rate(std::optional<std::int64_t> ppm) {
+  local::PeerRecord peer;
+  peer.name = "beta";
+  peer.rate_ppm = ppm;
+  Findings findings;
+  examine_rate(peer, findings);
+  return text_of(findings);
+}
+
 std::string offset(std::optional<Duration> measured) {
   local::PeerRecord peer;
   peer.name = "beta";
@@ -49,6 +58,16 @@ std::string offset(std::optional<Duration> measured) {
 }
 
 }  // namespace
+
+TEST_CASE("a clock whose rate is beyond what leases allow, and one on its way there", "[dpeers]") {
+  CHECK(rate(std::nullopt).empty());
+  CHECK(rate(10'000).empty());
+  CHECK(rate(-12'345) ==
+        "warn clock beta: its rate is 1.2 % slower than this host's, and leases allow for 10 %\n");
+  CHECK(rate(100'000).starts_with("warn"));
+  CHECK(rate(250'000) ==
+        "FAIL clock beta: its rate is 25.0 % faster than this host's, and leases allow for 10 %\n");
+}
 
 TEST_CASE("a table that is four fifths full is named, with what is in it and where it ends") {
   CHECK(limits(0, 0).empty());

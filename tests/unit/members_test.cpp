@@ -217,6 +217,33 @@ TEST_CASE("of the last exchanges the shortest counts, and times that cannot be a
   CHECK(drifting.estimate(now)->bound < 11ms);
 }
 
+TEST_CASE("a clock that runs wild is told from one that was set, and from a way that takes long",
+          "[members]") {
+  // The other clock's offset after so many seconds, each exchange wrong by at most `error`.
+  const auto rate = [](auto offset_ms_at, Duration error, int seconds = 30) {
+    Rate measured;
+    Instant now{};
+    for (int s = 0; s <= seconds; ++s, now += 1s)
+      measured.add(now, std::chrono::milliseconds(static_cast<std::int64_t>(offset_ms_at(s))), error);
+    return measured.ppm();
+  };
+  const auto faster = [](double by) { return [by](int s) { return s * 1000 * by; }; };
+  CHECK(rate(faster(0.2), 1ms, 8) == std::nullopt);  // three windows are needed
+  CHECK(*rate(faster(0.2), 0ms) == 200'000);
+  CHECK(*rate(faster(-0.2), 0ms) == -200'000);
+  CHECK(*rate(faster(0.2), 30ms) == 180'000);  // what is certain
+  CHECK(*rate(faster(0.05), 200ms) == 0);
+  CHECK(*rate(faster(0), 1ms) == 0);
+  CHECK(*rate([](int s) { return s < 29 ? 0 : 60'000; }, 1ms) == 0);  // set once
+  CHECK(*rate([](int s) { return s % 2 == 0 ? 0 : 5'000; }, 1ms) == 0);
+  CHECK(*rate(faster(1000), 0ms) == 1'000'000);
+  Rate away;
+  for (int s = 0; s < 12; ++s) away.add(Instant{} + s * 1s, s * 200ms, 0ms);
+  REQUIRE(away.ppm() == 200'000);
+  away.add(Instant{} + 1h, 0ms, 0ms);
+  CHECK_FALSE(away.ppm());
+}
+
 TEST_CASE("incarnations on the disk: kept over a power cut, and damage is told", "[members]") {
   sim::VirtualDisk disk(Random(1));
   REQUIRE(read_incarnation(disk).ok());

@@ -53,6 +53,8 @@ local::PeerRecord peer() {
   p.offset = -1500us;
   p.offset_bound = 120us;
   p.awareness = 2;
+  p.rate_ppm = -1234;
+  p.stamp = 0x0123456789abcdef;
   return p;
 }
 

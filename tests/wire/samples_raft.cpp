@@ -65,6 +65,7 @@ const Named<raft::Message>& raft_messages() {
                          true,
                          Term{9},
                          {{NodeId{1}, incarnation(0x50)}, {NodeId{0xffffffffffffffff}, incarnation(0)}},
+                         true,
                          true}},
       {"not_voter", raft::NotVoter{LogIndex{41}}},
   };

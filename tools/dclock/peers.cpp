@@ -15,6 +15,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "clock/hybrid_clock.hpp"
 #include "engine/ask_peers.hpp"
 #include "verbs.hpp"
 
@@ -32,11 +33,18 @@ Duration worst(const local::PeerRecord& peer) {
   return std::chrono::abs(*peer.offset) + peer.offset_bound.value_or(Duration{});
 }
 
+// Of its last message that came.
+std::string stamp_of(const local::PeerRecord& peer) {
+  return clock::to_string(clock::HybridTime{peer.stamp});
+}
+
 std::string json_of(const local::PeerRecord& peer, WallTime as_of) {
   cli::JsonObject object;
   object.text("name", peer.name).text("state", peer.state);
   peer.offset ? object.seconds("offset_s", *peer.offset) : object.null("offset_s");
   peer.offset_bound ? object.seconds("bound_s", *peer.offset_bound) : object.null("bound_s");
+  peer.rate_ppm ? object.integer("rate_ppm", *peer.rate_ppm) : object.null("rate_ppm");
+  peer.stamp != 0 ? object.text("hlc", stamp_of(peer)) : object.null("hlc");
   return object.time("as_of", as_of).line();
 }
 
@@ -49,11 +57,18 @@ std::string nine_decimals(Duration value, const char* plus) {
 
 std::string table_of(const local::Peers& group) {
   using Align = cli::Table::Align;
-  cli::Table table({{"NAME"}, {"STATE"}, {"OFFSET s", Align::right}, {"BOUND s", Align::right}});
+  cli::Table table({{"NAME"},
+                    {"STATE"},
+                    {"OFFSET s", Align::right},
+                    {"BOUND s", Align::right},
+                    {"RATE ppm", Align::right},
+                    {"LAST STAMP"}});
   for (const local::PeerRecord& peer : group.peers) {
     if (peer.local) continue;
     table.row({peer.name, peer.state, peer.offset ? nine_decimals(*peer.offset, "+") : "unknown",
-               peer.offset_bound ? nine_decimals(*peer.offset_bound, "") : "-"},
+               peer.offset_bound ? nine_decimals(*peer.offset_bound, "") : "-",
+               peer.rate_ppm ? fmt::format("{}{}", *peer.rate_ppm > 0 ? "+" : "", *peer.rate_ppm) : "-",
+               peer.stamp != 0 ? stamp_of(peer) : "-"},
               peer.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
   }
   return cli::for_stdout(table);

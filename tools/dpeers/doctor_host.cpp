@@ -107,6 +107,22 @@ bool is_for_us(const std::string& path) {
   return ::getuid() == 0 || ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 || errno != EACCES;
 }
 
+// A new disk begins with the configured file alone.
+void examine_configured_key(const std::string& configured, const std::string& in_force,
+                            const net::KeyRing& ring, Findings& findings) {
+  if (configured == in_force || !is_for_us(configured)) return;
+  const std::string& id = ring.sending().id;
+  const auto begins_with = net::read_key_file(configured);
+  if (begins_with && std::ranges::any_of(begins_with->keys(), [&](const auto& key) { return key.id == id; }))
+    return;
+  add(findings, Health::warn, "key", configured,
+      begins_with
+          ? fmt::format("it lacks key {}, by which this host sends: with a new disk it could not come back",
+                        id)
+          : begins_with.error().text(),
+      fmt::format("cp {} {}", in_force, configured));
+}
+
 }  // namespace
 
 Examined examine_configuration(const cli::ConnectOptions& options, Findings& findings) {
@@ -147,15 +163,17 @@ Examined examine_configuration(const cli::ConnectOptions& options, Findings& fin
   examined.arguments.join_peers();
   if (examined.arguments.peer.socket.empty()) examined.arguments.peer.socket = examined.socket;
   const ThroughEyesOf peer(examined.arguments.peer.state_dir);
-  const std::string& key = examined.arguments.peer.key_file;
+  // Which file counts: what `dpeers key` has written, where it has.
+  const std::string& configured = examined.arguments.peer.key_file;
+  const std::string key =
+      configured.empty() ? std::string() : daemon::keys_path(examined.arguments.peer.state_dir, configured);
   const bool seen = key.empty() || is_for_us(key);
   const auto settings =
       seen ? daemon::check(examined.arguments.peer) : daemon::check_but_keys(examined.arguments.peer);
   if (!seen)
     add(findings, Health::ok, "key", key, "not looked at: it is for root and the peer's user to read");
   if (!settings) {
-    const std::string& key_file = examined.arguments.peer.key_file;
-    const bool of_key = !key_file.empty() && settings.error().object.starts_with(key_file);
+    const bool of_key = !key.empty() && settings.error().object.starts_with(key);
     add_error(findings, of_key ? "key" : "configuration", settings.error());
     return examined;
   }
@@ -166,9 +184,11 @@ Examined examine_configuration(const cli::ConnectOptions& options, Findings& fin
   if (settings->roster.size() == 2)
     add(findings, Health::warn, "configuration", examined.config, "two peers stop when either is gone",
         "use three, or one");
-  if (settings->keys)
-    add(findings, Health::ok, "key", examined.arguments.peer.key_file,
+  if (settings->keys) {
+    add(findings, Health::ok, "key", key,
         fmt::format("{} of the right mode, owner and length", settings->keys->keys().size()));
+    examine_configured_key(configured, key, *settings->keys, findings);
+  }
   return examined;
 }
 

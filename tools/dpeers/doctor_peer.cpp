@@ -26,7 +26,7 @@ std::string remedy_for(const std::string& trouble) {
     return "make `peers` the same on both";
   if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
       trouble.find("SSL") != std::string::npos || trouble.find("tls") != std::string::npos)
-    return "give both the same key file, and each its own name";
+    return "give both the same keys (`dpeers key list`), and each its own name";
   // Nothing was said against us, so that it may be no mistake at all.
   return "look whether that peer is stopped, or its host overloaded; else compare name, peers and key on "
          "both, "
@@ -192,6 +192,7 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
   add(findings, Health::ok, "peer", peer.name, fmt::format("{} at {}", peer.role, peer.address));
   examine_datagrams(peer, answer, findings);
   examine_offset(peer, answer, findings);
+  examine_rate(peer, findings);
   const std::string own_version = own.version.value_or("");
   if (!peer.local && peer.version && *peer.version != own_version)
     add(findings, Health::warn, "peer", peer.name,

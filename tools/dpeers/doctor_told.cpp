@@ -38,7 +38,8 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
   const std::string offered = trouble_of(peer.name, answer, "key: ");
   if (!offered.empty())
     add(findings, Health::fail, "key", peer.name, fmt::format("key {}", offered),
-        "give both hosts the same key file");
+        "give both hosts the same keys: `dpeers key list` shows who has which; the file `keys` in the state "
+        "directory counts where there is one, else the key file");
 }
 
 // It is of the group all the same: its list counts at its next start.
@@ -66,6 +67,21 @@ void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, F
   } else {
     add(findings, Health::ok, "clock", peer.name, what);
   }
+}
+
+// Leases hold up to a tenth; a clock that is off by a hundredth is already broken, or somebody turns it.
+void examine_rate(const local::PeerRecord& peer, Findings& findings) {
+  constexpr std::int64_t much_ppm = 10'000;
+  const std::int64_t ppm = peer.rate_ppm.value_or(0);
+  if (std::abs(ppm) <= much_ppm) return;
+  const bool holds = std::abs(ppm) <= local::rate_that_leases_allow_ppm;
+  add(findings, holds ? Health::warn : Health::fail, "clock", peer.name,
+      fmt::format("its rate is {}.{} % {} than this host's, and leases allow for {} %",
+                  std::abs(ppm) / 10'000, std::abs(ppm) / 1'000 % 10, ppm > 0 ? "faster" : "slower",
+                  local::rate_that_leases_allow_ppm / 10'000),
+      "run ntpprobe and dpeers doctor on both hosts: the one whose clock is wrong must hold no locks until "
+      "it "
+      "is mended");
 }
 
 // What the members say of each other, where that is not what the connections say.

@@ -24,6 +24,7 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
 // True: it says all that is to be said of that peer.
 bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
+void examine_rate(const local::PeerRecord& peer, Findings& findings);
 void examine_limits(const local::PeerRecord& own, Findings& findings);
 // Who votes, and what the group does about that by itself; `kept`: as it has told, `founders`: of this host's
 // list.

@@ -9,6 +9,7 @@
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "clock/hybrid_clock.hpp"
 #include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
 
@@ -37,6 +38,8 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_v
   if (peer.phi_thousandths) object.number("phi", phi_of(peer));
   if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
   if (peer.offset) object.seconds("offset_s", *peer.offset);
+  if (peer.rate_ppm) object.integer("rate_ppm", *peer.rate_ppm);
+  if (peer.stamp != 0) object.text("hlc", clock::to_string(clock::HybridTime{peer.stamp}));
   if (peer.version) object.text("version", *peer.version);
   object.integer("level", peer.level);
   if (!peer.zone.empty()) object.text("zone", peer.zone);

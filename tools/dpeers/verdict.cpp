@@ -38,6 +38,10 @@ Check judge(const local::Peers& group, std::optional<double> used, const Finding
   for (const local::PeerRecord& peer : group.peers) {
     Findings offset;
     if (peer.state == "alive") examine_offset(peer, group, offset);
+    Findings rate;
+    if (peer.state == "alive") examine_rate(peer, rate);
+    for (const Finding& finding : rate)
+      troubles.push_back(fmt::format("the clock of {}: {}", peer.name, finding.what));
     for (const Finding& finding : offset)
       if (finding.health != Health::ok)
         troubles.push_back(fmt::format("the clock of {} is {}", peer.name, finding.what));

@@ -30,6 +30,11 @@
 // founding only: else a peer that asked to rejoin, and was started again without --rejoin before it became
 // recovering, would be taken for one that has never been here.
 //
+// That leaves one case open: the disk that was thought to be lost turns up again, and is put in after the
+// rejoin. It votes and acknowledges by the same number, and knows nothing of what was promised since. So from
+// level 2 on nobody rejoins under its number: the operator's --rejoin is his order to take its vote away
+// (gives_up_number()), it comes again under another one, and gets the vote.
+//
 // Without --rejoin: its number votes, and nobody may vote by it, until the others have removed it, which they
 // do without it. Once that is committed what the number has promised counts no more; but its disk may turn up
 // again, and remembers. So the number stays that disk's, and who has nothing comes again under another one
@@ -57,6 +62,7 @@ void Raft::answer_state(NodeId from, const StateQuery& query) {
   answer.incarnation = config_.incarnation;
   answer.empty = role_ == Role::bootstrap;
   answer.term = hard_.term;  // empty: of what it was given to begin with
+  answer.of_disks = config_.numbers_of_disks;
   if (!answer.empty) {
     const auto known = hard_.founders.find(from);
     answer.knows_you = known != hard_.founders.end() && known->second == query.incarnation;
@@ -87,6 +93,11 @@ void Raft::try_to_found() {
       std::find_if(answers.begin(), answers.end(), [](const auto& a) { return !a.second.empty; });
   const auto against = std::find_if(answers.begin(), answers.end(),
                                     [](const auto& a) { return !a.second.empty && !a.second.knows_you; });
+  const bool of_disks =
+      std::ranges::any_of(answers, [](const auto& a) { return !a.second.empty && a.second.of_disks; });
+  if (against != answers.end() && config_.rejoin && of_disks)
+    bootstrap_.gives_up_number = COORD_RULE_OR(number_is_of_one_disk, true, false);
+  if (bootstrap_.gives_up_number) return;
   if (against != answers.end() && config_.rejoin && all_answered) return rejoin();
   if (against != answers.end() && !config_.rejoin) {
     const std::string why =

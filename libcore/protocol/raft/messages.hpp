@@ -170,12 +170,13 @@ struct StateAnswer {
   Term term;
   std::map<NodeId, Incarnation> founders;  // of the answerer, when not empty
   bool removed = false;                    // the asker neither votes nor learns, and that is committed
+  bool of_disks = false;                   // Config::numbers_of_disks, of the answerer
 
   bool operator==(const StateAnswer&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(nonce, incarnation, empty, knows_you, term, founders);
-    archive.since(2, removed);
+    archive.since(2, removed, of_disks);
   }
 };
 

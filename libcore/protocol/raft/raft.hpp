@@ -70,8 +70,10 @@ struct Config {
   // The founders, sorted, unique, 1 to 15: they vote until the log says otherwise. Without self: a peer that
   // comes later. It founds nothing, and is nobody until a leader sends it the log.
   std::vector<NodeId> peers;
-  Incarnation incarnation{};                          // of this state directory
-  bool rejoin = false;                                // the operator says: I am back with nothing
+  Incarnation incarnation{};  // of this state directory
+  bool rejoin = false;        // the operator says: I am back with nothing
+  // From level 2 on: who is back with nothing comes under another number (bootstrap.cpp).
+  bool numbers_of_disks = false;
   Duration write_patience = std::chrono::seconds(1);  // a write that takes longer: the disk stands still
   Duration make_way_gap = std::chrono::minutes(1);    // a leader that cannot write hands over once in so long
   Duration heartbeat = std::chrono::milliseconds(50);      // below election_low, or followers lose patience
@@ -130,6 +132,8 @@ class Raft {
   // It has nothing, and is out of the group: what its number has promised before counts no more, and it may
   // come again, under another one.
   bool may_come_anew() const { return role_ == Role::bootstrap && bootstrap_.removed; }
+  // The operator knows that it has nothing (--rejoin): it asks the group to take that number's vote away.
+  bool gives_up_number() const { return role_ == Role::bootstrap && bootstrap_.gives_up_number; }
   DiskState disk_state() const;  // of this peer, as of the last step
   // Of all peers, as far as this one knows: the leader from their answers, the others from the leader.
   std::map<NodeId, DiskState> disks() const;
@@ -195,6 +199,7 @@ class Raft {
     std::map<NodeId, StateAnswer> answers;
     std::string refused;  // last reported, so that each reason is reported once
     bool removed = false;
+    bool gives_up_number = false;
   };
   struct MakingWay {                  // of a leader that cannot write
     Instant asked_last;               // or when it began
