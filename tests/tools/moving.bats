@@ -69,11 +69,12 @@ is_dead() { [ "$(on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state
   start_group "${calm[@]}"
   knows() { grep -q '^founded c ' "$group/b/addresses"; }
   eventually knows
-  signal_peer KILL b
-  eventually peer_gone b
   # One founder's host is gone, and another host has come in its place.
   run -0 on a dpeers remove c -w 20
-  end_peer c
+  signal_peer TERM c
+  eventually peer_gone c
+  signal_peer KILL b
+  eventually peer_gone b
   old=$(cat "$group/peers")
   sed -i "s/c=\(127.0.0.1:[0-9]*\)/d=\1/" "$group/peers"
   start_peer b "${calm[@]}"
