@@ -189,4 +189,9 @@ LogIndex ServiceLog::members_at(const node::Moment& moment) const {
   return machine_of(moment).state().roster_at;
 }
 
+bool ServiceLog::has_place(const node::Moment& moment, NodeId node) const {
+  const service::StateMachine& machine = machine_of(moment);
+  return machine.level() < 2 || machine.state().registrations.contains(node);
+}
+
 }  // namespace coord::agreements

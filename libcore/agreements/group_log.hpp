@@ -112,6 +112,8 @@ class GroupLog {
   // Who is of the group by its log, under which names, and where that changed last.
   virtual std::map<NodeId, std::string> members(const node::Moment&) const { return {}; }
   virtual LogIndex members_at(const node::Moment&) const { return {}; }
+  // It has a place in the group, by a name or (at level 1) without one: who has none has no sessions either.
+  virtual bool has_place(const node::Moment&, NodeId) const { return true; }
 };
 
 // That of the replicated service of the same node.
@@ -138,6 +140,7 @@ class ServiceLog final : public GroupLog {
   std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const override;
   std::map<NodeId, std::string> members(const node::Moment& moment) const override;
   LogIndex members_at(const node::Moment& moment) const override;
+  bool has_place(const node::Moment& moment, NodeId node) const override;
 };
 
 }  // namespace coord::agreements

@@ -58,17 +58,15 @@ void AgreementsPart::begin_round(const node::Moment& moment, Finding& finding) {
   ++finding.round;
   finding.number = ++last_question_;
   finding.until = moment.now + round_lasts;
+  // A founder that was removed would be missed for ever.
+  std::vector<NodeId> others = known_;
+  std::erase_if(others, [&](NodeId node) { return node == self_ || !log_->has_place(moment, node); });
   if (COORD_RULE_OR(who_answers_one_round_only_is_named, true, finding.round == 1)) {
     finding.missed.merge(finding.silent);
-    finding.silent.clear();
-    for (const NodeId node : known_) {
-      if (node != self_) finding.silent.insert(node);
-    }
+    finding.silent = {others.begin(), others.end()};
   }
   const Probe begin{Probe::Kind::begin, self_, finding.number, {}, {}};
-  for (const NodeId node : known_) {
-    if (node != self_) say(node, begin);
-  }
+  for (const NodeId node : others) say(node, begin);
   begin_search(moment, begin);
 }
 

@@ -98,6 +98,9 @@ TEST_CASE("a host that does not answer is named, and a circle that is not there 
   const Circles found = find(net, 1);
   CHECK(found.circles.size() == 1);
   CHECK(found.silent == std::vector<std::string>{"3"});
+  net.log[NodeId{1}].removed = {NodeId{3}};
+  CHECK(find(net, 1).silent.empty());  // a founder that has gone is not waited for
+  net.log[NodeId{1}].removed.clear();
   net.cut.clear();
   net.ask_as(1, 99, FindCircles{});
   net.run(500ms);

@@ -37,6 +37,7 @@ class ToldLog final : public GroupLog {
     std::vector<GroupLog::Wait> waits;
     std::map<NodeId, std::string> members;
     LogIndex members_at;
+    std::set<NodeId> removed;
     bool is_new = true;  // the group
   };
   explicit ToldLog(const State& state) : state_(state) {}
@@ -51,6 +52,7 @@ class ToldLog final : public GroupLog {
   }
   std::map<NodeId, std::string> members(const node::Moment&) const override { return state_.members; }
   LogIndex members_at(const node::Moment&) const override { return state_.members_at; }
+  bool has_place(const node::Moment&, NodeId node) const override { return !state_.removed.contains(node); }
   bool has_nothing(const node::Moment&) const override { return state_.is_new; }
   std::vector<Wait> waits(const node::Moment&) const override { return state_.waits; }
   // Session 10 * n and those after it are of node n.
