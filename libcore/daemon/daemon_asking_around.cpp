@@ -105,6 +105,12 @@ void Daemon::is_answered_when_mute(const AskAround& asked) {
   }
   if (place == OwnPlace::kept) {
     reminded_by_.reset();
+    if (settings_.options.rejoin) {
+      begins_without_its_disk_ = true;
+      begins_by_ = asked.answer->first;
+      return begin_anew(false, fmt::format("{}, of group {}, remembers what this host has lost (--rejoin)",
+                                           asked.answer->second.name, asked.answer->second.group));
+    }
     if (!lost_state_.empty()) return;
     lost_state_ = fmt::format(
         "peer {}: has met this peer with a state that is lost now: it takes no part until the group, {}, has "
