@@ -149,7 +149,7 @@ struct SuzukiKasami : SiteUser<mutex::SuzukiKasami> {
 
 struct Redlock : SiteUser<mutex::Redlock> {
   static constexpr Identity identity{"redlock", "mutual exclusion",
-                                     "a majority of stores that know nothing of each other (Redlock 2014)"};
+                                     "a majority of independent stores (Redlock 2014)"};
   static constexpr std::array options{
       duration_option("ttl_ms", 1, 400, "a store keeps a key so long after it heard of it last"),
       duration_option("retry_ms", 1, 100, "the longest pause between two attempts")};

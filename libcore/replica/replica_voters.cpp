@@ -45,8 +45,12 @@ VoterAnswer Replica::carry_out(Instant now, const VoterOrder& order, const Befor
   if (learner != NodeId{} && raft_.role() == raft::Role::leader && machine_.level() >= 2) {
     const bool is_lost = machine_.state().retired.contains(learner);
     const auto said = announced_.find(learner);
-    const bool is_other =
-        said != announced_.end() && !is_registered_life(machine_.state(), learner, said->second.life);
+    // One that is registered without a name is so since level 1, in whichever life.
+    const auto registered = machine_.state().registrations.find(learner);
+    const bool has_name =
+        registered != machine_.state().registrations.end() && !registered->second.name.empty();
+    const bool is_other = said != announced_.end() && has_name &&
+                          !is_registered_life(machine_.state(), learner, said->second.life);
     if (is_lost || is_other) return not_there(raft_, learner, is_lost);
   }
   VoterChanges::Next next = changes_.next(now, raft_, machine_.level(), order);

@@ -93,7 +93,7 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   eventually remedy c state "rm $group/c/segment-* && echo $id >$group/c/group && touch $group/c/rejoin"
   [ "$(doctor c | jq -r 'select(.status == "fail") | .check' | sort -u)" = state ]
   eventually remedy a peer "run dpeers doctor there"
-  eventually says c "this host has no state: empty its directory (but for `keys`), write that id into the file .group. in it, and start with --rejoin"
+  eventually says c "this host has no state: empty its directory (but for .keys.), write that id into the file .group. in it, and start with --rejoin"
   remedy=$(remedy c state echo)
   end_peer c
   eval "${remedy%, and restart the peer}"

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 net::KeyRing key(const std::string& id) {
-  auto ring = net::parse_keys(id + ":" + std::string(43, 'A') + "=\n", "test");
+  auto ring = net::parse_keys(id + ":" + std::string(42, 'B') + "A=\n", "test");
   REQUIRE(ring.ok());
   return std::move(*ring);
 }
