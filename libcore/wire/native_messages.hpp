@@ -177,6 +177,20 @@ struct Cannot {
     archive(why, wire::text<1024>(text));
   }
 };
+constexpr const char* name_of(Cannot::Why why) {
+  switch (why) {
+    using enum Cannot::Why;
+    case lacks:
+      return "lacks";
+    case wrong:
+      return "wrong";
+    case unreachable:
+      return "unreachable";
+    case unknown:
+      return "unknown";
+  }
+  return nullptr;
+}
 using ToTool = std::variant<Value, Keys, Done, Not, Queued, Locked, Busy, Unlocked, Cannot>;
 
 }  // namespace coord::native
