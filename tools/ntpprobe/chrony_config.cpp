@@ -8,7 +8,7 @@
 namespace coord::ntpprobe {
 namespace {
 
-constexpr int max_depth = 10;                 // of files that include files
+constexpr int deepest_chrony_include = 10;    // of files that include files
 constexpr std::size_t most_directories = 10;  // of one confdir or sourcedir
 
 class ChronyReader {
@@ -16,7 +16,7 @@ class ChronyReader {
   explicit ChronyReader(const std::string& root) : files_(root) {}
 
   void read(const std::string& file, int depth = 0) {
-    const auto text = depth > max_depth ? std::nullopt : files_.read(file);
+    const auto text = depth > deepest_chrony_include ? std::nullopt : files_.read(file);
     if (!text) return;
     for (const std::string_view line : lines_of(*text)) directive(words_of(line), file, depth);
   }

@@ -14,7 +14,7 @@ namespace coord::ntpprobe {
 namespace {
 
 constexpr std::size_t most_files = 256;  // of one daemon: more than anyone has
-constexpr std::size_t most_servers = 64;
+constexpr std::size_t most_configured_servers = 64;
 
 }  // namespace
 
@@ -34,7 +34,8 @@ std::optional<std::string> ConfigFiles::read(const std::string& file) {
 
 void ServerList::add(ServerName name, const std::string& file) {
   const auto& names = found_.names;
-  if (names.size() >= most_servers || std::find(names.begin(), names.end(), name) != names.end()) return;
+  if (names.size() >= most_configured_servers || std::find(names.begin(), names.end(), name) != names.end())
+    return;
   if (names.empty()) found_.source = file;
   found_.names.push_back(std::move(name));
 }

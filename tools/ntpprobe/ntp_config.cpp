@@ -10,7 +10,7 @@
 namespace coord::ntpprobe {
 namespace {
 
-constexpr int max_depth = 5;  // of files that include files
+constexpr int deepest_ntp_include = 5;  // of files that include files
 
 std::vector<std::string> command_words(std::string_view line) {
   constexpr std::string_view blanks = " \t\r\v\f";
@@ -46,7 +46,7 @@ class NtpReader {
   explicit NtpReader(const std::string& root) : files_(root) {}
 
   void read(const std::string& file, int depth = 0) {
-    const auto text = depth > max_depth ? std::nullopt : files_.read(file);
+    const auto text = depth > deepest_ntp_include ? std::nullopt : files_.read(file);
     if (!text) return;
     for (const std::string_view line : lines_of(*text)) command(command_words(line), file, depth);
   }

@@ -8,10 +8,10 @@
 namespace coord::ntpprobe {
 namespace {
 
-constexpr const char* words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+constexpr const char* check_words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 
 CheckResult answer(int status, const std::string& text, const std::string& performance) {
-  std::string line = fmt::format("NTP {}: ", words[status]);
+  std::string line = fmt::format("NTP {}: ", check_words[status]);
   for (const char c : text) line += c == '|' || c == '\n' ? ' ' : c;  // either would end the text
   return {status, fmt::format("{}{}\n", line, performance.empty() ? "" : fmt::format(" | {}", performance))};
 }

@@ -116,7 +116,7 @@ std::optional<Secret> secret_of(std::string_view word, bool typed) {
 }
 
 // Words up to a comment: `#` after a blank, or one of chrony's comment signs at the start of the line.
-std::vector<std::string_view> words_of(std::string_view line) {
+std::vector<std::string_view> words_of_key_line(std::string_view line) {
   constexpr std::string_view blanks = " \t\r";
   std::vector<std::string_view> words;
   std::size_t at = line.find_first_not_of(blanks);
@@ -205,7 +205,7 @@ Result<SymmetricKey> find_key(std::string_view file_text, std::uint32_t id, cons
   std::size_t number = 0;
   while (!file_text.empty()) {
     const std::size_t end = std::min(file_text.find('\n'), file_text.size());
-    const auto words = words_of(file_text.substr(0, end));
+    const auto words = words_of_key_line(file_text.substr(0, end));
     file_text.remove_prefix(std::min(end + 1, file_text.size()));
     ++number;
     if (words.empty()) continue;
