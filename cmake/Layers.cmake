@@ -30,8 +30,10 @@ function(coord_all_apart)
 endfunction()
 
 # coord_layer(NAME [USES layer...] [LINKS target...] [DEFINES word...] [MESSAGES file...]): library coord_NAME from all *.cpp under
-# the current folder; MESSAGES alone are coord_NAME_messages, for tools that talk with what the layer is. And beside it coord_NAME_mutants, the same with rules that can be removed, built only where it is used. Both are
-# made of the same objects but for the files with a rule; rules in headers would be in neither or in both, so there are none.
+# the current folder; MESSAGES alone are coord_NAME_messages, for tools that talk with what the layer is. And beside it
+# coord_NAME_mutants, the same with rules that can be removed, built only where it is used. Both are made of the same objects but
+# for the files with a rule; rules in headers would be in neither or in both, so there are none. Nothing that a sanitizer looks
+# at is shipped: there both are one library, whose rules can be removed, and no file is compiled twice.
 function(coord_layer name)
   cmake_parse_arguments(ARG "" "" "USES;LINKS;DEFINES;MESSAGES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -67,6 +69,16 @@ function(coord_layer name)
     coord_precompile_for(coord_${name}_plain ${name})
     set(shared $<TARGET_OBJECTS:coord_${name}_plain>)
   endif()
+  if(sources AND COORD_SANITIZE)
+    add_library(coord_${name} STATIC ${shared} ${ruled})
+    set_target_properties(coord_${name} PROPERTIES LINKER_LANGUAGE CXX)
+    coord_precompile_for(coord_${name} ${name})
+    target_include_directories(coord_${name} PUBLIC ${root})
+    target_compile_definitions(coord_${name} PUBLIC COORD_MUTANTS ${ARG_DEFINES})
+    target_link_libraries(coord_${name} PUBLIC ${ARG_USES} ${ARG_LINKS})
+    add_library(coord_${name}_mutants ALIAS coord_${name})
+    return()
+  endif()
   if(sources)
     add_library(coord_${name} STATIC ${shared} ${ruled})
     add_library(coord_${name}_mutants STATIC EXCLUDE_FROM_ALL ${shared} ${ruled})
@@ -95,7 +107,8 @@ function(coord_group group target)
   add_dependencies(${group} ${target})
 endfunction()
 
-# coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case.
+# coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case; one ctest
+# in all under a sanitizer, where each start and end of such a program costs as much as most cases do.
 # Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` and `mutants` not under sanitizers,
 # `release` under AddressSanitizer with --thorough only.
 function(coord_test name)
@@ -106,11 +119,14 @@ function(coord_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_USES} ${ARG_LINKS} Catch2::Catch2WithMain)
   coord_use_precompiled(${name} catch)
-  if(ARG_LABELS)
+  foreach(label IN LISTS ARG_LABELS)
+    coord_group(tests_${label} ${name})
+  endforeach()
+  if(COORD_SANITIZE)
+    add_test(NAME ${name} COMMAND ${name} -w NoTests)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 900 COST 100)
+  elseif(ARG_LABELS)
     catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
-    foreach(label IN LISTS ARG_LABELS)
-      coord_group(tests_${label} ${name})
-    endforeach()
   else()
     catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES TIMEOUT 300)
   endif()
