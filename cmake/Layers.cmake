@@ -99,6 +99,9 @@ function(coord_layer name)
   target_link_libraries(coord_${name}_mutants ${visibility} ${mutant_uses} ${ARG_LINKS})
 endfunction()
 
+# scripts/test runs most cases of C++ under AddressSanitizer, and does not compile them a second time without (half of a tree).
+option(COORD_CASES "build the cases that a sanitizer runs as well" ON)
+
 # coord_group(GROUP TARGET): `--target GROUP` builds TARGET among others. scripts/test builds such groups for its sanitizer runs.
 function(coord_group group target)
   if(NOT TARGET ${group})
@@ -119,6 +122,10 @@ function(coord_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_USES} ${ARG_LINKS} Catch2::Catch2WithMain)
   coord_use_precompiled(${name} catch)
+  if(NOT COORD_CASES AND NOT ARG_LABELS MATCHES "slow|mutants|release")
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    return()
+  endif()
   foreach(label IN LISTS ARG_LABELS)
     coord_group(tests_${label} ${name})
   endforeach()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # chordctl as a shell user runs it: cold, on one host, with nothing configured.
 bats_require_minimum_version 1.5.0
 

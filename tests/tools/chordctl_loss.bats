@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # chordctl where a majority of a key's copies is away: --level one goes on, and ring --adopt goes on for good.
 bats_require_minimum_version 1.5.0
 load peer_helpers

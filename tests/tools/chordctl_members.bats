@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # chordctl on hosts without a vote, and over zones: every verb is the same there, and copies lie in distinct zones.
 bats_require_minimum_version 1.5.0
 load peer_helpers

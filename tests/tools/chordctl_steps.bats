@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # chordctl lookup --trace and fingers over four peers: the hosts on a key's way, and what they know.
 bats_require_minimum_version 1.5.0
 load peer_helpers

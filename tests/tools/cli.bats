@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # What all tools have in common, seen from a shell through a tool that has nothing else.
 
 status_of() { "$@" >/dev/null 2>&1; echo $?; }

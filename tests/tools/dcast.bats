@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dcast on one host: cold with a private peer, listeners that are slow, stopped or ended, and what is refused.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dcast as ordinary users run it: cold, with a private peer; and several of them at one peer.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # delect --algorithm: leaders that three real peers find among themselves.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dkv over three peers, one of them cut off.
 bats_require_minimum_version 1.5.0
 load peer_helpers

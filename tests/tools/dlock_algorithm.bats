@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dlock --algorithm: the classical algorithms for mutual exclusion between real peers, with peers that are killed, stopped and started again.
 bats_require_minimum_version 1.5.0
 load shared_group

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # What scripts that came from flock(1), or that read reports and histories, rely on; over a private peer.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # coordd is killed and started again under running commands: holds survive it, and who waited goes on waiting.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dpeers doctor: a healthy group has no failure; each thing that is broken is found, and told with its remedy.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dpropose as a shell user runs it: cold, with nothing configured, and with a private peer.
 bats_require_minimum_version 1.5.0
 load peer_helpers

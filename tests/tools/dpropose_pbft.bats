@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dpropose --algorithm pbft over four real peers, each with a key of its own.
 bats_require_minimum_version 1.5.0
 load peer_helpers

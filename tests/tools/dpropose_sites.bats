@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # dpropose --algorithm over three real peers: the classical algorithms on real links, with peers that are killed, started again and replaced.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Stored snapshots as a shell user looks at them: files of a bank of three processes.
 bats_require_minimum_version 1.5.0
 load peer_helpers

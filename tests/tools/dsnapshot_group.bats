@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Snapshots of the group itself as a shell user takes them: cold on one host, and of three peers of which one stops.
 bats_require_minimum_version 1.5.0
 load peer_helpers

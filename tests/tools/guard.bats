@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # A command under guard as a shell and a terminal see it.
 
 terminal() { python3 "$COORD_SOURCE/tests/tools/terminal.py" "$@"; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Hosts that came with --join get a vote, lose it again, and go.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # The peers of a group watch each other: who is killed, stopped, started again or sent away, and what others send them.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Where the hosts of a group are, when their lists do not say it any more; and lists of hosts that are of it no more.
 bats_require_minimum_version 1.5.0
 load peer_helpers

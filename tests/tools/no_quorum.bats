@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # What tools say where no majority answers: only what helps, and at a terminal also what they wait for.
 bats_require_minimum_version 1.5.0
 load shared_group

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Everything that the test server can do wrong: none of it ends in an offset, and each has its reason.
 bats_require_minimum_version 1.5.0
 load ntp_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # coordd --setup and --join-file: from nothing to a group, and the ways between its hosts before any peer runs.
 bats_require_minimum_version 1.5.0
 load setup_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # This host's peer is there and stopped (SIGSTOP): -w and -n end in their time, and dpeers doctor says what is wrong.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # coordd --trace-log: the logs of all peers are one log, which dclock validates and draws.
 bats_require_minimum_version 1.5.0
 load peer_helpers

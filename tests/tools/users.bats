@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Users of one peer, and what each may touch of the others': names that begin with @USER/, leaderships, barriers.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# labels: release
 # Voters that change while the group is in use: promote, demote, remove, replace, transfer.
 bats_require_minimum_version 1.5.0
 load peer_helpers
