@@ -101,7 +101,7 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   [ "${#lines[@]}" -gt 0 ]
   [[ $stderr == *d*e* ]]
   run -0 --separate-stderr on a chordctl ring --adopt -w 60 d e
-  [[ $stderr == *"less than a majority is left: what was written last may be lost"* ]]
+  [[ $stderr == *"less than a majority is left: their last writes may be lost"* ]]
   for i in $(seq 40); do [ "$(on b chordctl get -w 10 "k$i")" = "v$i" ]; done
   [ "$(on c chordctl keys -w 10 | wc -l)" -eq 40 ]
   on c chordctl put -w 10 k1 new

@@ -108,7 +108,7 @@ has_copies() { [ "$(copies)" -eq "$1" ]; }
   [ "$(jq -r 'select(.answered | not) | .host' hops | sort -u)" = d ]
   jq -se 'map(select(.answered | not).rtt_s == null) | all' hops
   run -3 --separate-stderr on a chordctl ring --check -w 10
-  [[ $stderr == *"d does not say what it knows of the ring"* ]]
+  [[ $stderr == *"d does not report its view of the ring"* ]]
   run -69 --separate-stderr on a chordctl fingers -w 1 d
   [[ $stderr == *"d does not answer"* ]]
   # Without a majority of the group it is told all the same who answers.

@@ -9,7 +9,7 @@ using namespace coord;
 int main(int argc, char** argv) {
   cli::Options tool("chordctl", "keep values under keys, durably");
   tool.synopsis("put KEY [VALUE|-] | get KEY | rm KEY", "one value");
-  tool.synopsis("keys [PREFIX] | watch [PREFIX]", "which there are, and what changes");
+  tool.synopsis("keys [PREFIX] | watch [PREFIX]", "list keys, print changes");
   tool.synopsis("dump [PREFIX] | load | put --batch | status", "many values");
   tool.synopsis("join | leave | ring | lookup KEY | fingers [HOST]", "several hosts");
   tool.example("chordctl put greeting hello; chordctl get greeting", "");

@@ -264,7 +264,7 @@ Result<std::vector<std::string>> objections(const MembershipSettings& s, Client&
     if (auto* fingers = std::get_if<ring::FingersOf>(&answered->answer)) {
       for (ring::PlaceKnown& place : fingers->places) members.push_back({place.place, std::move(place.view)});
     } else {
-      wrong.push_back(fmt::format("{} does not say what it knows of the ring", host->second));
+      wrong.push_back(fmt::format("{} does not report its view of the ring", host->second));
     }
     asked.erase(host);
   }
@@ -358,7 +358,7 @@ void say_what_may_be_lost(const MembershipSettings& s, const Known& known, const
   };
   if (gone > 0) say(fmt::format("{} of the keys have no copy left: their values are lost", percent(gone)));
   if (old > 0)
-    say(fmt::format("of {} of the keys less than a majority is left: what was written last may be lost",
+    say(fmt::format("of {} of the keys less than a majority is left: their last writes may be lost",
                     percent(old)));
   if (gone == 0 && old == 0)
     say("a majority of each key's copies is left: nothing that was acknowledged is lost");
@@ -426,9 +426,8 @@ std::shared_ptr<MembershipSettings> settings(const Common& common) {
 void add_join(cli::Options& tool, const Common& common) {
   const auto s = settings(common);
   auto& made = tool.verb("join", "make this host one of the group's ring");
-  made.synopsis("[--vnodes N] [--replicas R]", "ends when it has all that it is to keep");
-  made.value("--vnodes", "N", s->places, "places on the ring (8), in proportion to what the host can keep")
-      .between(1, 64);
+  made.synopsis("[--vnodes N] [--replicas R]", "ends when it has all its copies");
+  made.value("--vnodes", "N", s->places, "places on the ring (8), by the host's capacity").between(1, 64);
   made.value("--replicas", "R", s->replicas, "the first host of a ring says it: copies of each key")
       .between(1, 16);
   add_patience(made, s->patience);
@@ -439,9 +438,9 @@ void add_join(cli::Options& tool, const Common& common) {
 
 void add_leave(cli::Options& tool, const Common& common) {
   const auto s = settings(common);
-  auto& made = tool.verb("leave", "hand over what this host keeps, and leave the ring");
+  auto& made = tool.verb("leave", "hand over this host's copies, and leave the ring");
   made.synopsis("[--discard]", "the last host with data is refused without --discard");
-  made.flag("--discard", s->discard, "the last host: what the ring keeps is lost");
+  made.flag("--discard", s->discard, "the last host: delete the ring's values");
   add_patience(made, s->patience);
   made.example("chordctl leave", "");
   made.does([s] { return leave(*s); });
@@ -449,15 +448,15 @@ void add_leave(cli::Options& tool, const Common& common) {
 
 void add_ring(cli::Options& tool, const Common& common) {
   const auto s = settings(common);
-  auto& made = tool.verb("ring", "which hosts there are, and the share of each");
+  auto& made = tool.verb("ring", "the hosts and their shares");
   made.synopsis("[--check] [--json | --svg FILE]");
-  made.synopsis("--adopt HOST...", "these hosts are lost for good: go on with what is left");
+  made.synopsis("--adopt HOST...", "these hosts are lost for good: go on without them");
   made.operands("HOST...", s->lost, 0, 1024, "with --adopt");
   made.operand_completes_from("chordctl ring 2>/dev/null | tail -n +3 | cut -f 1");
-  made.flag("--check", s->check, "3: something is wrong, which is said");
+  made.flag("--check", s->check, "name faults; status 3 if there are any");
   made.flag("--json", s->json, "one place a line, as JSON");
   made.value("--svg", "FILE", s->svg, "a picture for a page, light or dark; -: to stdout").excludes("--json");
-  made.flag("--adopt", s->adopt, "take lost hosts out; says first what may be lost")
+  made.flag("--adopt", s->adopt, "take lost hosts out; names possible losses first")
       .excludes("--json")
       .excludes("--svg")
       .excludes("--check");

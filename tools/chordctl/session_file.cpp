@@ -184,7 +184,7 @@ Status SessionFile::follow(Client& client) {
         session_.read_nothing(key->second);
       } else if (const auto* too_few = std::get_if<ring::NoQuorum>(&answered->answer)) {
         return Error{ErrorKind::unavailable, cli::shown(key->second),
-                     fmt::format("what the session follows is not to be had: {}", too_few->text),
+                     fmt::format("dependencies of the session cannot be read: {}", too_few->text),
                      "try again, or start the hosts that are away"};
       } else {
         return Error{ErrorKind::unavailable, cli::shown(key->second), "the peer cannot read it", "try again"};

@@ -251,7 +251,7 @@ void add_dump(cli::Options& tool, const Common& common) {
 
 void add_load(cli::Options& tool, const Common& common) {
   const auto s = std::make_shared<TransferSettings>(TransferSettings{common, {}, {}});
-  auto& made = tool.verb("load", "store what `dump` has printed, from standard input");
+  auto& made = tool.verb("load", "store the output of `dump`, from standard input");
   made.synopsis("");
   add_patience(made, s->patience);
   made.example("chordctl --ring copy load < ring.jsonl", "");

@@ -297,11 +297,10 @@ void add_level(cli::Options& made, const std::shared_ptr<ValuesSettings>& s) {
                {"causal", ring::Consistency::causal},
                {"one", ring::Consistency::one}},
               "quorum; one: the first copy that answers; causal: one that is not behind the session");
-  made.value("--session", "FILE", s->session, "what was read and written so far, for --level causal")
+  made.value("--session", "FILE", s->session, "versions read and written so far, for --level causal")
       .completes(cli::Completion::file);
   made.value("--copies", "N", s->copies, "so many copies must answer, not a majority").between(1, 16);
-  made.flag("--weak", s->weak, "also if that is fewer: then a get may not see what was put")
-      .needs("--copies");
+  made.flag("--weak", s->weak, "allow fewer: a get may then miss a put").needs("--copies");
 }
 
 void add_resolve(cli::Options& made, const std::shared_ptr<ValuesSettings>& s) {
