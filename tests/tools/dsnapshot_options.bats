@@ -54,7 +54,7 @@ P
   eventually got_all
   eventually has_lines got.L 1
   [ "$(cat got.L)" = $'A\tplain' ]
-  eventually grep -q 'L: a message from A is not written to it: it holds what ends a line' err.L
+  eventually grep -q 'L: a message from A is not written to it: it contains the line terminator' err.L
 }
 
 @test "a line that is too long is named once, and its rest is no line" {

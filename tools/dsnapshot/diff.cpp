@@ -80,7 +80,7 @@ Result<cli::Exit> diff(const DiffSettings& s) {
 }  // namespace
 
 void add_diff(cli::Options& tool, const Common& common) {
-  auto& verb = tool.verb("diff", "tell what moved between two snapshots of a group");
+  auto& verb = tool.verb("diff", "list changes between two snapshots of a group");
   auto s = std::make_shared<DiffSettings>(DiffSettings{common, {}, {}, false, false});
   verb.synopsis("[options] A B", "statuses: 0 alike, 1 not, 65 unreadable");
   verb.flag("--json", s->json, "a JSON object for each process and channel");

@@ -252,7 +252,7 @@ Result<cut::View> first_view(GroupLine& line) {
     if (Status heard = line.hear({}); !heard) return heard.error();
     if (line.view()) break;
     if (boot_now() >= end)
-      return Error{ErrorKind::unavailable, "dsnapshot", "who is in the group is not known: no quorum",
+      return Error{ErrorKind::unavailable, "dsnapshot", "the group's processes are not known: no quorum",
                    "see dpeers"};
     wait_on(line, end);
   }

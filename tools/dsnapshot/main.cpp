@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// dsnapshot: a consistent picture of what runs, and of what is on its way (dsnapshot(1)).
+// dsnapshot: a consistent picture of processes and of the messages between them (dsnapshot(1)).
 #include "cli/run.hpp"
 #include "cli_app/read_by_app.hpp"
 #include "group.hpp"
@@ -8,13 +8,13 @@
 using namespace coord;
 
 int main(int argc, char** argv) {
-  cli::Options tool("dsnapshot", "a consistent picture of what runs, and of what is on its way");
+  cli::Options tool("dsnapshot", "a consistent picture of processes and of the messages between them");
   tool.synopsis("[--json] [-w S] [-o FILE]", "the group of peers itself, now");
   tool.synopsis("run [options] GROUP --id ID [--] COMMAND [ARG...]", "a process of GROUP");
   tool.synopsis("take|wait|send|stop|ps [options] GROUP ...", "of its processes");
   tool.synopsis("list [GROUP] | show|check|draw FILE|ID", "of those that are kept");
-  tool.synopsis("diff [options] A B", "what moved in between");
-  tool.example("dsnapshot", "who leads and holds what, and what is on its way");
+  tool.synopsis("diff [options] A B", "changes in between");
+  tool.example("dsnapshot", "leader, holders, messages on their way");
   tool.example("dsnapshot show --sum balance bank.jsonl", "states and messages together");
 
   dsnapshot::Common common;

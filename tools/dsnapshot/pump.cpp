@@ -96,7 +96,7 @@ void Pump::work() {
     for (const cut::Note& note : core_.notes()) tell(note);
     if (spill_->is_broken()) {
       cli::notice("dsnapshot",
-                  fmt::format("{}: the file of what waits to be sent cannot be read any more", terms_.id));
+                  fmt::format("{}: the file of unsent messages cannot be read any more", terms_.id));
       break;
     }
     if (!over()) wait_for_more();
@@ -199,8 +199,8 @@ void Pump::put_line(const cut::Input& input) {
   if (message && !message->from.empty()) log(record::Deed::received, message->from, message->body);
   if (message && line.find(terms_.line_end) != line.size() - 1) {
     bad_lines_ = true;
-    cli::notice("dsnapshot", fmt::format("{}: a message from {} is not written to it: it holds what ends a "
-                                         "line (is --null given to both?): {}",
+    cli::notice("dsnapshot", fmt::format("{}: a message from {} is not written to it: it contains the line "
+                                         "terminator (is --null given to both?): {}",
                                          terms_.id, cli::shown(message->from), cli::shown(message->body)));
     return;
   }

@@ -228,7 +228,7 @@ void add_send(cli::Options& tool, const Common& common) {
   verb.value("-w,--wait", "SECONDS", s->wait, "until it is read (10)").between(1ms, 24h);
   verb.operand("GROUP", s->group, "name of the group");
   verb.operand("TO", s->to, "id of the process");
-  verb.operand("LINE", s->text, "what it reads, from !; -: lines of standard input");
+  verb.operand("LINE", s->text, "its input, from !; -: lines of standard input");
   verb.example("dsnapshot send bank P1 begin", "");
   verb.does([s] { return send(*s); });
 }
@@ -244,7 +244,7 @@ void add_stop(cli::Options& tool, const Common& common) {
 }
 
 void add_ps(cli::Options& tool, const Common& common) {
-  auto& verb = tool.verb("ps", "who is in a group");
+  auto& verb = tool.verb("ps", "the processes of a group");
   auto s = std::make_shared<VisitSettings>(VisitSettings{common});
   verb.synopsis("[options] GROUP", "1: nobody");
   verb.flag("--json", s->json, "a JSON object for each process");
