@@ -302,7 +302,7 @@ a {"a":3,"b":7} c {"c":1} no token' ]
   [ "$output" = 'consistent: 2 messages in flight' ]
   run dclock cut *.log web=1,stock=1
   [ "$status" -eq 1 ]
-  [ "$output" = 'not consistent: stock.log:1: stock=1 received what web=2 sends only after the cut (web.log:2)' ]
+  [ "$output" = 'not consistent: stock.log:1: stock=1 received a message that web=2 sends only after the cut (web.log:2)' ]
   [ "$(dclock cut --json *.log web=1,stock=1 | jq -rs '.[0].violation | "\(.file) \(.line) \(.host) \(.sent)"')" = 'stock.log 1 stock web=2' ]
   run dclock cut *.log web=9
   [ "$status" -eq 65 ]

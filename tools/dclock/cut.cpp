@@ -35,7 +35,7 @@ void print_violation(const CutSettings& s, const LoadedLog& log, const clock::Me
     cli::print(cli::JsonObject().object("violation", item).line());
     return;
   }
-  cli::print(fmt::format("not consistent: {}: {} received what {} sends only after the cut{}\n",
+  cli::print(fmt::format("not consistent: {}: {} received a message that {} sends only after the cut{}\n",
                          log.place(message.receiver), log.events.name(message.receiver), sent,
                          message.sender == clock::no_event
                              ? " (not in the logs)"
