@@ -43,7 +43,7 @@ Result<std::string> payload(const dcast::Settings& settings, const std::vector<s
   std::string given = operands.size() > 1 ? operands[1] : marked.empty() ? "" : marked.front();
   auto read = given == "-" && marked.empty() ? read_stdin() : Result<std::string>(std::move(given));
   if (read && read->size() > casts::longest_payload)
-    return usage(cli::shown(settings.name), "what is said is longer than 64 KiB",
+    return usage(cli::shown(settings.name), "the payload is longer than 64 KiB",
                  "keep it in a file, and cast its name");
   return read;
 }
@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
   dcast::Settings settings;
   std::vector<std::string> operands;
   cli::Options options("dcast", "a message to all hosts of the group, at most once to each listener");
-  options.synopsis("[options] NAME PAYLOAD|-", "cast it to all who listen to NAME, on any host");
+  options.synopsis("[options] NAME PAYLOAD|-", "cast it to all listeners of NAME, on any host");
   options.synopsis("--listen NAME [--causal] [--count N] [-- COMMAND [ARG...]]",
                    "a line, or a command, for each");
   options.synopsis("--ask NAME [QUERY|-] [--reduce HOW] | --answer NAME -- COMMAND [ARG...]");
@@ -92,9 +92,9 @@ int main(int argc, char** argv) {
              "at most so long until another host has it; --ask: for answers (10)")
       .between(Duration{}, std::chrono::hours(24))
       .without_mode({"--ask"});
-  options.mode("--listen", settings.mode, dcast::Mode::listen, "hear what is cast to NAME from now on")
+  options.mode("--listen", settings.mode, dcast::Mode::listen, "print casts to NAME, from now on")
       .operands(1, 1);
-  options.mode("--ask", settings.mode, dcast::Mode::ask, "ask all who answer to NAME").operands(1, 2);
+  options.mode("--ask", settings.mode, dcast::Mode::ask, "ask all answerers of NAME").operands(1, 2);
   options.mode("--answer", settings.mode, dcast::Mode::answer, "COMMAND's output is this host's answer")
       .operands(1, 1);
   options
@@ -104,17 +104,16 @@ int main(int argc, char** argv) {
                {"min", dcast::Reduce::min},
                {"max", dcast::Reduce::max},
                {"count", dcast::Reduce::count}},
-              "what is made of the answers (list)")
+              "how to combine the answers (list)")
       .only_with({"--ask"});
-  options.flag("--causal", settings.causal, "each behind what its sender had heard before")
-      .only_with({"--listen"});
+  options.flag("--causal", settings.causal, "deliver in causal order").only_with({"--listen"});
   options.value("--count", "N", settings.count, "end after so many casts")
       .between(1, 1'000'000'000)
       .only_with({"--listen", "--answer"});
   options.flag("--json", settings.json, "one JSON record a line");
   options.flag("-q,--quiet", settings.quiet, "print errors only");
   cli::add_peer_options(options, settings.peer);
-  options.operands("NAME PAYLOAD", operands, 1, 2, "a name, and at most 64 KiB; -: what stdin says");
+  options.operands("NAME PAYLOAD", operands, 1, 2, "a name, and at most 64 KiB; -: from stdin");
   options.command_after_dashes(settings.command);
   options.example("dcast --listen deploy -- ./pull-and-restart", "on every host");
   options.example("dcast deploy 1.4.2", "on any of them");
