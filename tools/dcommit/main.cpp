@@ -91,9 +91,9 @@ int main(int argc, char** argv) {
               {{"majority", service::CommitBy::majority},
                {"2pc", service::CommitBy::two_phase},
                {"3pc", service::CommitBy::three_phase}},
-              "who settles the outcome: the group, or the participants' hosts")
+              "settle it by the group, or by the participants' hosts")
       .without_mode();
-  options.flag("--i-know", settings.i_know, "what 2pc and 3pc cannot do; with --forget: whoever is not done");
+  options.flag("--i-know", settings.i_know, "accept the risks of 2pc, 3pc; --forget: open participants too");
   options
       .value("--bound", "SECONDS", settings.bound,
              "of 3pc: no message takes longer (1); the first one's counts")
@@ -108,9 +108,7 @@ int main(int argc, char** argv) {
   options.value("--report", "FILE", settings.report, "one line of JSON: also the messages that it took")
       .completes(cli::Completion::file)
       .without_mode();
-  options
-      .mode("--status", settings.mode, dcommit::Mode::status,
-            "show who has voted what, and who is outstanding")
+  options.mode("--status", settings.mode, dcommit::Mode::status, "show votes and outstanding participants")
       .operands(1, 1);
   options.mode("--list", settings.mode, dcommit::Mode::list, "show all transactions").operands(0, 1);
   options.mode("--forget", settings.mode, dcommit::Mode::forget, "NAME, which is decided, may begin anew")
@@ -124,7 +122,7 @@ int main(int argc, char** argv) {
   options.operand_completes_from(live_names);
   options.example("dcommit deploy-1.4.2 -n 3 --prepare ./fetch --commit ./switch --abort ./clean",
                   "the same line on three hosts");
-  options.example("dcommit --status deploy-1.4.2", "who is outstanding");
+  options.example("dcommit --status deploy-1.4.2", "outstanding participants");
   options.does([&] { return act(settings, operands); });
   return cli::run(argc, argv, options, cli::read_by_app);
 }

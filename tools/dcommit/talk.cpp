@@ -71,8 +71,7 @@ auto Talk::again_and_again(std::optional<Instant> end, Try attempt) -> decltype(
     const Error& why = result.error();
     if (end && process::boot_now() >= *end) {
       if (!uncertain_) return result;
-      return Error{ErrorKind::unknown, object_, why.what,
-                   "run the same line again: it is told what became of it"};
+      return Error{ErrorKind::unknown, object_, why.what, "run the same line again: it learns the outcome"};
     }
     if (!std::exchange(told_, true)) cli::notice("dcommit", fmt::format("{}: waiting", why.text()));
     Duration how_long = pause.next();
