@@ -125,7 +125,7 @@ Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
   }
   if (unknown.empty()) return done();
   return Error{ErrorKind::unavailable, unknown, "its signing key is not pinned here, so nothing was proposed",
-               "compare what `dpeers doctor` there and here says, and `dpeers key pin`"};
+               "compare `dpeers doctor` there and here, then run `dpeers key pin`"};
 }
 
 namespace {

@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
       .needs("--algorithm")
       .minor();
   options.flag("--trace", settings.trace, "the algorithm's messages here, with their times").without_mode();
-  options.flag("--i-know", settings.i_know, "that exchange promises nothing").without_mode().minor();
+  options.flag("--i-know", settings.i_know, "accept that exchange promises nothing").without_mode().minor();
   options.value("--log", "FILE", settings.log, "write the events of this host's site to FILE, for dclock")
       .completes(cli::Completion::file)
       .without_mode()
@@ -126,7 +126,7 @@ int main(int argc, char** argv) {
       .only_with({"--get", "--list"});
   options.flag("-q,--quiet", settings.quiet, "print errors only");
   cli::add_peer_options(options, settings.peer);
-  options.operands("NAME VALUE", operands, 2, 2, "a name, and at most 64 KiB; -: what stdin says");
+  options.operands("NAME VALUE", operands, 2, 2, "a name, and at most 64 KiB; -: from stdin");
   options.operand_completes_from(live_names);
   options.example("plan=$(dpropose plan/42 \"$HOSTNAME\")", "the same on all hosts");
   options.example("dpropose release - <manifest", "byte for byte");
