@@ -64,8 +64,8 @@ void examine_signing(const cli::ConnectOptions& options, const Examined& examine
     } else if (!other.shown.empty()) {
       findings.push_back(
           {Health::warn, "signing", other.host,
-           fmt::format("it, or somebody under its name, shows {}, and {} is pinned here: what the shown key "
-                       "signs is not believed",
+           fmt::format("it, or somebody under its name, shows {}, and {} is pinned here: signatures of the "
+                       "shown key are not accepted",
                        other.shown, other.pinned),
            fmt::format(
                "only if `dpeers doctor` on that host says that it is its own, for its disk was replaced: "

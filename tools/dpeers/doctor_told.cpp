@@ -38,8 +38,8 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
   const std::string offered = trouble_of(peer.name, answer, "key: ");
   if (!offered.empty())
     add(findings, Health::fail, "key", peer.name, fmt::format("key {}", offered),
-        "give both hosts the same keys: `dpeers key list` shows who has which; the file `keys` in the state "
-        "directory counts where there is one, else the key file");
+        "give both hosts the same keys: `dpeers key list` shows the keys of each host; the file `keys` in "
+        "the state directory counts where there is one, else the key file");
 }
 
 // It is of the group all the same: its list counts at its next start.
@@ -80,8 +80,7 @@ void examine_rate(const local::PeerRecord& peer, Findings& findings) {
                   std::abs(ppm) / 10'000, std::abs(ppm) / 1'000 % 10, ppm > 0 ? "faster" : "slower",
                   local::rate_that_leases_allow_ppm / 10'000),
       "run ntpprobe and dpeers doctor on both hosts: the one whose clock is wrong must hold no locks until "
-      "it "
-      "is mended");
+      "it is mended");
 }
 
 // What the members say of each other, where that is not what the connections say.
@@ -91,7 +90,7 @@ bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, F
     if (peer.awareness >= much)
       add(findings, Health::warn, "member", peer.name,
           "this host's peer was too slow itself lately, and watches the others less often",
-          "look what keeps this host busy, or stops it");
+          "find the load, or the cause of stops, on this host");
     return false;
   }
   if (peer.member == "left") {

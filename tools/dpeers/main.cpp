@@ -264,7 +264,7 @@ void add_voters(cli::Options& tool, Settings& settings) {
       .example("dpeers promote gamma", "");
   add_voter_verb(tool, settings, demote, "let a voter vote no longer: it goes on learning")
       .example("dpeers demote gamma", "before long work on that host");
-  add_voter_verb(tool, settings, remove, "take a peer out of those who vote or learn")
+  add_voter_verb(tool, settings, remove, "remove a peer from voters and learners")
       .example("dpeers remove gamma", "its host is gone for good");
   add_voter_verb(tool, settings, replace, "let one peer vote in the place of another")
       .example("dpeers replace gamma delta", "");
@@ -283,7 +283,7 @@ int main(int argc, char** argv) {
   options.flag("--check", settings.check, "0 well, 1 something wrong, 2 nobody leads, 3 cannot ask")
       .excludes("--json")
       .without_verb();
-  options.flag("--openmetrics", settings.open_metrics, "what this host's peer counts, for monitoring")
+  options.flag("--openmetrics", settings.open_metrics, "counters of this host's peer, for monitoring")
       .excludes("--json")
       .excludes("--check")
       .without_verb();
