@@ -108,7 +108,7 @@ void declare(cli::Options& options, Arguments& arguments) {
            .env("COORD_ENGINE")
            .excludes("--peers")
            .excludes("--join");
-  options.flag("--unsafe", peer.unsafe, "also an engine that may forget what is held: redis://")
+  options.flag("--unsafe", peer.unsafe, "accept an engine that may lose holds: redis://")
       .env("COORD_ENGINE_UNSAFE", "1")
       .minor();
   options
@@ -117,7 +117,7 @@ void declare(cli::Options& options, Arguments& arguments) {
       .needs("--engine")
       .minor();
   arguments.about_engine.push_back(
-      &options.value("--engine-user", "NAME", peer.engine_user, "who this host is to the engine")
+      &options.value("--engine-user", "NAME", peer.engine_user, "this host's user at the engine")
            .env("COORD_ENGINE_USER")
            .minor());
   arguments.about_engine.push_back(&options
@@ -128,7 +128,7 @@ void declare(cli::Options& options, Arguments& arguments) {
                                         .minor());
   arguments.about_engine.push_back(&options
                                         .value("--engine-ca", "FILE", peer.engine_ca,
-                                               "who may sign the engine's certificate (the system's)")
+                                               "authority of the engine's certificate (the system's)")
                                         .env("COORD_ENGINE_CA")
                                         .completes(cli::Completion::file)
                                         .minor());
@@ -221,8 +221,7 @@ void declare(cli::Options& options, Arguments& arguments) {
       .excludes("--peers")
       .env("COORD_IDLE_EXIT")
       .minor();
-  options.flag("--check-config", arguments.check_config,
-               "say what the configuration makes of this peer, and end");
+  options.flag("--check-config", arguments.check_config, "print the resulting settings, and end");
   options
       .flag("--new-epoch", arguments.new_epoch,
             "the engine was restored from a backup: void all that is held, and begin anew above all tokens")

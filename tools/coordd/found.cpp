@@ -196,7 +196,7 @@ Result<cli::Exit> found_from(const Arguments& arguments) {
   if (!settings) return settings.error();
   const std::string& place = settings->options.state_dir;
   if (arguments.found_from != "-" && is_same_directory(arguments.found_from, place))
-    return unusable(place, "the new group's state cannot take the place of what it is made of",
+    return unusable(place, "the new group's state cannot take the place of its own source",
                     fmt::format("move it away first: mv {0} {0}.former", place));
   auto source = read_source(arguments.found_from);
   if (!source) return source.error();

@@ -140,7 +140,7 @@ class NewEpoch final : public Operator {
       wait_until(now + patience * 2);
       const Token by_clock{static_cast<std::uint64_t>(daemon::wall_now().unix_ns / 1'000'000'000) << 20U};
       perform(log().begin_era(now, by_clock, known_));
-      cli::notice("coordd", "the epoch of the log has ended: the gateways are asked what they know of it");
+      cli::notice("coordd", "the epoch of the log has ended: the gateways are asked for their positions");
       return;
     }
     if (log().is_beginning_era() || !log().has_quorum()) return;
@@ -203,7 +203,7 @@ Status give_to_owner(store::PosixDisk& disk) {
     if (::fchownat(disk.descriptor(), name.c_str(), folder.st_uid, folder.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
       return Error{ErrorKind::unavailable, disk.path(),
                    fmt::format("its owner cannot be set: {}", std::strerror(errno)),
-                   "give what is in it to the user of the gateway"};
+                   "give its files to the user of the gateway"};
   }
   return done();
 }
