@@ -41,7 +41,7 @@ Status check_meeting(const dbarrier::Settings& settings) {
   if (settings.quorum && *settings.quorum > *settings.count)
     return usage("--quorum", "more than -n COUNT", "give a smaller one");
   if (settings.in_turn && settings.command.argv.empty())
-    return usage("--in-turn", "there is no COMMAND whose turn could come", "give one, or leave it out");
+    return usage("--in-turn", "there is no COMMAND to take turns", "give one, or leave it out");
   if (settings.expect.size() > *settings.count)
     return usage("--expect", "more ids than -n COUNT", "give a larger -n");
   return done();
@@ -116,8 +116,7 @@ int main(int argc, char** argv) {
       options.value("--ttl", "SECONDS", settings.ttl, "time until a lost host is not counted any more (10)")
           .between(seconds(1), seconds(3600))
           .without_mode();
-  options
-      .mode("--fail", settings.mode, dbarrier::Mode::fail, "break it: the others get 3, also who comes later")
+  options.mode("--fail", settings.mode, dbarrier::Mode::fail, "break it: all others get 3, late ones too")
       .operands(1, 2);
   options.mode("--status", settings.mode, dbarrier::Mode::status, "show the present and the missing")
       .operands(1, 1);

@@ -46,7 +46,7 @@ void add_condition(cli::Options& verb, dkv::Settings& settings) {
 }
 
 void add_put(cli::Options& options, dkv::Settings& settings) {
-  cli::Options& put = options.verb("put", "gives KEY the value VALUE, or what stdin says");
+  cli::Options& put = options.verb("put", "sets KEY to VALUE, or to standard input");
   put.synopsis("KEY [VALUE|-] [--if-version V | --if-absent] [--session -- COMMAND [ARG...]]");
   add_condition(put, settings);
   put.flag("--if-absent", settings.if_absent, "only if there is no such key; else status 1");
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   options.flag("--native", settings.native, "the engine's own keys, as its other clients see them")
       .excludes("--stale")
       .minor();
-  options.flag("--stale", settings.stale, "get, list: what this peer knows, even without a quorum").minor();
+  options.flag("--stale", settings.stale, "get, list: local knowledge, even without a quorum").minor();
   cli::add_peer_options(options, settings.peer);
   add_put(options, settings);
   options.example("dkv put release/current 1.4.2", "on one host");

@@ -48,7 +48,7 @@ bool is_descriptor_form(const std::vector<std::string>& words) {
 Error no_command(const std::vector<std::string>& operands) {
   if (!is_descriptor_form(operands)) return usage("COMMAND", "is missing", "see dlock --help");
   return usage(operands.front(), "is flock's form for an open descriptor; dlock locks names",
-               "give a name and what is to run: dlock NAME -c 'COMMANDS', or hold it for the script: "
+               "give a name and a command: dlock NAME -c 'COMMANDS', or hold it for the script: "
                "dlock --acquire NAME, later dlock --release NAME");
 }
 

@@ -126,7 +126,9 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     return number_for(key_) != nullptr || list_for(key_) != nullptr || key_ == "client" || key_ == "op" ||
            key_ == "name" || is_flag();
   }
-  bool no_integer() { return wrong(fmt::format("{} has what is not an integer from 0 to 2^64 - 1", key_)); }
+  bool no_integer() {
+    return wrong(fmt::format("{} has a value that is not an integer from 0 to 2^64 - 1", key_));
+  }
   bool other_number() {
     if (depth_ == 0) return wrong("the line is no object");
     if (list_ != nullptr) return no_integer();
