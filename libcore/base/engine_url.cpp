@@ -125,7 +125,7 @@ Result<EngineUrl> parse_engine_url(const std::string& text) {
 Status may_be_used(const EngineUrl& url, bool unsafe) {
   if (url.kind != EngineUrl::Kind::redis || unsafe) return done();
   return Error{ErrorKind::usage, "--engine redis://...",
-               "a fail-over of Redis forgets what it has acknowledged last, so two may then hold one lock",
+               "a fail-over of Redis loses its last acknowledged writes, so two may then hold one lock",
                "use etcd:// or zookeeper://, or say --unsafe"};
 }
 

@@ -73,7 +73,7 @@ Status LastEngineMemory::write(const replica::EngineMemory& memory) {
   } while (written < 0 && errno == EINTR);
   if (written == static_cast<ssize_t>(bytes.size())) return done();
   return Error{ErrorKind::unavailable, path_,
-               fmt::format("what was seen of the engine's log cannot be written: {}",
+               fmt::format("the position in the engine's log cannot be written: {}",
                            written < 0 ? std::strerror(errno) : "no space is left"),
                "make room in the state directory"};
 }

@@ -98,7 +98,7 @@ void Consul::unasked(const http1::Answer& answer) {
 }
 
 void Consul::unreadable() {
-  refuse("what answers there is not Consul's");
+  refuse("the server there is not Consul");
 }
 
 void Consul::refuse(const std::string& why) {
@@ -108,7 +108,7 @@ void Consul::refuse(const std::string& why) {
 }
 
 void Consul::damaged() {
-  refuse(fmt::format("what is kept under {} cannot be read: look who else writes there", access_.prefix));
+  refuse(fmt::format("the log under {} cannot be read: look for other writers there", access_.prefix));
 }
 
 void Consul::answered(Instant now, const Call& call, const http1::Answer& answer) {

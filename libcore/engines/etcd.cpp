@@ -132,7 +132,7 @@ void Etcd::leave_if_going() {
 
 void Etcd::unreadable() {
   closed_ = true;
-  close(fmt::format("{}: what answers there is not etcd's", host_));
+  close(fmt::format("{}: the server there is not etcd", host_));
 }
 
 // Values of others' may be long: the same in smaller pages.

@@ -58,8 +58,8 @@ void Etcd::take_top(Instant now, const etcd::Answer& answer) {
     loading_.reset();
     return tell(engine::Empty{});
   }
-  const std::string damaged = fmt::format(
-      "{}: what is kept under {} cannot be read: look who else writes there", host_, access_.prefix);
+  const std::string damaged =
+      fmt::format("{}: the log under {} cannot be read: look for other writers there", host_, access_.prefix);
   closed_ = true;
   const std::string opened = etcd::text_of(answer.pairs.front().value);
   const auto log = etcd::number_in(std::string_view(opened).substr(0, opened.find(' ')), 16);

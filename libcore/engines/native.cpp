@@ -30,7 +30,7 @@ std::string native_lacks(EngineUrl::Kind kind, const native::FromTool& what) {
       return "PostgreSQL has tables and no keys: use etcd://, zookeeper://, consul:// or redis://";
     case EngineUrl::Kind::redis:
       if (std::holds_alternative<native::Watch>(what))
-        return "Redis does not keep what has changed: use etcd://, zookeeper:// or consul://";
+        return "Redis keeps no history of changes: use etcd://, zookeeper:// or consul://";
       if (has_terms_of_version(what))
         return "Redis has no versions of keys: use etcd://, zookeeper:// or consul://";
       return "";

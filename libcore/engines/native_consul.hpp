@@ -49,7 +49,7 @@ class NativeConsul final : public NativeAdapter {
   void refused(const Call& call, const http1::Answer& answer);
   void start(Instant now);
   void watch(Instant now, const http1::Answer& answer);
-  void unreadable() { fail("what answers there is not Consul's"); }
+  void unreadable() { fail("the server there is not Consul"); }
 
   void take_get(Instant now, const http1::Answer& answer);
   void change(Instant now);

@@ -60,7 +60,7 @@ class NativeEtcd final : public NativeAdapter {
   void ended(Instant now, Call&& call, const Http2::Ended& event);
   void answered(Instant now, const Call& call, ByteView message);
   void refused(const Call& call, const std::string& status, const std::string& text);
-  void unreadable() { fail("what answers there is not etcd's"); }
+  void unreadable() { fail("the server there is not etcd"); }
   void start(Instant now);
   void watch(Instant now, std::uint64_t revision);
   void watched(Instant now, Bytes& answer);

@@ -51,7 +51,7 @@ void NativeRedis::receive(Instant now, ByteView bytes) {
   in_.add(bytes);
   while (auto value = in_.next()) {
     if (value->kind == Value::Kind::push) continue;
-    if (calls_.empty()) return fail("what answers there is not Redis");
+    if (calls_.empty()) return fail("the server there is not Redis");
     const Kind kind = calls_.front().first;
     calls_.pop_front();
     if (value->kind == Value::Kind::error) {
@@ -62,7 +62,7 @@ void NativeRedis::receive(Instant now, ByteView bytes) {
     }
     if (is_closed()) return;
   }
-  if (in_.failed()) fail("what answers there is not Redis");
+  if (in_.failed()) fail("the server there is not Redis");
 }
 
 void NativeRedis::refused(const std::string& text) {
@@ -130,7 +130,7 @@ void NativeRedis::answered(Instant now, Kind kind, const Value& value) {
 
 // It may tell of a key several times.
 void NativeRedis::take_scan(Instant now, const Value& value) {
-  if (value.list.size() != 2) return fail("what answers there is not Redis");
+  if (value.list.size() != 2) return fail("the server there is not Redis");
   for (const Value& key : value.list[1].list) {
     if (key.text.size() <= native::longest_key) found_.push_back(key.text);
   }

@@ -66,13 +66,13 @@ void NativeStore::receive(Instant now, ByteView bytes) {
   in_.add(bytes);
   while (auto value = in_.next()) {
     if (value->kind == resp::Value::Kind::push) continue;
-    if (calls_.empty()) return fail("what answers there is not Redis");
+    if (calls_.empty()) return fail("the server there is not Redis");
     const Call done = calls_.front();
     calls_.pop_front();
     answered(now, done, *value);
     if (closed_) return;
   }
-  if (in_.failed()) fail("what answers there is not Redis");
+  if (in_.failed()) fail("the server there is not Redis");
 }
 
 void NativeStore::answered(Instant now, const Call& call, const resp::Value& value) {

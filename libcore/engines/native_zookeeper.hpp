@@ -67,7 +67,7 @@ class NativeZooKeeper final : public NativeAdapter {
   void take_frame(Instant now, ByteView frame);
   void answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader);
   void start(Instant now);
-  void unreadable() { fail("what answers there is not ZooKeeper's"); }
+  void unreadable() { fail("the server there is not ZooKeeper"); }
   zookeeper::Rights rights() const;
 
   // ---- of keys

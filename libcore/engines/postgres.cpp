@@ -138,7 +138,7 @@ void Postgres::receive(Instant now, ByteView bytes) {
     JuteReader head_of(ByteView(in_).subspan(at_byte + 1, 4));
     const std::int32_t said = head_of.number();
     if (said < 4 || static_cast<std::size_t>(said) > message_bytes_limit)
-      return refuse("what answers there is not PostgreSQL");
+      return refuse("the server there is not PostgreSQL");
     const auto size = static_cast<std::size_t>(said);
     if (in_.size() - at_byte < size + 1) break;
     const char type = static_cast<char>(in_[at_byte]);
@@ -161,17 +161,17 @@ void Postgres::take_message(Instant now, char type, ByteView body) {
     case 'E':
       return fail(body);
     case 'D': {
-      if (calls_.empty() || body.size() < 2) return refuse("what answers there is not PostgreSQL");
+      if (calls_.empty() || body.size() < 2) return refuse("the server there is not PostgreSQL");
       Call& call = calls_.front();
       call.size += body.size();
-      if (call.size > message_bytes_limit) return refuse("what answers there is not PostgreSQL");
+      if (call.size > message_bytes_limit) return refuse("the server there is not PostgreSQL");
       JuteReader reader(body.subspan(2));
       Row row(static_cast<std::size_t>(body[0]) << 8U | body[1]);
       for (Bytes& value : row) {
         const ByteView found = reader.buffer();
         value.assign(found.begin(), found.end());
       }
-      if (reader.failed()) return refuse("what answers there is not PostgreSQL");
+      if (reader.failed()) return refuse("the server there is not PostgreSQL");
       call.rows.push_back(std::move(row));
       return;
     }
@@ -180,7 +180,7 @@ void Postgres::take_message(Instant now, char type, ByteView body) {
       return;
     }
     case 'Z': {
-      if (calls_.empty()) return refuse("what answers there is not PostgreSQL");
+      if (calls_.empty()) return refuse("the server there is not PostgreSQL");
       Call done = std::move(calls_.front());
       calls_.pop_front();
       return answered(now, std::move(done));
@@ -195,7 +195,7 @@ void Postgres::authenticate(ByteView body) {
   JuteReader reader(body);
   const std::int32_t kind = reader.number();
   const std::string rest(reader.left().begin(), reader.left().end());
-  if (reader.failed()) return refuse("what answers there is not PostgreSQL");
+  if (reader.failed()) return refuse("the server there is not PostgreSQL");
   if (kind == fine) {
     if (scram_begun_ && !proven_) refuse("it has not shown that it knows the password itself");
     return;
@@ -210,7 +210,7 @@ void Postgres::authenticate(ByteView body) {
     out.text(scram_.first());
   } else if (kind == sasl_goes_on) {
     const auto proof = scram_.proof(rest);
-    if (!proof) return refuse("what answers there is not PostgreSQL");
+    if (!proof) return refuse("the server there is not PostgreSQL");
     out.append(bytes_of(*proof));
   } else if (kind == sasl_ends) {
     proven_ = scram_.is_server(rest);
@@ -289,10 +289,10 @@ void Postgres::failed(Instant now, const Call& call) {
 }
 
 void Postgres::take_settings(Instant now, const Call& call) {
-  if (call.rows.size() != 1 || call.rows[0].size() < 4) return refuse("what answers there is not PostgreSQL");
+  if (call.rows.size() != 1 || call.rows[0].size() < 4) return refuse("the server there is not PostgreSQL");
   const Row& said = call.rows[0];
   if (text_in(said[0]) != "false" || text_in(said[1]) == "on") return refuse("it is a standby");
-  if (text_in(said[2]) == "off") return refuse("its fsync is off: it may forget what it has acknowledged");
+  if (text_in(said[2]) == "off") return refuse("its fsync is off: it may lose acknowledged writes");
   has_standbys_ = !said[3].empty();
   if (said.size() > 6) about_.version = text_in(said[6]).substr(0, 64);
   query(now, Kind::tables, tables);
@@ -384,7 +384,7 @@ void Postgres::take_load(Instant now, const Call& call) {
   const auto epoch = row.size() == 4 ? number_of(row[1]) : std::nullopt;
   const auto position = row.size() == 4 ? number_of(row[2]) : std::nullopt;
   if (!epoch || !position || *position == 0 || !marks::numbered(text_in(row[0])))
-    return refuse("what is kept in coordutils_head cannot be read: look who else writes there");
+    return refuse("the log in coordutils_head cannot be read: look for other writers there");
   log_ = text_in(row[0]);
   epoch_ = *epoch;
   last_ = *position;

@@ -109,7 +109,7 @@ void Redis::receive(Instant now, ByteView bytes) {
     if (value->kind == resp::Value::Kind::push) {
       pushed(now, *value);
     } else if (calls_.empty()) {
-      return refuse("what answers there is not Redis");
+      return refuse("the server there is not Redis");
     } else {
       const Call done = calls_.front();
       calls_.pop_front();
@@ -122,7 +122,7 @@ void Redis::receive(Instant now, ByteView bytes) {
     }
     if (closed_) return;
   }
-  if (in_.failed()) refuse("what answers there is not Redis");
+  if (in_.failed()) refuse("the server there is not Redis");
 }
 
 void Redis::refuse(const std::string& why) {
@@ -288,7 +288,7 @@ void Redis::take_load(Instant now, const resp::Value& value) {
   const auto epoch = marks::number_in(value.at(1), 10), position = marks::number_in(value.at(2), 10);
   if (!marks::numbered(value.at(0)) || !epoch || !position || *position == 0)
     return refuse(
-        fmt::format("what is kept under {} cannot be read: look who else writes there", access_.prefix));
+        fmt::format("the log under {} cannot be read: look for other writers there", access_.prefix));
   log_ = value.at(0);
   epoch_ = *epoch;
   last_ = *position;

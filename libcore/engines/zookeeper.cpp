@@ -90,7 +90,7 @@ void ZooKeeper::receive(Instant now, ByteView bytes) {
 
 void ZooKeeper::unreadable() {
   closed_ = true;
-  close(fmt::format("{}: what answers there is not ZooKeeper's", host_));
+  close(fmt::format("{}: the server there is not ZooKeeper", host_));
 }
 
 void ZooKeeper::refuse(const std::string& why) {

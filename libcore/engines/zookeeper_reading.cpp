@@ -42,7 +42,7 @@ void ZooKeeper::load_again(Instant now) {
 }
 
 void ZooKeeper::damaged() {
-  refuse(fmt::format("what is kept under {} cannot be read: look who else writes there", root_));
+  refuse(fmt::format("the log under {} cannot be read: look for other writers there", root_));
 }
 
 void ZooKeeper::take_which(Instant now, bool found, JuteReader& reader) {

@@ -19,7 +19,7 @@ constexpr std::size_t seals_limit = 1024;
 
 Error not_ours(const char* what) {
   return Error{ErrorKind::data, what, "it is damaged, or nothing of coordd's",
-               "look who else writes under this prefix"};
+               "look for other writers under this prefix"};
 }
 
 Error of_later_release(const char* what, std::uint32_t seen) {
@@ -195,9 +195,9 @@ Result<EngineMemory> decode_engine_memory(ByteView bytes) {
   std::uint32_t seen = 0;
   const auto body = opened(memory_mark, bytes, seen);
   if (!body || (seen == version && body->size() != 56))
-    return Error{ErrorKind::data, "what this gateway has kept of its engine", "it is damaged",
+    return Error{ErrorKind::data, "this gateway's record of its engine", "it is damaged",
                  "remove the file: the gateway then asks those that have seen the log"};
-  if (seen != version) return of_later_release("what this gateway has kept of its engine", seen);
+  if (seen != version) return of_later_release("this gateway's record of its engine", seen);
   ByteReader reader(*body);
   EngineMemory memory;
   memory.era = reader.get<std::uint64_t>();

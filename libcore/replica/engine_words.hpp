@@ -16,10 +16,8 @@ inline constexpr char new_epoch_at_work[] =
     "coordd --new-epoch is at work on the engine's log: nothing is granted until it has been run to its end";
 
 inline constexpr char engine_went_back[] =
-    "the engine has forgotten what this gateway has seen of the log: it was restored from an older backup, "
-    "or "
-    "the keys were removed: stop all commands that hold something, then run coordd --engine URL --new-epoch "
-    "on "
+    "the engine is behind this gateway's position in the log: it was restored from an older backup, or the "
+    "keys were removed: stop all commands that hold something, then run coordd --engine URL --new-epoch on "
     "one host";
 
 inline constexpr char nobody_confirms[] =
@@ -37,9 +35,9 @@ inline constexpr char engine_has_no_log[] =
     "each gateway, wait for the longest --ttl, then start them";
 
 inline constexpr char engine_keeps_no_log[] =
-    "the engine has no log, and keeps none that is made: look what it says of itself";
+    "the engine has no log, and keeps none that is made: look at its server's log";
 
 inline constexpr char log_has_gaps[] =
-    "what the engine keeps of the log cannot be read: entries of it are missing: look who else writes there";
+    "the engine's copy of the log cannot be read: entries are missing: look for other writers there";
 
 }  // namespace coord::replica

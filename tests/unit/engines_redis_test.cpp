@@ -208,5 +208,5 @@ TEST_CASE("redis: what is no Redis ends the connection") {
   told.ask(engine::Load{1});
   told.feed("HTTP/1.1 400 Bad Request\r\n");
   (void)told.take();
-  CHECK(told.closed == "host:1: what answers there is not Redis");
+  CHECK(told.closed == "host:1: the server there is not Redis");
 }
