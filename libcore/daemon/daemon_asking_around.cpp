@@ -108,7 +108,7 @@ void Daemon::is_answered_when_mute(const AskAround& asked) {
     if (settings_.options.rejoin) {
       begins_without_its_disk_ = true;
       begins_by_ = asked.answer->first;
-      return begin_anew(false, fmt::format("{}, of group {}, remembers what this host has lost (--rejoin)",
+      return begin_anew(false, fmt::format("{}, of group {}, remembers this host's lost state (--rejoin)",
                                            asked.answer->second.name, asked.answer->second.group));
     }
     if (!lost_state_.empty()) return;
@@ -136,8 +136,9 @@ void Daemon::go_by_answer(const wire::Introduction& said) {
   Status written = write_address_book(*disk_, book);
   if (written && !settings_.joins()) written = remember_group(said.group, std::move(book.known));
   if (!written) return stop(written.error());
-  begin_anew(false, fmt::format("no voter that this host knows has been heard of, and {} says who votes now",
-                                said.name));
+  begin_anew(false,
+             fmt::format("no voter that this host knows has been heard of, and {} names the present voters",
+                         said.name));
 }
 
 // A host of a living group, that knows this address.

@@ -52,10 +52,10 @@ Status Daemon::go_by_founders() {
   const std::map<std::string, net::Address> list = settings_.roster.founders();
   const std::string how = difference_of_names(book->founded, list);
   if (how.empty()) return done();
-  log_(net::LogLevel::warning, fmt::format("the list of peers is not that of the founding: {}: the group "
-                                           "goes by what it has agreed on, as `dpeers` "
-                                           "shows; a host that is not of it yet comes with --join",
-                                           how));
+  log_(net::LogLevel::warning,
+       fmt::format("the list of peers is not that of the founding: {}: the group follows its agreed list, as "
+                   "`dpeers` shows; a host that is not of it yet comes with --join",
+                   how));
   settings_.roster = {};
   for (const auto& [name, where] : book->founded) {
     const auto listed = list.find(name);
@@ -215,7 +215,7 @@ void Daemon::look_whether_lost() {
   if (ended_ || !(raft.may_come_anew() || raft.gives_up_number())) return;
   begins_without_its_disk_ = true;
   begin_anew(false, raft.may_come_anew() ? "the group has removed this host, whose disk was lost"
-                                         : "the group remembers what this host has lost (--rejoin)");
+                                         : "the group remembers this host's lost state (--rejoin)");
 }
 
 // What --rejoin has lost it asks for until it has it: an order is carried out as far as it is said again.
@@ -390,13 +390,12 @@ void Daemon::is_told_retired(const std::string& by) {
     boost::asio::post(io_, [this] { begin_anew(false, "the disk of this host was lost, more than once"); });
     return;
   }
-  Error why{
-      ErrorKind::usage, fmt::format("'{}'", settings_.name),
-      fmt::format("peer {} says that the group goes on with another disk under this name: what this state "
-                  "directory has is refused for ever",
-                  by),
-      fmt::format("move {} away; with an empty one this host comes to the group again by itself",
-                  settings_.options.state_dir)};
+  Error why{ErrorKind::usage, fmt::format("'{}'", settings_.name),
+            fmt::format("peer {} says that the group goes on with another disk under this name: this state "
+                        "directory is refused for ever",
+                        by),
+            fmt::format("move {} away; with an empty one this host comes to the group again by itself",
+                        settings_.options.state_dir)};
   boost::asio::post(io_, [this, why = std::move(why)] { stop(why); });
 }
 

@@ -70,7 +70,7 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   using enum local::RefusedKind;
   if (is_guest(tool)) return refuse(mismatch, "only root and the peer's own user may change the voters");
   if (settings_.is_gateway())
-    return refuse(mismatch, "this host's log is kept by an engine: who keeps that is its affair");
+    return refuse(mismatch, "this host's log is kept by an engine: there are no voters");
   if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
   if (node_->voter() == nullptr && request.verb == local::VoterVerb::remove &&
       request.name == settings_.name && !settings_.joins()) {
@@ -182,7 +182,7 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
     if (sessions.size() > most_named) some += fmt::format(" and {} more", sessions.size() - most_named);
     view.refused = is_heard(node.id);
     view.what = fmt::format("{} holds or waits for something: {}", node.name, some);
-    view.remedy = "end these commands first, or stop its coordd: what it holds ends with its leases";
+    view.remedy = "end these commands first, or stop its coordd: its holds end with their leases";
     return view;
   }
   const service::ClientId registration = machine.registration(node.id);
@@ -288,7 +288,7 @@ void Daemon::add_refusal(const replica::VoterAnswer& answer, local::VoterView& v
       return;
     case not_there:
       view.what = fmt::format("{} does not vote", about);
-      view.remedy = "`dpeers` shows who does";
+      view.remedy = "`dpeers` shows the voters";
       return;
     case does_not_answer:
       view.what = fmt::format("{} does not answer", about);

@@ -42,7 +42,7 @@ bool is_another(const wire::IntroductionQuestion& question, const wire::Introduc
 
 std::string why_not(const Introducer& who, Level level) {
   if (who.has_begun && level < 2) return "its group is at level 1, which takes no host in: see dpeers level";
-  if (who.has_begun && !who.has_leader) return "it sees nobody who leads the group";
+  if (who.has_begun && !who.has_leader) return "it sees no leader";
   return "its group has not begun, or it has not caught up";
 }
 

@@ -340,7 +340,7 @@ class Joining {
 
   Status go_by_the_file() {
     asker_.log(net::LogLevel::warning,
-               fmt::format("join: nobody has answered: {}: goes by what it knew", last_trouble_));
+               fmt::format("join: nobody has answered: {}: uses the addresses that it knew", last_trouble_));
     own_address_ = file_.address;
     settings_.may_be_copy = true;  // nobody has said that no other host has this name
     settings_.goes_by_file = true;

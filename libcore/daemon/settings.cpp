@@ -100,10 +100,9 @@ Result<std::optional<net::Address>> metrics_of(const Options& options) {
     return usage("--metrics", fmt::format("'{}' is no number", address->host),
                  "write ADDRESS:PORT, as in 127.0.0.1:9751");
   if (!inside && !options.metrics_insecure)
-    return usage(
-        "--metrics",
-        fmt::format("{} can be reached from other hosts, without any proof of who asks", address->text()),
-        "use a loopback address, or add --metrics-insecure");
+    return usage("--metrics",
+                 fmt::format("{} can be reached from other hosts, without authentication", address->text()),
+                 "use a loopback address, or add --metrics-insecure");
   return std::optional<net::Address>(*address);
 }
 

@@ -230,7 +230,7 @@ teardown() {
   eventually forgotten
   for name in a b c; do signal_peer STOP $name; done
   start_member m "${spare[0]}" a b c
-  eventually grep -q 'goes by what it knew' "$group/m.log"
+  eventually grep -q 'uses the addresses that it knew' "$group/m.log"
   for name in a b c; do signal_peer CONT $name; done
   eventually grep -q 'the group has answered' "$group/m.log"
   eventually serves m
@@ -256,7 +256,7 @@ teardown() {
   # Nobody answers at its start, so it serves by what it knew, and hears later.
   coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" \
     --state-dir "$PWD/copy" --socket "$PWD/copy.sock" </dev/null >copy.log 2>&1 3>&- &
-  eventually grep -q 'goes by what it knew' copy.log
+  eventually grep -q 'uses the addresses that it knew' copy.log
   for name in a b c; do signal_peer CONT $name; done
   status=0
   wait $! || status=$?

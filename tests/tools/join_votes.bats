@@ -48,7 +48,7 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually peer_gone m
   member m "${spare[0]}" a
   eventually role_is m follower
-  ! grep -q 'goes by what it knew' "$group/m.log"
+  ! grep -q 'uses the addresses that it knew' "$group/m.log"
   run -0 on m chordctl ring
   # Two of the four founders' votes are not enough without it.
   signal_peer STOP c

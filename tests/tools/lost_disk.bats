@@ -247,7 +247,7 @@ lose_and_return() {
   for name in c b a; do run -0 on d dpeers remove $name -w 20; done
   eventually votes_are d d
   start_peer c "${calm[@]}"
-  eventually says c 'says who votes now: begins anew'
+  eventually says c 'names the present voters: begins anew'
   eventually serves c
   locks_work c
 }

@@ -104,7 +104,7 @@ TEST_CASE("a peer that sees nobody lead introduces nobody, and ends nobody") {
   const auto told = introduce({"alpha", 5, group, true, false, world.roster, world.machine},
                               {"zeta", NodeId{12}, 9, "10.0.0.9:7411", group, 2, true}, "10.0.0.9");
   CHECK_FALSE(told.admit);
-  CHECK(told.answer.why_not == "it sees nobody who leads the group");
+  CHECK(told.answer.why_not == "it sees no leader");
 }
 
 TEST_CASE("a host that came later and votes is of the group at once when it starts again") {
