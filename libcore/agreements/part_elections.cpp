@@ -136,9 +136,11 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Stand& w
   if (!stands_for_itself())
     return tell(tool, CannotTell{Why::no_site, "this host does not vote in the group"});
   if (what.by == ElectBy::lease_race && giver() == NodeId{})
-    return tell(tool, CannotTell{Why::no_site,
-                                 "one of those that founded the group is gone, so this host cannot tell who "
-                                 "of them gives leases"});
+    return tell(
+        tool,
+        CannotTell{
+            Why::no_site,
+            "one of those that founded the group is gone, so this host does not know the giver of leases"});
   const bool stands_elsewhere = std::ranges::any_of(races_, [&](const auto& entry) {
     return entry.first != key && std::ranges::find(entry.second.standing, tool.connection,
                                                    &Tool::connection) != entry.second.standing.end();

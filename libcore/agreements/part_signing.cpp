@@ -102,7 +102,7 @@ void AgreementsPart::shows_key(const node::Moment& moment, NodeId from, const By
   if (!other_told_.insert(from).second) return;
   out_.push_back(node::Report{fmt::format(
       "agreements: {} shows the signing key {}, or somebody does under its name, and {} is pinned: "
-      "what the shown one signs is not believed; only if `dpeers doctor` on {} itself says that "
+      "signatures of the shown key are not accepted; only if `dpeers doctor` on {} itself says that "
       "it is its own, pin it here by `dpeers key pin`",
       host_of(from), text_of(key), text_of(pinned->second), host_of(from))});
 }

@@ -116,7 +116,7 @@ signing() { on "$1" dpeers doctor --json | jq -r 'select(.check == "signing" and
   end_peer d
   mv "$group/d/signing-key" old-key
   start_peer d "${calm[@]}"
-  named() { [[ $(signing a d) == *"is not believed"* ]]; }
+  named() { [[ $(signing a d) == *"are not accepted"* ]]; }
   eventually named
   end_peer c
   run -76 on a dpropose --algorithm pbft alone v -w 1
@@ -129,7 +129,7 @@ signing() { on "$1" dpeers doctor --json | jq -r 'select(.check == "signing" and
 }
 
 shows_own() { [ -n "$(signing "$1" 'this host')" ]; }
-names_another() { [[ $(signing "$1" d) == *"is not believed"* ]]; }
+names_another() { [[ $(signing "$1" d) == *"are not accepted"* ]]; }
 
 @test "pbft: another key is pinned by hand, on each host by itself, and counts at once" {
   end_peer d
