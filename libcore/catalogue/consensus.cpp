@@ -149,7 +149,7 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
   std::optional<std::string> at_end() override {
     for (Instance instance = 0; instance < book().operations().size(); ++instance) {
       if (const NodeId node = undecided(instance); node.value != 0)
-        return fmt::format("node {} never learnt what was decided", node.value);
+        return fmt::format("node {} never learnt the decision", node.value);
     }
     return Model::at_end();
   }

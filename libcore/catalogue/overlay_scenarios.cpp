@@ -148,7 +148,7 @@ Story consistent_hashing() {
 }  // namespace
 
 std::vector<Scenario> overlay_scenarios() {
-  return {{"ring-of-six", "who owns key 40 of a ring of six; found in one step", Drawing::space_time,
+  return {{"ring-of-six", "the owner of key 40 of a ring of six; found in one step", Drawing::space_time,
            ring_of_six_story},
           {"consistent-hashing", "a node joins a ring, and few keys move", Drawing::space_time,
            consistent_hashing}};

@@ -165,7 +165,7 @@ struct PrimaryBackupModel : Model<PrimaryBackupModel<mode>> {
       const auto& log = node->core.log();
       const auto& whole = with->core.log();
       if (log.size() > whole.size() || !std::equal(log.begin(), log.end(), whole.begin()))
-        return fmt::format("node {} holds what is no beginning of the primary's log", i);
+        return fmt::format("node {} holds no prefix of the primary's log", i);
     }
     return std::nullopt;
   }
@@ -229,7 +229,7 @@ Story async_loses() {
       "over with the writes that had reached it.",
       fmt::format("Asynchronous, each write is answered at once: {}. Nobody who was answered is told.",
                   async.remarks.front()),
-      fmt::format("Synchronous, the same writes: {}. What was not answered is asked again at node 2. Without "
+      fmt::format("Synchronous, the same writes: {}. Unanswered writes are asked again at node 2. Without "
                   "a fault an answer takes 20 ms in place of 0, a round trip to the slowest backup.",
                   sync.remarks.front()),
   };
@@ -243,8 +243,8 @@ std::vector<Protocol> primary_backup() {
 }
 
 std::vector<Scenario> primary_backup_scenarios() {
-  return {{"async-fail-over", "what a primary has answered, and its backup never had", Drawing::space_time,
-           async_loses}};
+  return {{"async-fail-over", "writes that a primary has answered, and its backup never had",
+           Drawing::space_time, async_loses}};
 }
 
 }  // namespace coord::catalogue

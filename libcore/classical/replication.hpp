@@ -19,7 +19,7 @@ struct PrimaryBackup {
                      false}
           : Identity{"async-backup", "replication", "answered before the backups have it", 2, false};
   static constexpr std::array options{
-      duration_option("resend_ms", 0, 200, "what is not acknowledged is sent again so often; 0: never")};
+      duration_option("resend_ms", 0, 200, "unacknowledged messages are sent again so often; 0: never")};
   static constexpr std::array<std::string_view, 3> types = {"replicate", "acknowledge", "begin-view"};
   static Result<Core> make(const Setup& setup, const Given& given) {
     return Core(Core::Config{setup.group, mode, given.duration("resend_ms")});

@@ -13,7 +13,7 @@
 namespace coord::classical {
 
 inline constexpr Option balance_option =
-    number_option("balance", 0, (std::uint64_t{1} << 53U) - 1, 100, "what this node has at first");
+    number_option("balance", 0, (std::uint64_t{1} << 53U) - 1, 100, "the first amount of this node");
 
 template <class Derived, class Process>
 struct Recorder {
@@ -42,7 +42,7 @@ struct Recorder {
 
 struct ChandyLamport : Recorder<ChandyLamport, snapshot::ChandyLamport> {
   static constexpr Identity identity{"chandy-lamport", "global states",
-                                     "markers part what was before from what is after (1985)", 2};
+                                     "markers part the messages before from those after (1985)", 2};
   static constexpr std::array<std::string_view, 2> types = {"payment", "marker"};
 };
 
