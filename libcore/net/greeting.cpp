@@ -56,7 +56,7 @@ std::string other_founding(const std::string& ours, const std::string& theirs, b
         theirs);
   if (theirs.empty())
     return "it is of the former group, and this one was founded anew, or its disk is empty: its own log and "
-           "dpeers doctor there say what to do";
+           "dpeers doctor there name the remedy";
   return fmt::format(
       "both were founded anew, as {} here and as {} there: give all hosts the file `founding` of one", ours,
       theirs);

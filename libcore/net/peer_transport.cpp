@@ -140,10 +140,10 @@ void PeerTransport::note_list(const std::string& peer, const wire::PeerHello& he
   const auto before = other_lists_.find(peer);
   if (differs && before != other_lists_.end() && before->second == how) return;
   if (differs) {
-    log_(LogLevel::warning, fmt::format("peer {}: has another list of peers: {}: the group goes by what "
-                                        "stands in its state; make --peers "
-                                        "the same on every host for its next start",
-                                        peer, how));
+    log_(LogLevel::warning,
+         fmt::format("peer {}: has another list of peers: {}: the group follows the list in its state; make "
+                     "--peers the same on every host for its next start",
+                     peer, how));
     other_lists_[peer] = std::move(how);
   } else {
     other_lists_.erase(peer);

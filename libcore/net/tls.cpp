@@ -159,8 +159,8 @@ Result<SecretKey> TlsSettings::key_for(ByteView identity, Handshake& handshake) 
   const ClusterKey* key = keys_.find(claimed->key_id);
   if (claimed->initiator == introduction_name && claimed->responder == introduction_name) {
     if (key == nullptr)
-      return refuse(fmt::format("it asks who is here, under a key {}: ours is {}", printable(claimed->key_id),
-                                own_key_id()));
+      return refuse(fmt::format("it asks for this host's identity, under a key {}: ours is {}",
+                                printable(claimed->key_id), own_key_id()));
     handshake.peer = introduction_name;
     handshake.key_id = key->id;
     return derive_psk(key->key, *claimed);
