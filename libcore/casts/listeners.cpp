@@ -86,10 +86,9 @@ void Listeners::put(const Key& key, Listener& listener, const std::shared_ptr<co
     ++listener.waiting.back().lost;
     ++dropped_;
     if (!std::exchange(listener.is_late, true))
-      out.push_back(node::Report{
-          fmt::format("casts: a listener of {} does not keep up: what comes meanwhile is dropped, and it is "
-                      "told how many",
-                      listener.name)});
+      out.push_back(node::Report{fmt::format(
+          "casts: a listener of {} does not keep up: further casts are dropped, and counted for it",
+          listener.name)});
   }
   if (listener.again.empty()) go_on(key, listener, out);
 }
