@@ -38,7 +38,7 @@ void add_peer_options(Options& options, ConnectOptions& target) {
            .excludes("--socket")
            .excludes("--config")
            .minor();
-  options.flag("--unsafe", target.unsafe, "also an engine that may forget what is held: redis://")
+  options.flag("--unsafe", target.unsafe, "accept an engine that may lose holds: redis://")
       .env("COORD_ENGINE_UNSAFE", "1")
       .minor();
   options

@@ -36,7 +36,7 @@ const char* fault_of(const Request& request) {
           std::size_t bytes = 0;
           for (const Dependency& each : what.past.after) {
             // Whoever follows it asks for it.
-            if (!is_key(each.key)) return "it depends on what is no key";
+            if (!is_key(each.key)) return "one of its dependencies is not a key";
             bytes += each.key.size();
           }
           if (bytes > dependency_bytes) return "it depends on too much";
@@ -217,7 +217,7 @@ void RingPart::submit(std::shared_ptr<Work> work) {
       if (is_change) return replicas_->begin(std::move(work));
       if (!replicas_->has_standing(ring_of(work->what))) return replicas_->hold(std::move(work));
       bytes_held_ -= std::exchange(work->value, {}).size();
-      return tell(*work, NoQuorum{"this host is in the ring, and has not heard yet who else is"});
+      return tell(*work, NoQuorum{"this host is in the ring, and does not know the others yet"});
     }
     case Replicas::Standing::alone:
       if (is_change) return replicas_->begin(std::move(work));

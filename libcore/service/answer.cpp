@@ -86,7 +86,7 @@ std::string describe(Refusal why) {
     case Refusal::not_in_ring:
       return "this host is not in the ring: nothing to do";
     case Refusal::last_in_ring:
-      return "no other host is in the ring, and what it keeps would be lost: dump it, then --discard";
+      return "no other host is in the ring, and its values would be lost: dump them, then --discard";
     case Refusal::forgotten:
       return "it was forgotten after this proposal was made, which is void: propose again for a new decision";
     case Refusal::no_such_decision:
@@ -104,13 +104,12 @@ std::string describe(Refusal why) {
     case Refusal::run_replaced:
       return "this participant was started again, and speaks no more here: leave it to the later one";
     case Refusal::not_decided:
-      return "it is not decided yet: wait until it is, or let one who takes part end it with -w";
+      return "it is not decided yet: wait until it is, or let a participant end it with -w";
     case Refusal::no_such_transaction:
       return "there is no such transaction: nothing to do";
     case Refusal::entries_differ:
       return "in use with another --algorithm or --among, or without: use the same, or wait until it is free "
-             "(a "
-             "minute after the last who takes part, or see dlock --forget-algorithm)";
+             "(a minute after the last participant, or see dlock --forget-algorithm)";
     case Refusal::no_such_epoch:
       return "no --algorithm is in use there: nothing to do";
     case Refusal::too_many_epochs:

@@ -100,7 +100,7 @@ class Reader {
       if (!reason) return refuse("\"why\" has an unknown word");
       snapshot_.missing.push_back({std::move(missing[i]), *reason});
     }
-    return complete == snapshot_.complete() || refuse("\"complete\" is not what \"missing\" says");
+    return complete == snapshot_.complete() || refuse("\"complete\" contradicts \"missing\"");
   }
   static bool texts(JsonReader& in, Fields& fields, std::vector<std::string>& out) {
     return in.array([&] {

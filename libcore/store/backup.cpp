@@ -61,7 +61,7 @@ class CopiedDisk final : public Disk {
     if (!file.ok()) return file.error();
     const auto size = (*file)->size();
     if (!size.ok()) return size.error();
-    if (*size > backup_limit) return Error{ErrorKind::data, name, "is too large", "see what it is"};
+    if (*size > backup_limit) return Error{ErrorKind::data, name, "is too large", "check the file"};
     auto content = (*file)->read(0, static_cast<std::size_t>(*size));
     if (!content.ok()) return content.error();
     files_.insert_or_assign(name, std::move(*content));

@@ -103,7 +103,7 @@ TEST_CASE("each defect of a file is named with its line") {
   CHECK(fault_of(with(R"("schema":1,"type":"channel")", R"("schema":2,"type":"channel")")) ==
         "file:5: it is not of schema 1, or is no snapshot");
   CHECK(fault_of(with(R"("complete":true)", R"("complete":false)")) ==
-        "file:1: \"complete\" is not what \"missing\" says");
+        "file:1: \"complete\" contradicts \"missing\"");
   CHECK(fault_of(with(R"("missing":[])", R"("missing":["P9"])")) ==
         "file:1: \"missing\" and \"why\" are not of one length");
   CHECK(fault_of(with(R"("missing":[],"why":[])", R"("missing":["P9"],"why":["bored"])")) ==
