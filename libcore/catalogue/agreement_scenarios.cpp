@@ -78,7 +78,7 @@ Story consensus_of_four() {
       fmt::format("Decided after {}, complete with the last acknowledgement after {}; {} messages: 4(N-1).",
                   ms(exchange.delays.front()), time_of(received(story, one, "acknowledge")),
                   exchange.all_messages),
-      fmt::format("Right with one proposer only: a promise does not say what was promised before. Paxos "
+      fmt::format("Right with one proposer only: a promise does not name earlier promises. Paxos "
                   "asks, and takes {}.",
                   ms(paxos.delays.front())),
   };
@@ -102,12 +102,12 @@ Story exchange_splits() {
       fmt::format("Node 1 has a majority, itself and 2, at {} and decides v0. It is cut off before anybody "
                   "hears of that.",
                   promises(one)),
-      fmt::format("Node 3 proposes v1 in the next term. Node 2 promises that too, and does not say what it "
-                  "promised before: at {} node 3 decides {}",
+      fmt::format("Node 3 proposes v1 in the next term. Node 2 promises that too, and does not name its "
+                  "earlier promise: at {} node 3 decides {}",
                   promises(three), two_values ? "v1. There are two decisions." : "nothing else."),
-      fmt::format(
-          "Paxos in the same partition: {} Promises decide nothing there, and say what was accepted before.",
-          paxos.violations.empty() ? "one decision." : "two decisions."),
+      fmt::format("Paxos in the same partition: {} Promises decide nothing there, and name the values that "
+                  "were accepted before.",
+                  paxos.violations.empty() ? "one decision." : "two decisions."),
   };
   return story;
 }

@@ -39,7 +39,8 @@ struct SiteUser {
 };
 
 // A site that has crashed is never waited out: the others begin the next epoch without it (mutex/types.hpp).
-inline constexpr Option epoch_option = number_option("epoch", 0, (1U << 20U) - 1, 0, "whose sites these are");
+inline constexpr Option epoch_option =
+    number_option("epoch", 0, (1U << 20U) - 1, 0, "the epoch of these sites");
 inline constexpr Option floor_option =
     number_option("floor", 0, mutex::token_limit - 1, 0, "the highest token of the epochs before");
 
