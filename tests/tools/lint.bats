@@ -97,3 +97,39 @@ GOOD
   printf '#!/bin/sh\n:\n' >scripts/plain
   finds licence 'scripts/plain:1'
 }
+
+@test "prose: a clause in place of a noun, and none in questions, comments and examples" {
+  mkdir -p man tools/dthing
+  while IFS= read -r line; do
+    printf '# NAME\n\n%s\n' "$line" >man/dthing.1.scd
+    finds prose man/dthing.1.scd:3
+  done <<'BAD'
+It waits. Who waits is told so.
+Those who wait are told what to do.
+It prints what was decided.
+It is printed, whoever asked.
+BAD
+  cat >man/dthing.1.scd <<'GOOD'
+Who waits? The participant that came last, and each host whose peer it asks. It says why it
+waits.
+
+```
+while read -r what; do echo "What is done: $what"; done
+```
+GOOD
+  printf '// What is done here.\nconst char* a = "what became of it?";  // whoever asks\n' >tools/dthing/main.cpp
+  scripts/lint prose
+  printf '// a\nconst char* a = "the participant: "\n                "it learns what "\n                "was decided";\n' >tools/dthing/main.cpp
+  finds prose tools/dthing/main.cpp:3
+  printf '// a\nconst char* a = "what answers there is not Redis";\n' >tools/dthing/main.cpp
+  finds prose tools/dthing/main.cpp:2
+}
+
+@test "the profiles of the sweep" {
+  mkdir -p tests/sweep
+  printf '{{Profile::mixed, "mixed", 90},\n {Profile::calm, "calm", 10}}\n' >tests/sweep/profile.cpp
+  echo 'profiles: mixed calm (default: the seed decides)' >scripts/sweep
+  scripts/lint profiles
+  echo 'profiles: mixed (default: the seed decides)' >scripts/sweep
+  finds profiles 'write mixed calm'
+}
