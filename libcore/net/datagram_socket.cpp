@@ -32,7 +32,8 @@ std::optional<boost::asio::ip::address> reachable(const udp::endpoint& own,
 
 DatagramSocket::DatagramSocket(boost::asio::io_context& io, SealedDatagrams::Config config,
                                OnMessage on_message, Log log)
-    : datagrams_(std::move(config)),
+    : self_(config.self),
+      datagrams_(std::move(config)),
       on_message_(std::move(on_message)),
       log_(std::move(log)),
       socket_(io),
@@ -116,9 +117,9 @@ bool DatagramSocket::transmit(const std::string& peer, const Bytes& datagram) {
     if (!error) return true;
     // A full buffer is the network's daily life, and TCP says why a host cannot be reached.
     if (error != boost::asio::error::would_block)
-      if (const auto line =
-              troubles_.refused(steady_now(), fmt::format("datagrams to peer {}", peer), error.message()))
-        log_(LogLevel::debug, *line);
+      if (const auto line = troubles_.limited(
+              steady_now(), peer, fmt::format("{} x {} datagram, {}", self_, peer, error.message())))
+        log_(LogLevel::debug, *line);  // in the notation of node/narrator.hpp
   }
   return false;
 }

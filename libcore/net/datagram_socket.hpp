@@ -65,6 +65,7 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   void arm();
   bool transmit(const std::string& peer, const Bytes& datagram);
 
+  std::string self_;
   SealedDatagrams datagrams_;
   OnMessage on_message_;
   Log log_;
