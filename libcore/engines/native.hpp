@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/engine_url.hpp"
 #include "base/time.hpp"
 #include "engines/adapter.hpp"
@@ -34,6 +35,7 @@ struct NativeJob {
   std::string place;          // the lock's key, node or value in its queue; empty: none yet
   std::string guid;           // drawn for it: by this it is known again
   std::uint64_t number = 0;   // of the place: etcd's revision
+  std::uint64_t moved = 0;    // etcd's revision at which the place was last put under a lease
   std::uint64_t session = 0;  // etcd's lease, ZooKeeper's session
   std::string session_name;   // Consul's; ZooKeeper's password
   std::uint64_t seen = 0;     // what has been seen of ZooKeeper's history
@@ -60,6 +62,7 @@ class NativeAdapter : public Adapter {
   }
   bool is_closed() const { return closed_; }
   void is_held(Instant counted) {
+    COORD_CHECK(counted != Instant{});
     job().held = true;
     job().counted = counted;
     answer(native::Locked{counted});

@@ -185,10 +185,8 @@ void NativeEtcd::answered(Instant now, const Call& call, ByteView message) {
     case Kind::place:
       take_place(now, call, *answer);
       break;
-    case Kind::whose:  // our own, by a request that was not answered
-      if (answer->pairs.empty()) return fail("the lock's key is gone again");
-      job().number = answer->pairs.front().created;
-      look(now);
+    case Kind::whose:
+      take_whose(now, call, *answer);
       break;
     case Kind::queue:
       take_queue(now, *answer);
@@ -344,36 +342,36 @@ void NativeEtcd::take_lease(Instant now, const Call& call, ByteView message) {
     renewing_ = false;
     return leave(now);
   }
-  const bool is_first = job().place.empty();
-  if (is_first) job().place = fmt::format("{}{:x}", folder(), id);
+  if (job().place.empty()) job().place = fmt::format("{}{:x}", folder(), id);
+  place(now, id, call.sent);
+}
+
+void NativeEtcd::place(Instant now, std::uint64_t id, Instant counted) {
   const std::string& key = job().place;
   ProtoWriter transaction;
   if (job().number == 0) {
     transaction.bytes(compares, is_absent(key));
   } else {
-    transaction.message(compares, is_revision(key, Of::creation, job().number));
+    const Of of = COORD_RULE_OR(native_late_move_is_refused, Of::change, Of::creation);
+    transaction.message(compares, is_revision(key, of, of == Of::change ? job().moved : job().number));
   }
   transaction.message(then, within(as_put, put_under(key, job().lock()->holder, id)));
-  Call& sent = this->call(now, Kind::place, txn_call, transaction.out());
+  Call& sent = call(now, Kind::place, txn_call, transaction.out());
   sent.lease = id;
-  sent.counted = call.sent;
+  sent.counted = counted;
 }
 
 void NativeEtcd::take_place(Instant now, const Call& call, const etcd::Answer& answer) {
-  renewing_ = false;
-  if (job().let_go) return leave(now);
-  if (!answer.succeeded) {
-    if (job().held) return is_lost("its key in etcd is gone: somebody removed it, or its lease has ended");
-    if (job().number != 0) {  // to the end of the line
-      job().number = 0;
-      job().place.clear();
-      return lease(now);
-    }
-    this->call(now, Kind::whose, range_call, etcd::range({job().place, {}, 0, 0, 0, {}}).out());
-    renew_at_ = now;
+  if (!answer.succeeded && !job().let_go) {
+    Call& asked = this->call(now, Kind::whose, range_call, etcd::range({job().place, {}, 0, 0, 0, {}}).out());
+    asked.lease = call.lease;
+    asked.counted = call.counted;
     return;
   }
+  renewing_ = false;
+  if (job().let_go) return leave(now);
   if (job().number == 0) job().number = answer.revision;
+  job().moved = answer.revision;
   if (const std::uint64_t before = std::exchange(job().session, call.lease); before != 0) {
     ProtoWriter request;
     request.number(1, before);
@@ -381,8 +379,25 @@ void NativeEtcd::take_place(Instant now, const Call& call, const etcd::Answer& a
   }
   job().counted = COORD_RULE_OR(native_lease_counts_from_asking, call.counted, now);
   renew_at_ = lease::renew_at(call.counted, job().lock()->ttl);
-  if (job().held) return is_held(job().counted);
-  look(now);
+  if (job().held) is_held(job().counted);
+  if (!job().held || !watches_) look(now);  // another connection than before: nobody watches
+}
+
+// The key is not as it was: by a move of ours that was not answered, or it is no more.
+void NativeEtcd::take_whose(Instant now, const Call& call, const etcd::Answer& answer) {
+  const std::uint64_t created = answer.pairs.empty() ? 0 : answer.pairs.front().created;
+  if (!job().let_go && created != 0 && (job().number == 0 || job().number == created)) {
+    job().number = created;
+    job().moved = answer.pairs.front().changed;
+    return place(now, call.lease, call.counted);
+  }
+  renewing_ = false;
+  if (job().let_go) return leave(now);
+  if (job().held) return is_lost("its key in etcd is gone: somebody removed it, or its lease has ended");
+  job().number = 0;  // to the end of the line
+  job().place.clear();
+  look_at_.reset();
+  lease(now);
 }
 
 // A linearizable read of who was created first.
@@ -451,7 +466,7 @@ std::optional<Instant> NativeEtcd::deadline() const {
     if (call.kind != Kind::watch) also(call.sent + call_patience);
   }
   if (!renewing_) also(renew_at_);
-  also(look_at_);
+  if (!job().let_go) also(look_at_);
   return first;
 }
 

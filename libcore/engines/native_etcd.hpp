@@ -8,10 +8,15 @@
 // stalled, and which comes back, revokes leases that live (etcd #15247; Debian 12's 3.4.23): the lock is free
 // a moment after a keepalive that was answered well.
 //
-// The way here: no lease is ever kept alive. A renewal takes a new lease and moves the key to it, in a
-// transaction that asks whether the key is still the one that was created; the key's place in the queue is
-// that of its creation and stays. A leader of former days knows nothing of the new lease, and revokes one
-// that no key hangs on. The time counts from when the lease was asked for, but only once the key hangs on it.
+// The way here: no lease is ever kept alive. A renewal takes a new lease and moves the key to it; the key's
+// place in the queue is that of its creation and stays. A leader of former days knows nothing of the new
+// lease, and revokes one that no key hangs on. The time counts from when the lease was asked for, but only
+// once the key hangs on it.
+//
+// A move is a transaction that asks whether the key was last changed by the move before: one that was given
+// up and comes late, from a server whose disk had stalled, would put the key under a lease that ends sooner
+// than the one that counts. A move that finds another change reads the key: its own, of which it was not
+// told, or somebody's who has removed it.
 #pragma once
 
 #include <map>
@@ -75,7 +80,9 @@ class NativeEtcd final : public NativeAdapter {
   std::string folder() const;
   void lease(Instant now);
   void take_lease(Instant now, const Call& call, ByteView message);
+  void place(Instant now, std::uint64_t id, Instant counted);
   void take_place(Instant now, const Call& call, const etcd::Answer& answer);
+  void take_whose(Instant now, const Call& call, const etcd::Answer& answer);
   void look(Instant now);
   void take_queue(Instant now, const etcd::Answer& answer);
   void leave(Instant now);

@@ -53,7 +53,10 @@ class Heard {
 
 class EtcdTold {
  public:
-  explicit EtcdTold(bool wait = true) : job(lock_job(wait)), etcd_(Access{}, "host:1", false, job) {
+  explicit EtcdTold(bool wait = true) : EtcdTold(lock_job(wait), start) {}
+  // On another connection: what was asked over the one before may not have been answered.
+  EtcdTold(std::shared_ptr<NativeJob> of, Instant begun)
+      : now(begun), job(std::move(of)), etcd_(Access{}, "host:1", false, job) {
     etcd_.begin(now);
     feed(4, 0, 0, {});
   }
@@ -79,6 +82,21 @@ class EtcdTold {
     }
     answer(whole);
   }
+  // The key, as it is read.
+  void key(std::uint64_t created, std::uint64_t changed) {
+    ProtoWriter header, pair, whole;
+    header.number(3, 50);
+    pair.text(1, job->place).number(2, created).number(3, changed);
+    whole.message(1, header).message(2, pair);
+    answer(whole);
+  }
+  // The bytes of a transaction that asks whether the key was last changed then.
+  bool asks_for_change(std::uint64_t revision) const {
+    ProtoWriter compare;
+    compare.number(2, 2).text(3, job->place).number(6, revision);
+    return heard.asked.find(std::string(compare.out().begin(), compare.out().end())) != std::string::npos;
+  }
+  void revoked() { answer({}); }
   void skip_stream() { stream_ += 2; }  // the watch, or a revocation that nobody waits for
   void passes(Duration time) {
     now += time;
@@ -126,6 +144,24 @@ bool etcd_counts_from_asking() {
   told.placed(20);
   told.queue({"x/ab"});
   return told.heard.counted == start;
+}
+
+// A move that was given up and comes late finds another change than it asks for.
+bool etcd_late_move_is_refused() {
+  EtcdTold told;
+  told.lease(0xab);
+  told.placed(20);
+  told.queue({"x/ab"});
+  told.skip_stream();
+  told.passes(ttl / 4);
+  told.lease(0xcd);
+  const bool first = told.asks_for_change(20);
+  told.placed(30);
+  told.revoked();
+  told.passes(ttl / 4);
+  told.heard.asked.clear();
+  told.lease(0xef);
+  return first && told.asks_for_change(30);
 }
 
 // ---- Consul
@@ -274,9 +310,78 @@ TEST_CASE("native etcd: a key that is gone is a lost lock") {
   told.skip_stream();
   told.passes(ttl / 4);
   told.lease(0xcd);
-  CHECK_FALSE(told.heard.lost);
   told.placed(30, false);
+  CHECK_FALSE(told.heard.lost);
+  told.queue({});
   CHECK(told.heard.lost);
+}
+
+TEST_CASE("native etcd: a key that was made anew by somebody is a lost lock") {
+  EtcdTold told;
+  told.lease(0xab);
+  told.placed(20);
+  told.queue({"x/ab"});
+  told.skip_stream();
+  told.passes(ttl / 4);
+  told.lease(0xcd);
+  told.placed(30, false);
+  told.key(29, 29);
+  CHECK(told.heard.lost);
+}
+
+TEST_CASE("native etcd: a move that was not answered is found, and the key is moved once more") {
+  EtcdTold before;
+  before.lease(0xab);
+  before.placed(20);
+  before.queue({"x/ab"});
+  before.skip_stream();
+  before.passes(ttl / 4);
+  before.lease(0xcd);  // and its move is carried out at revision 30, without a word
+  EtcdTold told(before.job, before.now + 1s);
+  const Instant asked = told.now;
+  told.lease(0xef);
+  told.placed(31, false);
+  CHECK_FALSE(told.heard.lost);
+  CHECK_FALSE(told.heard.counted);
+  told.heard.asked.clear();
+  told.now += 100ms;
+  told.key(20, 30);
+  CHECK(told.asks_for_change(30));
+  told.placed(32);
+  CHECK(told.heard.counted == asked);
+}
+
+TEST_CASE("native etcd: a first move that was not answered counts from when it is moved once more") {
+  EtcdTold before;
+  before.lease(0xab);  // its key is made at revision 20, without a word
+  EtcdTold told(before.job, before.now + 1s);
+  told.lease(0xcd);
+  told.placed(21, false);
+  told.key(20, 20);
+  CHECK_FALSE(told.heard.counted);
+  told.placed(22);
+  told.queue({"x/ab"});
+  CHECK(told.heard.counted == start + 1s);
+}
+
+TEST_CASE("native etcd: a lock that is held is watched on another connection, too") {
+  EtcdTold before;
+  before.lease(0xab);
+  before.placed(20);
+  before.queue({"x/ab"});
+  EtcdTold told(before.job, before.now + 1s);
+  told.lease(0xcd);
+  told.placed(30);
+  told.skip_stream();  // the lease before is revoked
+  told.heard.asked.clear();
+  told.queue({"x/ab"});
+  CHECK(told.heard.asked.find("x0") != std::string::npos);  // the end of what is watched
+  EtcdTold gone(before.job, before.now + 2s);
+  gone.lease(0xef);
+  gone.placed(40);
+  gone.skip_stream();
+  gone.queue({"x/1"});
+  CHECK(gone.heard.lost);
 }
 
 TEST_CASE("native etcd: who does not wait is told that it is busy") {
@@ -350,6 +455,7 @@ TEST_CASE("native zookeeper: a shorter session than was asked for is refused, an
 TEST_CASE("native: rules") {
   CHECK(etcd_first_has_it());
   CHECK(etcd_counts_from_asking());
+  CHECK(etcd_late_move_is_refused());
   CHECK(consul_waits_for_the_holder());
   CHECK(consul_counts_from_sending());
   CHECK(zookeeper_least_number_has_it());
@@ -363,6 +469,7 @@ TEST_CASE("native: rules") {
   };
   CHECK_FALSE(without("native_first_has_it", etcd_first_has_it));
   CHECK_FALSE(without("native_lease_counts_from_asking", etcd_counts_from_asking));
+  CHECK_FALSE(without("native_late_move_is_refused", etcd_late_move_is_refused));
   CHECK_FALSE(without("native_held_is_waited_for", consul_waits_for_the_holder));
   CHECK_FALSE(without("native_session_counts_from_sending", consul_counts_from_sending));
   CHECK_FALSE(without("native_least_number_has_it", zookeeper_least_number_has_it));
