@@ -51,6 +51,19 @@ Duration lasts() {
   return now - began;
 }
 
+// It was not renewed: how much it still says to the stores.
+std::size_t says_when_lost() {
+  Redlock site = client();
+  (void)acquire(site, began);
+  (void)hear(site, one, answer(site, began, true), began + 5ms);
+  (void)hear(site, two, answer(site, began, true), began + 5ms);
+  (void)site.step(began + ttl / 4, Redlock::Tick{});
+  const auto actions = site.step(began + ttl * 4 / 5, Redlock::Tick{});
+  REQUIRE_FALSE(is_in(site));
+  const auto later = release(site, began + ttl);
+  return sends<Redlock>(actions).size() + sends<Redlock>(later).size();
+}
+
 }  // namespace
 
 TEST_CASE("redlock: a majority that says yes in time, and no fewer") {
@@ -115,6 +128,10 @@ TEST_CASE(
 
 TEST_CASE("redlock: rules") {
   CHECK(lasts() <= ttl * 4 / 5 + 1ms);
+  CHECK(says_when_lost() == 0);
+  mutants::removed = "redlock_lost_drops_nothing";
+  CHECK(says_when_lost() > 0);
+  mutants::removed.clear();
   const auto without = [](const char* rule) {
     mutants::removed = rule;
     const Duration lasted = lasts();

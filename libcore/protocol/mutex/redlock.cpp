@@ -65,11 +65,13 @@ void Redlock::on(Instant now, const Receive& what, Actions& actions) {
   std::visit([&](const auto& message) { receive(now, what.from, message, actions); }, what.message);
 }
 
+// Who has lost it may still be at work, for as long as it takes to stop that: the stores let go by
+// themselves, a fifth of the TTL later.
 void Redlock::on(Instant now, const Tick&, Actions& actions) {
   if (phase_ == Phase::inside && now >= stop_at()) {
     phase_ = Phase::idle;
     actions.push_back(election::Lost{});
-    drop(now, actions);
+    if (COORD_RULE_OR(redlock_lost_drops_nothing, false, true)) drop(now, actions);
   } else if (phase_ == Phase::inside && now >= renew_at_) {
     ask(now, true, actions);
   } else if (phase_ == Phase::waiting && again_at_ && now >= *again_at_) {
