@@ -126,6 +126,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ask_aside();
   void ready();
   void carry_out();
+  void carry_out(Adapter::Action&& action);
   void arm();
   void fail(std::string why);
 
@@ -137,7 +138,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string told_aside_;
   std::size_t standing_ = 0;
   asio::steady_timer timer_;
-  bool closed_ = false;
+  bool closed_ = false, carries_out_ = false;
 };
 
 void Connection::begin() {
@@ -208,25 +209,33 @@ void Connection::ask_aside() {
   aside_->begin();
 }
 
+// Who is told of something may have the adapter look at once: what it says then goes out behind all that it
+// said before.
 void Connection::carry_out() {
   const auto self = shared_from_this();
-  for (Adapter::Action& action : adapter_->take()) {
-    if (closed_) return;
-    if (auto* bytes = std::get_if<Adapter::Write>(&action)) {
-      lines_.at(bytes->line)->send(std::move(bytes->bytes));
-    } else if (auto* told = std::get_if<Adapter::Tell>(&action)) {
-      owner_.tell(std::move(told->told));
-    } else if (auto* about = std::get_if<About>(&action)) {
-      owner_.said(std::move(*about));
-    } else if (std::holds_alternative<Adapter::Native>(action) ||
-               std::holds_alternative<Adapter::NativeLost>(action) ||
-               std::holds_alternative<Adapter::FromStore>(action)) {
-      owner_.tell_native(std::move(action));
-    } else {
-      fail(std::get<Adapter::Close>(action).why);
+  if (std::exchange(carries_out_, true)) return;
+  for (auto actions = adapter_->take(); !actions.empty(); actions = adapter_->take()) {
+    for (Adapter::Action& action : actions) {
+      if (closed_) return;
+      carry_out(std::move(action));
     }
   }
+  carries_out_ = false;
   if (!closed_) arm();
+}
+
+void Connection::carry_out(Adapter::Action&& action) {
+  if (auto* bytes = std::get_if<Adapter::Write>(&action)) {
+    lines_.at(bytes->line)->send(std::move(bytes->bytes));
+  } else if (auto* told = std::get_if<Adapter::Tell>(&action)) {
+    owner_.tell(std::move(told->told));
+  } else if (auto* about = std::get_if<About>(&action)) {
+    owner_.said(std::move(*about));
+  } else if (const auto* end = std::get_if<Adapter::Close>(&action)) {
+    fail(end->why);
+  } else {
+    owner_.tell_native(std::move(action));
+  }
 }
 
 void Connection::arm() {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// A connection to an engine: in which order what its adapter says goes out.
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <string>
+
+#include "base/format.hpp"
+#include "engines/driver.hpp"
+
+using namespace coord;
+using namespace coord::engines;
+namespace asio = boost::asio;
+
+namespace {
+
+// Says first that it is busy and then something to the server; looked at, it says more.
+class Talker final : public Adapter {
+ public:
+  void begin(Instant) override {
+    push(Native{native::Busy{}});
+    write({'a'});
+  }
+  void receive(Instant, ByteView) override {}
+  void ask(Instant, const engine::Request&) override {}
+  void tick(Instant) override { write({'b'}); }
+  std::optional<Instant> deadline() const override { return std::nullopt; }
+};
+
+}  // namespace
+
+TEST_CASE("driver: what an adapter says when it is looked at goes out behind what it had said") {
+  asio::io_context io;
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  auto url = parse_engine_url(fmt::format("etcd://127.0.0.1:{}", acceptor.local_endpoint().port()));
+  REQUIRE(url);
+  Settings settings;
+  settings.url = *url;
+  std::unique_ptr<Driver> driver;
+  auto opened = Driver::open_native(
+      io, std::move(settings), [](Access, const std::string&) { return std::make_unique<Talker>(); },
+      [&](Adapter::Action) { driver->nudge(); }, [](engine::Told) {});
+  REQUIRE(opened);
+  driver = std::move(*opened);
+  asio::ip::tcp::socket server(io);
+  std::array<char, 16> buffer{};
+  std::string heard;
+  std::function<void()> read = [&] {
+    server.async_read_some(asio::buffer(buffer),
+                           [&](const boost::system::error_code& error, std::size_t size) {
+                             if (error) return;
+                             heard.append(buffer.data(), size);
+                             if (heard.size() < 2) return read();
+                             driver->stop();
+                             io.stop();
+                           });
+  };
+  acceptor.async_accept(server, [&](const boost::system::error_code& error) {
+    if (!error) read();
+  });
+  driver->start();
+  io.run_for(std::chrono::seconds(10));
+  CHECK(heard == "ab");
+}
