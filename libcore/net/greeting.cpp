@@ -82,14 +82,12 @@ std::string Greeting::refusal_of_disk(const wire::PeerHello& hello, const std::s
   }
   if (!COORD_RULE(retired_disk_is_refused, !retired.contains(hello.node)))
     return "this disk of it was lost, and another one has its place since: it is refused for ever, and must "
-           "not "
-           "be used again";
+           "not be used again";
   const auto known = nodes.find(peer);
   const bool same = hello.node == NodeId{} || known == nodes.end() || known->second == hello.node;
   if (!COORD_RULE(name_is_of_one_disk, same))
     return "it is on another disk than the one that has its name here: this host has not heard of that yet, "
-           "or "
-           "its name is used twice";
+           "or its name is used twice";
   return "";
 }
 

@@ -17,8 +17,7 @@ namespace {
 constexpr const char* unknown_part = "for an unknown part";
 constexpr const char* between_peers =
     "this is spoken between peers, and an engine keeps this host's log: no engine has it, a group of peers "
-    "of "
-    "your own does (coordd --setup)";
+    "of your own does (coordd --setup)";
 
 // Only the part can read its bytes.
 std::string words_of(std::string_view part, const OnChannel& event) {

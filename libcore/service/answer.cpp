@@ -69,8 +69,7 @@ std::string describe(Refusal why) {
       return "this user has too many barriers in use: wait until some are over";
     case Refusal::moving:
       return "moving: this peer hands over to a group and grants nothing meanwhile: try again later, or end "
-             "that "
-             "with dpeers hand-over --abort";
+             "that with dpeers hand-over --abort";
     case Refusal::wrong_version:
       return "the key has another version: read it again";
     case Refusal::lives_with_command:

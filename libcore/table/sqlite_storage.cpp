@@ -161,8 +161,7 @@ Status SqliteStorage::prepare() {
        "SELECT substr(value, ?, ?) FROM contents WHERE ring = ? AND key = ? AND host = ? AND number = ?"},
       {&keys_,
        "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND key >= ? AND live > 0 ORDER BY "
-       "key "
-       "LIMIT ?"},
+       "key LIMIT ?"},
       {&keys_to_,
        "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND key >= ? AND live > 0 AND key "
        "< ? "

@@ -17,8 +17,8 @@
 //
 // Founding anew: an empty peer may have been given a state to begin with (a snapshot and its term, the same
 // at all: coordd --found-from), and is empty otherwise. It founds only with peers that were given one of the
-// same term. Without that two with nothing could elect one of them, and what the third was given would be
-// gone.
+// same term. Without that two with nothing could elect one of them, and what the third was
+// given would be gone.
 //
 // --rejoin: all others have answered, one at least is not empty. The peer takes a term above all of theirs:
 // whatever it did before it was wiped, it did in a lower term, for its leader in that term had that term, and
@@ -103,8 +103,7 @@ void Raft::try_to_found() {
     const std::string why =
         "has met this peer with a state that is lost now: it takes no part until the group has removed it "
         "from the voters (dpeers remove, replace), or it is started with --rejoin, or with a file `rejoin` "
-        "in "
-        "its state directory";
+        "in its state directory";
     if (bootstrap_.refused != why) refuse(against->first, why);
     bootstrap_.refused = why;
   }
