@@ -155,8 +155,8 @@ struct Item {
   Kind kind = Kind::message;
   std::uint64_t question = 0;      // of is_busy, and its answers; of ready: 1 if it will say yes
   std::uint32_t from = 0, to = 0;  // of a transaction, whose participants may share a host: which of them
-  // How many events of each host its sender knew: of this generation, and, where they are written down, of
-  // all.
+  // How many events of each host its sender knew: of this generation, and, where they are
+  // written down, of all.
   std::map<NodeId, std::uint64_t> clock{}, trace_clock{};
   Bytes signature{};  // of its sender, over the message and what it is of; where sites may lie
   bool operator==(const Item&) const = default;

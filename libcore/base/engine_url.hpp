@@ -25,8 +25,8 @@ struct EngineUrl {
 // Errors are of ErrorKind::usage.
 Result<EngineUrl> parse_engine_url(const std::string& text);
 
-// Errors are of ErrorKind::usage: this engine may forget what it has acknowledged, and nobody has said
-// --unsafe.
+// Errors are of ErrorKind::usage: this engine may forget what it has acknowledged, and nobody
+// has said --unsafe.
 Status may_be_used(const EngineUrl& url, bool unsafe);
 
 // Of URLs, for help: "etcd:// etcds:// ...".

@@ -5,8 +5,8 @@
 // it, or wait. Algorithm: a listener says how many it has taken; no more than a window are on their way to
 // it, a bounded number wait here, and what comes beyond these is dropped and counted. The count takes the
 // place of what was dropped, so the listener learns where something is missing. All together have so much
-// room, with what is on its way to them; a listener that has taken all it was sent gets the next one in any
-// case.
+// room, with what is on its way to them; a listener that has taken all it was sent gets the
+// next one in any case.
 //
 // A listener that comes back is told again what came since it began, before all else. There may be much more
 // of that than may wait, and the last of it is what it lacks: so of these the ids wait, and each is looked up
@@ -40,8 +40,8 @@ class Listeners {
   using Key = std::pair<replica::ConnectionId, std::uint64_t>;  // and request
   using Missed = std::vector<std::pair<Missing, Instant>>;      // and before when it was made
 
-  // `since`: what was cast before is not for it. `causal`: it is told what is told so. False: there are too
-  // many.
+  // `since`: what was cast before is not for it. `causal`: it is told what is told so. False:
+  // there are too many.
   bool add(const Key& key, std::string name, Instant since, bool causal);
   void remove(replica::ConnectionId connection);
   // A cast that was made at `born`, with what is missing before it, of which each is told once; to those that

@@ -247,8 +247,8 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
 }
 
 // What has come already, to this name; in causal order without those that still wait in it. One pass over
-// what is kept, and what is told is decoded when its turn comes: a listener that comes back holds up no
-// heartbeat.
+// what is kept, and what is told is decoded when its turn comes: a listener that comes back
+// holds up no heartbeat.
 void CastsPart::tell_again(const node::Moment& moment, const Listeners::Key& key, const std::string& name,
                            Instant since, bool causal) {
   const auto kept = gossip_.kept();

@@ -3,8 +3,8 @@
 // at random or in a ring, and what is really so, which no process knows: who waits for whom.
 //
 // An operation is a wait; it is over when what was asked for is there, or when the process gave up. Options:
-//   waits   ring: each asks the next one; only the last to ask is quick with its probe. Else: one or two at
-//   random
+//   waits   ring: each asks the next one; only the last to ask is quick with its probe.
+//           Else: one or two at random
 //
 //   struct Run {
 //     using Algorithm = classical::...;  // its Core derived from deadlock::Waiting

@@ -199,8 +199,8 @@ Protocol protocol() {
   return describe<PrimaryBackupModel<mode>>(std::move(p));
 }
 
-// A write each 2 ms over links of 10 ms. The primary's network fails, and it goes on answering until it is
-// stopped.
+// A write each 2 ms over links of 10 ms. The primary's network fails, and it goes on answering
+// until it is stopped.
 Setup ten_writes() {
   Setup setup;
   setup.nodes = 3;

@@ -188,8 +188,8 @@ struct Lease : SiteUser<election::LeaseRace> {
     if (!setup.group.knows(store))
       return Error{ErrorKind::usage, std::string(identity.name), "its store is none of its nodes",
                    "name one of them"};
-    // Bits. A life may be a number of milliseconds: 270 years of them stay below what is believed
-    // (meaning.hpp).
+    // Bits. A life may be a number of milliseconds: 270 years of them stay below what
+    // is believed (meaning.hpp).
     constexpr unsigned attempts_of_a_life = 10;
     const std::uint64_t before = (setup.life - 1) << attempts_of_a_life;
     return Core({setup.group.self, store, given.duration("ttl_ms"), herd, before});

@@ -60,8 +60,8 @@ struct Authority {
 // `engine`: a URL; where it is given, and no socket, the gateway of this user to that engine.
 // `unsafe`: also to one that may forget what it has acknowledged.
 // `by_default`: the engine only where nothing is configured.
-// `native`: for the engine's own keys and locks; of a private gateway another one then, which keeps no log
-// there.
+// `native`: for the engine's own keys and locks; of a private gateway another one then, which
+// keeps no log there.
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
                                  const std::string& engine = {}, bool unsafe = false, bool by_default = false,
                                  bool native = false);

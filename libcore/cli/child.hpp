@@ -50,8 +50,8 @@ struct Outcome {
   std::size_t refused = 0;               // descendants of other users that we could not stop
   bool interrupted_by_terminal = false;  // Ctrl-C or Ctrl-\ reached both us and the command
 
-  // The command's own status, 128+n for signal n; 75 or 124 where it was stopped because of a loss or
-  // --max-run.
+  // The command's own status, 128+n for signal n; 75 or 124 where it was stopped because of a
+  // loss or --max-run.
   Exit exit() const;
   // Not stopped by us, but by a signal that another guard sends.
   bool may_be_stopped_by_another() const;

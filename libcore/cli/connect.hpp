@@ -25,8 +25,8 @@ namespace coord::cli {
 Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, const std::string& tool);
 
 // The same options for a tool that waits so long (-w), or not at all (-n): a peer that is there and does not
-// greet, for it is stopped or hangs, gets no longer than that. One that the tool has to start has its own
-// time.
+// greet, for it is stopped or hangs, gets no longer than that. One that the tool has to
+// start has its own time.
 ConnectOptions in_time(ConnectOptions options, const std::optional<Duration>& wait, bool no_wait = false);
 
 Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, const std::string& tool,

@@ -28,8 +28,8 @@ struct Following {
 // is told of once; the pauses between two tries grow.
 Result<Exit> follow_peer(engine::LocalConnection peer, const Following& following);
 
-// The next answer. A watch can wait for hours for it, and would not notice until then that its reader has
-// gone
+// The next answer. A watch can wait for hours for it, and would not notice until then
+// that its reader has gone
 // (`| head -1`): once nobody reads standard output any more this program ends as by a write to it, by
 // SIGPIPE, or, where that is ignored, with `output`.
 Result<local::Answer> next_answer(engine::LocalConnection& peer, Status& output);

@@ -326,8 +326,8 @@ bool HeldSession::ask(const local::Request& request, const std::function<Instant
   return false;
 }
 
-// On a line that was tied again the peer's greeting may be on its way: what not every release reads waits for
-// it.
+// On a line that was tied again the peer's greeting may be on its way: what not every release
+// reads waits for it.
 bool HeldSession::hear_greeting(const local::Request& request, Instant end) {
   while (!lost_ && !local::knows(line_.peer().speaks(), request)) {
     auto answer = line_.peer().wait(std::min(end, boot_now() + engine::greeting_patience));

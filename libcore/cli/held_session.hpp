@@ -87,8 +87,8 @@ class HeldSession {
   // The grant was not taken up in time, or its session has ended before: somebody else's turn. Nothing has
   // run; wait_for_verdict() stands in line anew.
   struct PassedOn {};
-  // `child` has ended and been reaped (null: it has not begun); as long as it is kept, signals to us are held
-  // back.
+  // `child` has ended and been reaped (null: it has not begun); as long as it is kept, signals
+  // to us are held back.
   struct Ended {
     Outcome outcome;
     std::unique_ptr<Child> child;

@@ -32,8 +32,8 @@ struct LineOptions {
 Status check_value(const Option& option, std::string_view value, const std::string& origin);
 // Checks and stores it.
 Status store_value(Option& option, std::string_view value, const std::string& origin, Option::Source source);
-// The text of its variable. Empty is as good as unset; a flag is set by yes and its like, or by their
-// opposites.
+// The text of its variable. Empty is as good as unset; a flag is set by yes and its like, or
+// by their opposites.
 Status store_variable(Option& option, std::string_view text);
 bool takes_value(const Option& option);
 

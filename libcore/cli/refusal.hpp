@@ -10,8 +10,8 @@
 
 namespace coord::cli {
 
-// `has_stale`: the command has --stale; else the advice to use it, which a peer gives to all who ask, is left
-// out.
+// `has_stale`: the command has --stale; else the advice to use it, which a peer gives to all
+// who ask, is left out.
 Error refused_by_peer(const std::string& object, const local::Refused& refused, bool has_stale = false);
 
 // Why, without that advice.

@@ -3,8 +3,8 @@
 // subcommand, what the declaration says of a value as a check. A value is stored as soon as its option is
 // parsed, so that the first wrong one is refused, as read_by_table() does. Four things are not left to CLI11,
 // because it does them otherwise than our rules say:
-// - where the options end, and --name= (it takes the next word for the value): the first step has told them
-// apart
+// - where the options end, and --name= (it takes the next word for the value): the first step
+//   has told them apart
 // - the words of a refusal: a check and a callback keep the Error, and the exception only ends the parsing
 // - which options go together: it counts what the environment gives as if it had been typed
 // - configuration: it prefers the file to the environment, and its errors name no line
@@ -104,8 +104,8 @@ class AppReader {
     return store_value(option, given.value, given.name, Option::Source::command_line);
   }
 
-  // The app stores what is on the line in its order, and only then what the environment says of other
-  // options.
+  // The app stores what is on the line in its order, and only then what the environment
+  // says of other options.
   bool typing() const { return stored_ < line_.given.size(); }
 
   const LineOptions& line_;

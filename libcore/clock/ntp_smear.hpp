@@ -6,8 +6,8 @@
 // their own rule: the average of them is wrong by anyone's. One packet cannot show which kind a server is;
 // several servers can:
 //   - some announce a leap and some do not, within a day of the end of June or December, or
-//   - two groups stand apart by what the customary smear (24 h, noon to noon UTC, linear) amounts to just
-//   then.
+//   - two groups stand apart by what the customary smear (24 h, noon to noon UTC, linear)
+//     amounts to just then.
 #pragma once
 
 #include <optional>

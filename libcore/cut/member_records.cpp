@@ -204,8 +204,8 @@ void Member::close_incomplete(const std::string& snapshot) {
   close_if_whole(snapshot);
 }
 
-// What was on its way to this process is not counted to the last: a record that is not whole now never will
-// be.
+// What was on its way to this process is not counted to the last: a record that is not whole
+// now never will be.
 void Member::leave_records() {
   std::vector<std::string> all;
   for (auto& [snapshot, recording] : recordings_) {

@@ -92,8 +92,8 @@ std::string to_text(const AddressBook& book) {
 }
 
 // What the operator has said of it, or it itself, counts more than the list that this host was started with
-// (dpeers move). A list that was changed since is news, until the group says something else than it said
-// then.
+// (dpeers move). A list that was changed since is news, until the group says something else
+// than it said then.
 std::string address_of(NodeId node, const Whereabouts& known, const AddressBook& book) {
   if (!known.told.empty()) return known.told;
   std::string said = known.applied;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A host without a vote that serves by what it knew of its group, for nobody had answered when it began, or
 // whose voters are silent: it asks on, beside all that it does, where the group is now and whether it is
-// still of it. Voters may have moved, another host may have its name by now, or the group may have forgotten
-// it.
+// still of it. Voters may have moved, another host may have its name by now, or the group may
+// have forgotten it.
 //
 // Threading: asks on a thread of its own; `told` comes on the io_context's, once. What it is given is copied.
 #pragma once

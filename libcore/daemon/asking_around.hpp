@@ -51,8 +51,8 @@ enum class OwnPlace {
   kept,     // the number that was asked with votes, or learns
   out       // it does neither, and that is committed
 };
-// Of a host with `founders` in its list (empty: that does not matter), of that group (empty: it does not
-// know).
+// Of a host with `founders` in its list (empty: that does not matter), of that group (empty:
+// it does not know).
 OwnPlace own_place(const wire::Introduction& said, const std::string& group, std::vector<NodeId> founders);
 
 }  // namespace coord::daemon

@@ -85,8 +85,8 @@ Status Daemon::come_to_group() {
   return come_later();
 }
 
-// With --rejoin a voter whose disk was lost gets its vote back. One that has lost nothing comes as it would
-// without.
+// With --rejoin a voter whose disk was lost gets its vote back. One that has lost nothing comes
+// as it would without.
 Status Daemon::come_later() {
   if (Status joined = join(*disk_, settings_, asker()); !joined) return joined;
   const bool rejoins = std::exchange(settings_.options.rejoin, false);
@@ -274,8 +274,8 @@ void Daemon::look_whether_removed() {
   // Its leader goes on telling it the change until it knows that this host has heard of it.
   const bool removed = removed_since_ && now - *removed_since_ > 2 * settings_.options.election_high;
   if (!removed && !lost) return;
-  // After a start it has applied nothing yet, and nobody will send it the log: what the others greet with
-  // counts.
+  // After a start it has applied nothing yet, and nobody will send it the log: what the others
+  // greet with counts.
   const std::string group = group_id().empty() ? greeted_group_ : group_id();
   if (group.empty() || voters().empty()) return;
   if (!settings_.joins()) {

@@ -41,8 +41,8 @@ struct Asker {
 };
 
 // Fills in what `settings` lacks: node, group, life, level and roster. Returns when this host is of the
-// group; or, of one that was before, when nobody has answered for a moment. Waits for the group to come up
-// else.
+// group; or, of one that was before, when nobody has answered for a moment. Waits for the
+// group to come up else.
 // `settings.keep_log` tells whether it keeps a log; it is written, and set in any case.
 Status join(Disk& disk, Settings& settings, const Asker& asker);
 // Of a host that serves by what it knew: asks once more. False: nobody has answered, or not yet as it must

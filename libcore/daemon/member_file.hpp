@@ -30,8 +30,8 @@ struct MemberFile {
   std::vector<wire::KnownPeer> voters;  // the founders and all who vote
   bool keeps_log = false;               // it is sent the log: it votes, or learns to
   std::string log{};  // the incarnation of its log, since it has one: without that log its number is lost
-  // The numbers of all founders, also of those whose name is on another disk by now (this host's own, for
-  // one).
+  // The numbers of all founders, also of those whose name is on another disk by now (this
+  // host's own, for one).
   std::vector<NodeId> founders{};
 
   bool operator==(const MemberFile&) const = default;

@@ -74,8 +74,8 @@ class LocalConnection {
   // Waits for one until `deadline` on CLOCK_BOOTTIME (none: for ever); nothing: the deadline has come.
   Result<std::optional<local::Answer>> wait(std::optional<Instant> deadline);
 
-  // The descriptor that came with Granted: whoever has it open holds the session. Closed on exec unless told
-  // otherwise.
+  // The descriptor that came with Granted: whoever has it open holds the session. Closed on exec
+  // unless told otherwise.
   // An error: it has not come along, as over a socket that is relayed, or there was no room for it.
   Result<Descriptor> take_hold();
 

@@ -24,8 +24,8 @@
 // with that entry, which is asked for together with those behind it.
 //
 // Which answers are not believed:
-//   - a read's of the usual kind: a leader that was deposed may give one. Barriers, states and entries are
-//   read with
+//   - a read's of the usual kind: a leader that was deposed may give one. Barriers, states and entries
+//     are read with
 //     `consistent`, which a quorum has confirmed;
 //   - the blocking query's, but that there is something to ask for;
 //   - a session's, and its lock delay: none is used.

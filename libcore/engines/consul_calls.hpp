@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the adapter sends to Consul and reads from it, of its HTTP interface for keys and values (version 1).
-// Pure.
+// What the adapter sends to Consul and reads from it, of its HTTP interface for keys and values
+// (version 1). Pure.
 #pragma once
 
 #include <cstdint>

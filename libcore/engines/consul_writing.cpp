@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is written: entries behind `head`, one transaction at a time, and states, piece by piece, then their
-// pointer.
+// What is written: entries behind `head`, one transaction at a time, and states, piece by piece,
+// then their pointer.
 #include <algorithm>
 #include <array>
 #include <utility>

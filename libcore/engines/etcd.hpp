@@ -16,8 +16,8 @@
 // (etcd #15247, in Debian 12's 3.4.23).
 //
 // Which answers are not believed:
-//   - that a watch has got so far, since progress may be told before an event (etcd #15220): a barrier asks
-//   for
+//   - that a watch has got so far, since progress may be told before an event
+//     (etcd #15220): a barrier asks for
 //     the revision by a linearizable read, and reads what lies between;
 //   - that no answer means anything: etcd's own time-outs are seconds. Appends come again by their key;
 //   - that the watch will tell (etcd #18089): what was written here and is not told a second later is read.

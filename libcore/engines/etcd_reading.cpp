@@ -131,8 +131,8 @@ void Etcd::ask_log(Instant now, Kind kind, std::uint64_t at_revision, std::uint6
 }
 
 // True: all of it was told. Whole epochs are trimmed in one transaction, with what was not read of them; so
-// if another epoch is open than the one that the last entry leads to, or another log is there, entries were
-// lost.
+// if another epoch is open than the one that the last entry leads to, or another log is there,
+// entries were lost.
 bool Etcd::deliver_all(Instant now, Kind kind, std::uint64_t number, const etcd::Answer& answer) {
   bool is_open = false, any = false;
   for (const etcd::Pair& pair : answer.pairs) {

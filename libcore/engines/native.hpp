@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An engine's own keys and locks, as its other clients see them: one thing that is asked of them, across
-// connections.
+// An engine's own keys and locks, as its other clients see them: one thing that is asked of
+// them, across connections.
 //
 // A Job is what has to be known again when its connection breaks: a lock's place in the engine's own queue,
 // the lease or session under which it stands there. Each connection has an adapter of its own (Adapter),

@@ -6,8 +6,8 @@
 // A session of Consul's lives for its TTL at least, since the leader that took the last renewal: a new leader
 // begins anew with the whole TTL, and ends it after twice that. So the time counts from the sending of a
 // renewal that was answered; only the index of the key tells whether it is still ours, which is watched, too.
-// Its TTL is 10 seconds at least: of a shorter one the command is stopped in time, and the others wait
-// longer.
+// Its TTL is 10 seconds at least: of a shorter one the command is stopped in time, and the
+// others wait longer.
 //
 // The session's lock delay is 0: it is for those who go on after they have lost, and the command here has
 // been stopped by then. There is no order among those who wait: all are told, one gets it.

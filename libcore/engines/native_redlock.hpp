@@ -2,9 +2,9 @@
 // A lock over several Redis servers that know nothing of each other (protocol/mutex/redlock.hpp), as
 // Redlock's client libraries take it:
 //
-//   NAME    a value that is drawn for the attempt, for the TTL (SET NX PX); compared before it is prolonged
-//   or
-//           removed (a script)
+//   NAME    a value that is drawn for the attempt, for the TTL (SET NX PX);
+//           compared before it is prolonged
+//           or removed (a script)
 //
 // Each server has a connection of its own; what it answers is fed to the protocol.
 #pragma once

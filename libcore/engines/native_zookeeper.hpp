@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // ZooKeeper's own nodes, and its locks as Curator's InterProcessMutex takes them.
 //
-//   /NAME/_c_GUID-lock-NUMBER   one for each who has the lock or waits for it, numbered by ZooKeeper, gone
-//   with
-//                               its session; whose number is the least has it, the others watch the one
-//                               before
+//   /NAME/_c_GUID-lock-NUMBER   one for each who has the lock or waits for it, numbered by
+//                               ZooKeeper, gone with its session; whose
+//                               number is the least has it, the others
+//                               watch the one before
 //
 // Problem: the node lives as long as its session, and a client learns of a session's end from its server
 // only. A server that was cut off from the others goes on answering pings for seconds (syncLimit x tickTime)
@@ -14,8 +14,8 @@
 // it, so the server is one of theirs. But a session is kept alive by what its server tells the leader with
 // its answers to the leader's pings, two in a tick, not by the write itself. So the write proves the one
 // before: the time counts from the sending of the last thing that was sent a quarter of the TTL before the
-// write that was acknowledged. Two ticks are the shortest session, so a quarter of it is half a tick at
-// least.
+// write that was acknowledged. Two ticks are the shortest session, so a quarter of it is
+// half a tick at least.
 #pragma once
 
 #include <deque>

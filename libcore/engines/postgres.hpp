@@ -2,8 +2,8 @@
 // The log in PostgreSQL, version 12 or later, by its own protocol (3.0): libpq has sockets of its own, looks
 // names up while everybody waits, and would be loaded by all who have coordd, or be a module of its own.
 //
-//   coordutils_head   a row a log: which one it is, the epoch that is open, the number of the last entry, and
-//   the state
+//   coordutils_head   a row a log: which one it is, the epoch that is open,
+//                     the number of the last entry, and the state
 //                     with which an epoch begins
 //   coordutils_log    a row an entry: its number, epoch, key (`~`: the seal), bytes
 //
@@ -14,8 +14,8 @@
 // in their order, and a missing one is a trim.
 //
 // Followed is by NOTIFY, which says only that there is something. A barrier reads the log's row; where
-// commits wait for a standby it writes it, too: a primary that was deposed can answer reads, but commits
-// nothing.
+// commits wait for a standby it writes it, too: a primary that was deposed can answer reads,
+// but commits nothing.
 //
 // A dump may be restored while the server goes on, and numbers come again: other rows may stand in the place
 // of those that were lost. The transaction that has written a row (xmin) is another one then. So what was

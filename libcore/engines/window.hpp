@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Appends that an engine has not answered: so many at once that what is asked behind them is answered soon.
-// The same one again is under way already. Of this folder only; for engines that answer in the order of the
-// questions.
+// The same one again is under way already. Of this folder only; for engines that answer in the
+// order of the questions.
 #pragma once
 
 #include <algorithm>

@@ -43,8 +43,8 @@ void GroupSnapshot::begin_next(const node::Moment& moment) {
                       moment.service->replica().raft().role() != raft::Role::leader;
   begin_at_ = asked_.front().until;
   if (begins && moment.now < asked_.front().until) return;
-  // What the service has said in this step goes out before the markers, and is not counted yet: at once,
-  // then.
+  // What the service has said in this step goes out before the markers, and is not counted
+  // yet: at once, then.
   begin_at_ = moment.now;
   if (COORD_RULE_OR(group_markers_behind_the_step, !moment.undisturbed, false)) return;
   if (moment.service != nullptr) life_ = moment.service->replica().life();

@@ -151,8 +151,8 @@ void PeerTransport::note_list(const std::string& peer, const wire::PeerHello& he
   datagrams_->set_peers(with_datagrams());
 }
 
-// Founders' keys are of the founding list; who came later, or has another list or none, goes by the group's
-// id.
+// Founders' keys are of the founding list; who came later, or has another list or none, goes
+// by the group's id.
 std::map<std::string, SealedDatagrams::Other> PeerTransport::with_datagrams() const {
   std::map<std::string, SealedDatagrams::Other> others;
   const wire::GroupDigest by_id = digest_of(greeting_.group_id);

@@ -102,8 +102,8 @@ class SealedDatagrams {
   };
   // Who else there is from now on. What is known of those who stay as they were goes on.
   void set_peers(const std::map<std::string, Other>& others);
-  // Before seal(), of what is to be sent now. True: it waits for the life of a peer on demand, and goes by
-  // itself.
+  // Before seal(), of what is to be sent now. True: it waits for the life of a peer on demand,
+  // and goes by itself.
   bool keep(Instant now, const std::string& peer, ByteView payload);
 
   // Ready to go; nothing: its life is not known yet. `payload` is within sealed_payload_limit (checked).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A registered client of the log: this host's commands, each kept until it was applied, each taking effect
-// once.
+// A registered client of the log: this host's commands, each kept until it was applied, each
+// taking effect once.
 //
 // Nobody can tell a lost command from a lost answer. So the host registers once with the group; the place in
 // the log of its Register is its client id. Every command carries (client, sequence), is kept here until it

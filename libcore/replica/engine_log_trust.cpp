@@ -54,8 +54,8 @@ EngineLog::Way EngineLog::way_of(const EngineState& state) const {
   return COORD_RULE(newer_state_is_confirmed, config_.first) ? Way::same : Way::untold;
 }
 
-// Does the entry that was walked over last lead to where this gateway has been? It may be a word for all the
-// same.
+// Does the entry that was walked over last lead to where this gateway has been? It may be a
+// word for all the same.
 void EngineLog::look_whether_on_way(Instant now) {
   const bool remembered = walk_->era == memory_.era && walk_->place.index == memory_.place.index;
   if (!may_go_on(!remembered || walk_->place == memory_.place)) return go_other_way();
@@ -188,8 +188,8 @@ void EngineLog::remember() {
   memory_.ttl = std::max(longest_ttl_, closed_for_);
 }
 
-// Before what depends on it; for a crash of the machine, which ends all that was granted here, a little
-// later.
+// Before what depends on it; for a crash of the machine, which ends all that was granted
+// here, a little later.
 void EngineLog::put_down(Instant now) {
   const bool is_time = !lasting_at_ || now >= *lasting_at_ + config_.remember_every;
   const bool lasts = is_time && lasting_ != memory_;

@@ -58,8 +58,8 @@ struct AskVoters {
   std::uint64_t ticket = 0;
   VoterOrder order;
 };
-// Of a host that does not vote, from outside of the log: who votes. For one that no voter it knows has
-// answered.
+// Of a host that does not vote, from outside of the log: who votes. For one that no voter it
+// knows has answered.
 struct KnownVoters {
   std::vector<NodeId> voters;
 };

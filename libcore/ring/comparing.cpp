@@ -43,8 +43,8 @@ void Replicas::ask_digests(const std::string& name, Ring& ring, Source& source) 
 
 Replicas::DigestWish& Replicas::wish_for_digest(Ring& ring, const Host& with) {
   const auto under_way = ring.reading.now.find(with.host);
-  // An own digest may be older than the other's: buckets that are equal all the same are lacking nothing
-  // here.
+  // An own digest may be older than the other's: buckets that are equal all the same are
+  // lacking nothing here.
   if (under_way != ring.reading.now.end() && under_way->second.is_own) return under_way->second;
   DigestWish& wish = ring.reading.next[with.host];
   wish.host = with;

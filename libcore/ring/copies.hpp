@@ -240,8 +240,8 @@ struct PlacesAre {
   }
 };
 
-// The receiver, one of the key's copies, is to write it by itself, and to send it to the others
-// (one_copy.cpp).
+// The receiver, one of the key's copies, is to write it by itself, and to send it to
+// the others (one_copy.cpp).
 struct WriteOne {
   std::uint64_t operation = 0;
   std::string ring, key;

@@ -24,8 +24,8 @@ void Replicas::receive(NodeId from, copies::AskEntry&& message) {
   if (any == rings_.end()) return;
   Ring* ring = message.number == Token{} ? &any->second : member_ring(message.ring, message.number);
   if (ring == nullptr || !is_complete(message.ring, *ring)) return;
-  // Whoever asks may know an older number, of which this host was to keep the key: it has given it away
-  // since.
+  // Whoever asks may know an older number, of which this host was to keep the key: it has
+  // given it away since.
   const auto is_kept_here = [&] {
     const Hosts hosts = ring->placement.of_key(message.key).readable();
     return std::ranges::find(hosts, *own(*ring)) != hosts.end();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a host reads of others: what it gains when one comes or goes, and what it may have missed; and
-// listings.
+// What a host reads of others: what it gains when one comes or goes, and what it may have
+// missed; and listings.
 #include <algorithm>
 
 #include "base/rule.hpp"

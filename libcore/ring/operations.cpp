@@ -246,8 +246,8 @@ void Replicas::fetch(std::uint64_t id) {
   std::ranges::stable_partition(holders, [this](NodeId host) { return host == self_; });
   if (holders.empty()) return start(id);
   if (operation.holder == asked_for_a_value * holders.size()) {
-    // None of them gives it: a disk cannot read it, or they are silent. Where one copy was enough, the
-    // others.
+    // None of them gives it: a disk cannot read it, or they are silent. Where one copy was
+    // enough, the others.
     for (const auto& [host, entry] : operation.seen) operation.passed_over.insert(host);
     operation.heard = now_;
     return start(id);

@@ -6,8 +6,8 @@
 // who wants to see how a lookup goes needs the steps themselves, at the hosts that answer. Algorithm: the
 // iterative lookup of protocol/chord, by its own classes. What a place knows, its predecessor, list of
 // successors and fingers, follows from the ring that the group has agreed on, as in an ideal ring: nothing
-// has to be stabilized. Who asks is told, step by step, by the hosts themselves, and passes over who does not
-// answer.
+// has to be stabilized. Who asks is told, step by step, by the hosts themselves, and passes over
+// who does not answer.
 #pragma once
 
 #include <cstdint>

@@ -49,8 +49,8 @@ class Storage {
   virtual Result<std::map<std::string, std::uint64_t>> memberships() = 0;
   virtual Status set_membership(const std::string& ring, std::uint64_t joined) = 0;
 
-  // The names of rings that this host has joined, as they are stored (joined_ring()), of which anything is
-  // here.
+  // The names of rings that this host has joined, as they are stored (joined_ring()), of
+  // which anything is here.
   virtual Result<std::vector<std::string>> joined_rings() = 0;
   // Some of a ring's values and entries; true: there is more.
   virtual Result<bool> drop_some(const std::string& ring) = 0;
@@ -80,8 +80,8 @@ class Storage {
   virtual Result<std::uint64_t> bytes_on_disk() = 0;
 };
 
-// A ring that this host has joined stands apart from its own of the same name, and from an earlier
-// membership.
+// A ring that this host has joined stands apart from its own of the same name, and from
+// an earlier membership.
 std::string joined_ring(const std::string& ring, std::uint64_t joined);
 std::optional<std::pair<std::string, std::uint64_t>> read_joined_ring(const std::string& stored);
 

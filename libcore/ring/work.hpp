@@ -106,8 +106,8 @@ struct SetMembership {
   std::string ring;
   std::uint64_t joined = 0;  // 0: it is none any more
 };
-// The changes of a ring's keys with this prefix since the change with that number; none: which one is the
-// last.
+// The changes of a ring's keys with this prefix since the change with that number; none:
+// which one is the last.
 struct ReadChanges {
   std::string ring, prefix;
   std::optional<std::uint64_t> since;

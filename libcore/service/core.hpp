@@ -71,8 +71,8 @@ class Core {
   virtual bool is_asked(SessionId session, std::uint64_t request) const = 0;
 
   Token next_token(LogIndex index);
-  // The next ones, between so many, are given by somebody else: the most, unless the clock would be too far
-  // behind.
+  // The next ones, between so many, are given by somebody else: the most, unless the clock would
+  // be too far behind.
   std::uint64_t reserve_tokens(std::uint64_t least, std::uint64_t most, WallTime wall);
   // What so many of these may reserve together, until `wall`.
   std::uint64_t most_reserved(std::size_t times, std::uint64_t least, std::uint64_t most,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // All that the machine remembers, and all that a snapshot holds. What can be computed from it (who queues for
-// which name) is not in it; StateMachine::restore() computes it again and checks that the parts fit each
-// other.
+// which name) is not in it; StateMachine::restore() computes it again and checks that the
+// parts fit each other.
 #pragma once
 
 #include <cstdint>

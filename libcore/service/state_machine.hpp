@@ -67,8 +67,8 @@ class StateMachine final : Core {
     return machine;
   }
 
-  // `index` is above every one before. What a command asks for wrongly is refused in its effects, never an
-  // error.
+  // `index` is above every one before. What a command asks for wrongly is refused in its
+  // effects, never an error.
   Effects apply(LogIndex index, const Command& command);
   // `voters`: of the group. Void, and RaiseApplied says so, unless each has announced it and still lives.
   Effects apply_raise(LogIndex index, const Raise& raise, const std::vector<NodeId>& voters);

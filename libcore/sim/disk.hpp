@@ -10,8 +10,8 @@
 // - A power cut picks one of these for every such sector, or a torn one: a prefix of the newer, the rest
 //   older. The size is picked apart. Directory operations since the last sync_directory() survive as any
 //   subset, in order: a file may be synced and have no name.
-// - A process crash (kill -9) loses nothing: the cache is the kernel's. It does not make anything durable
-//   either.
+// - A process crash (kill -9) loses nothing: the cache is the kernel's. It does not make
+//   anything durable either.
 // - A failed sync() marks the cache clean without writing it, as Linux does: a later sync() succeeds and
 //   leaves the platter old (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020,
 //   section 3).

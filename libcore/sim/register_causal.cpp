@@ -183,8 +183,8 @@ std::vector<std::size_t> CausalHistory::before_read(const NamedRegister& named, 
   return {first, after};
 }
 
-// What itself comes after the read is no excuse for it. Nor is, where nothing was read, any other than a
-// remove.
+// What itself comes after the read is no excuse for it. Nor is, where nothing was read, any
+// other than a remove.
 bool CausalHistory::may_be_superseded(const NamedRegister& named, std::size_t write, std::size_t read) const {
   const bool by_remove_only = history_[read].values.empty();
   return std::ranges::any_of(named.writes, [&](std::size_t other) {

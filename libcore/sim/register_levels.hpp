@@ -12,18 +12,18 @@
 // that does not has superseded every write that had ended when it began, may have superseded what overlapped
 // with it, and nothing that began after its end. By *causal* the order is the causal one, and no time counts.
 //
-//   regular    No value that a read gives was superseded by a write that ended before the read began; no
-//   write is missing
+//   regular    No value that a read gives was superseded by a write that ended before the
+//              read began; no write is missing
 //              that ended before it began, unless what may have superseded it is there, or was superseded in
 //              turn, or was a remove (Lamport, "On interprocess communication", 1986, for many writers: Shao,
 //              Welch, Pierce and Lee, "Multiwriter consistency conditions for shared memory registers", SIAM
 //              J. Comput. 40(1), 2011).
-//   causal     None of the bad patterns of Bouajjani, Enea, Guerraoui and Hamza, "On verifying causal
-//   consistency", POPL
+//   causal     None of the bad patterns of Bouajjani, Enea, Guerraoui and Hamza, "On verifying
+//              causal consistency", POPL
 //              2017, section 5 (CyclicCO, ThinAirRead, WriteCORead, WriteCOInitRead), and of a read that
 //              gives a set also no write missing that is before it.
-//   eventual   Reads that are marked as final give the same, and no acknowledged write is missing there that
-//   nothing
+//   eventual   Reads that are marked as final give the same, and no acknowledged write
+//              is missing there that nothing
 //              may have superseded.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The fields of one object of a snapshot's file, as far as they are there; at most one of them is of any
-// bytes.
+// The fields of one object of a snapshot's file, as far as they are there; at most one of
+// them is of any bytes.
 #pragma once
 
 #include <initializer_list>

@@ -6,7 +6,7 @@
 // refusing everything that is not perfect means that a power cut needs an operator. Rule: damage,
 // with all after it, is cut off only if
 //   - it lies at or beyond the highest log offset that any record states as synced, those beyond the damage
-//   included, and
+//     included, and
 //   - some word of the damaged record was never written.
 // Everything else may have swallowed an acknowledged record: refuse, name file and offset, say how to rejoin.
 // Assumed of the disk: an unsynced sector holds what it held before or what was written, or a prefix of this

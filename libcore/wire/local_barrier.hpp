@@ -67,8 +67,8 @@ struct Ended {  // the command
   }
 };
 
-// One barrier by its name, or those in use above `after`, as many as fit one answer. Linearizable unless
-// `stale`.
+// One barrier by its name, or those in use above `after`, as many as fit one answer.
+// Linearizable unless `stale`.
 struct ListBarriers {
   std::uint64_t request = 0;
   std::string name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a tool says and asks of a family of the service that has no requests of its own (service/family.hpp):
-// its commands and questions as they are. So a new family needs nothing here. From version 2 on
-// (local_version.hpp).
+// its commands and questions as they are. So a new family needs nothing here. From version
+// 2 on (local_version.hpp).
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 // them silent. Algorithm: each cast names the ones that its origin had heard and that no other one of these
 // follows: the frontier (Ladin et al. 1992 call them direct dependencies). Whoever has it holds it back until
 // all of these were heard in their order. A frontier is cleared by the next cast, so it holds about as many
-// as have cast at the same time. What a message has no room for is tied together before by casts without a
-// body.
+// as have cast at the same time. What a message has no room for is tied together before by
+// casts without a body.
 //
 // What is missing for Config::patience is not waited for any longer, and is named; what is known stays in its
 // order all the same. It is heard late if it comes later. What never came and nobody has any more is named at

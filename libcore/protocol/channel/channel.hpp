@@ -81,8 +81,8 @@ using Message = std::variant<Parcel, Acknowledge>;
 Bytes encode(const Message& message);
 std::optional<Message> decode(ByteView bytes);
 
-// Where the bytes of pieces wait that are far from their turn: a file. Bytes that nobody remembers are given
-// up.
+// Where the bytes of pieces wait that are far from their turn: a file. Bytes that nobody
+// remembers are given up.
 class Spill {
  public:
   Spill() = default;

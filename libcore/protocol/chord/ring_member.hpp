@@ -10,8 +10,8 @@
 // correct", IEEE TSE 43(12), 2017), with a proof that needs r+1 members in an ideal ring to begin with and
 // fewer than r failures while lists are being repaired. Its operations, each a rule below:
 //   join       from the member before its place take over the whole list, not one successor
-//   stabilize  ask the first successor; dead: drop it; alive: take over its list behind it; if its
-//   predecessor
+//   stabilize  ask the first successor; dead: drop it; alive: take over its list
+//              behind it; if its predecessor
 //              lies between, ask that one too, and only if it lives put it and its list in front
 //   rectify    who is told of a predecessor that is not nearer asks its present one, and changes only if that
 //              is dead

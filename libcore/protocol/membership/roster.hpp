@@ -35,8 +35,8 @@ class Roster {
   NodeId at(std::size_t place) const;
   std::size_t present() const { return present_; }
   std::size_t dead() const { return dead_; }  // without those who left
-  // Of who is present in which incarnation: equal at two members, hardly ever by chance, if they hold the
-  // same.
+  // Of who is present in which incarnation: equal at two members, hardly ever by chance, if
+  // they hold the same.
   std::uint64_t digest() const { return digest_ >> 12U; }  // no number between nodes is larger than 2^53
   Rumours table(NodeId by) const;
 

@@ -36,8 +36,8 @@ struct Propose {
 struct ProposeRaise {
   Bytes data;
 };
-// A leader appends the change (members.cpp), if Raft::why_not() has nothing against it. Anyone else does
-// nothing.
+// A leader appends the change (members.cpp), if Raft::why_not() has nothing against it. Anyone
+// else does nothing.
 struct ChangeMembers {
   Change change;
   Level level = 2;  // that is in force

@@ -67,8 +67,8 @@ bool Raft::may_stand() {
 }
 
 // A leader whose disk stands still can commit by the disks of others. Where nobody tells of his disk (level
-// 1) it goes on so: as a follower there, it would be sent no more than a window of what it cannot
-// acknowledge.
+// 1) it goes on so: as a follower there, it would be sent no more than a window of what
+// it cannot acknowledge.
 bool Raft::leads_without_disk() const {
   const bool told = std::ranges::any_of(
       progress_, [](const auto& other) { return other.second.disk != DiskState::unknown; });

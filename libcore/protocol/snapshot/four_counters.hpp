@@ -11,8 +11,8 @@
 // the waves, and nobody has sent one since.
 //
 // Two waves of N-1 questions and N-1 answers: 4(N-1) when all work is done already; else a further wave each
-// `period`. Needs channels that lose nothing, in any order. A crashed process, and it never answers:
-// missing().
+// `period`. Needs channels that lose nothing, in any order. A crashed process, and it
+// never answers: missing().
 #pragma once
 
 #include <cstdint>

@@ -22,8 +22,8 @@
 // In turn: the generation is released as before, and then one command runs at a time, by the participants'
 // ids: whose turn it is, is part of the state, and goes on by the command in the log that ends the one
 // before. The first that fails or is lost breaks the generation, once nobody runs any more: who has had no
-// turn has none. A file of who is next, or a lock that all queue for, would let the next one begin after a
-// failure.
+// turn has none. A file of who is next, or a lock that all queue for, would let the next one
+// begin after a failure.
 //
 // Failures: a participant may arrive only to say that it has failed. That breaks its generation, also if it
 // is the first one there; those of the count who have not come yet belong to it all the same and are told

@@ -14,8 +14,8 @@ namespace coord::service {
 
 // Of entries by a classical algorithm, in one epoch.
 inline constexpr std::uint64_t tokens_of_epoch = std::uint64_t{1} << 24U;
-// Where that would bring the tokens too far ahead of the clock (Core::reserve_tokens()), and there are no
-// more.
+// Where that would bring the tokens too far ahead of the clock (Core::reserve_tokens()), and
+// there are no more.
 inline constexpr std::uint64_t least_tokens_of_epoch = std::uint64_t{1} << 12U;
 // A name in which nobody takes part is still entered by the same algorithm, in the same epoch.
 inline constexpr Duration epoch_outlives_the_last = std::chrono::seconds(60);

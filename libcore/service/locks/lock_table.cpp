@@ -82,8 +82,8 @@ bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex pla
   }
   if (lock.by && !COORD_RULE(epoch_begins_when_the_last_has_left, !lock.closed || lock.holders.empty()))
     return false;
-  // Whoever has the name by the log, or waits for it since before, comes first: as for one who wants it
-  // alone.
+  // Whoever has the name by the log, or waits for it since before, comes first: as for one
+  // who wants it alone.
   const bool log_has_it = lock.holders.size() > lock.taking_part;
   const bool others_came_before = lock.waiting.size() > lock.waiting_to_take_part;
   if (request.part && !COORD_RULE(part_is_taken_when_the_log_has_let_go, !log_has_it && !others_came_before))

@@ -4,8 +4,8 @@
 // Problem: a key's copies lie on the hosts that follow its place on the ring. Two hosts that disagree on who
 // these are write to two majorities that do not meet, and one of them does not see what the other has
 // acknowledged. The ring's own protocol repairs itself, but cannot promise that at each moment. So who is in
-// the ring is a replicated value with a number that rises with each change, and a copy answers for one number
-// only.
+// the ring is a replicated value with a number that rises with each change, and a copy answers
+// for one number only.
 //
 // Algorithm: changes are made one at a time, each in two steps, as joint consensus does it (Ongaro, "Raft",
 // 2014, 4.3). First the ring has the hosts of before and after: a write needs a majority of both, a read one
