@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Casts in causal order: nobody hears an answer before its question, and a gap is named instead of waited
-// for.
+// Casts in causal order: nobody hears an answer before its question, and a gap is named
+// instead of waited for.
 #include <catch2/catch.hpp>
 
 #include "gossip_group.hpp"
@@ -134,8 +134,8 @@ Standing standing(const std::set<CastId>& known, const CastId& id) {
   return known.contains(id) ? Standing::taken : Standing::unknown;
 }
 
-// 9 never comes; 3 follows it, and 2 follows 3. After five seconds both are heard, in their order, and 9 is
-// named.
+// 9 never comes; 3 follows it, and 2 follows 3. After five seconds both are heard, in their
+// order, and 9 is named.
 bool a_gap_is_named() {
   std::set<CastId> known;
   CausalOrder order({}, [&](const CastId& one) { return standing(known, one); });

@@ -304,8 +304,8 @@ TEST_CASE("what was persisted is found by the next life, and what is damaged is 
 
 TEST_CASE("every option has a meaning and every type of message is said in a run") {
   const auto messages = said();
-  // Who pushes never asks, who pulls tells nobody unasked; who cannot be reached by datagram cannot by
-  // stream.
+  // Who pushes never asks, who pulls tells nobody unasked; who cannot be reached by
+  // datagram cannot by stream.
   const std::set<std::string> never = {"rumour-push.ask", "rumour-push.answer", "rumour-pull.tell",
                                        "swim.stream-ack"};
   for (const Algorithm& algorithm : all()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All are asked down a tree and their answers gathered: each is counted once, and whoever is missing is
-// named.
+// All are asked down a tree and their answers gathered: each is counted once, and whoever
+// is missing is named.
 #include "protocol/broadcast/gather.hpp"
 
 #include <catch2/catch.hpp>

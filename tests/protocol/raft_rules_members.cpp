@@ -177,8 +177,8 @@ std::string newcomer_without_a_log() {
   return "";
 }
 
-// A voter has lost its disk. Its number is free when the group has removed it, and not when that may still be
-// undone.
+// A voter has lost its disk. Its number is free when the group has removed it, and not when that
+// may still be undone.
 std::string lost_disk_waits_for_its_removal() {
   Cluster group(with_later(3, 0));
   const char leader = group.settle();

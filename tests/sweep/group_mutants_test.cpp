@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Snapshots of the group itself, under random faults: each rule removed is found by what `dsnapshot check`
-// runs.
+// Snapshots of the group itself, under random faults: each rule removed is found by what
+// `dsnapshot check` runs.
 #include "base/rule.hpp"
 #include "sweep/watched.hpp"
 

@@ -84,8 +84,8 @@ std::optional<std::string> LogInvariants::leader_completeness(NodeId node, const
 }
 
 // A leader of an earlier term that does not know of the latest one could still commit something: so many of
-// its voters, by its log, are in no later term. One that has come back empty is in none, and counts for
-// nothing.
+// its voters, by its log, are in no later term. One that has come back empty is in none, and
+// counts for nothing.
 std::optional<std::string> LogInvariants::could_still_commit(NodeId node, const raft::Raft& raft) const {
   const auto latest = leaders_.rbegin();
   if (raft.role() != raft::Role::leader || latest->first <= raft.term()) return std::nullopt;

@@ -15,8 +15,8 @@ std::string text(const std::pair<std::string, std::uint64_t>& place) {
 }  // namespace
 
 // The first to apply an entry decides what it did (ledger.hpp looks whether the others agree). The log of a
-// peer alone may be taken back by a power cut, with all who were told of it, and that of an engine by a
-// backup.
+// peer alone may be taken back by a power cut, with all who were told of it, and that of an
+// engine by a backup.
 void Participants::applied(NodeId node, const replica::Applied& applied) {
   if (applied.index <= top_ || world_.nodes() == 1 || restored_) return;
   top_ = applied.index;

@@ -73,8 +73,8 @@ void Quiet::repair() {
 }
 
 // It does as it is told: only a peer that names --rejoin is started so.
-// A bit that turned over in a file's version makes it one of a release that nobody has: the operator sees
-// that.
+// A bit that turned over in a file's version makes it one of a release that nobody has: the
+// operator sees that.
 bool Quiet::refuses_damage(NodeId node) const {
   const std::string& why = world_.why(node);
   const bool of_no_release = why.find("install the release that wrote it") != std::string::npos;

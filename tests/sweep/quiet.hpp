@@ -29,8 +29,8 @@ class Quiet {
 
   // Lives through it, from now on.
   void run();
-  // The operator: starts what stopped, gives a peer whose disk is damaged or replaced an empty one and
-  // --rejoin.
+  // The operator: starts what stopped, gives a peer whose disk is damaged or replaced an
+  // empty one and --rejoin.
   void repair();
 
  private:

@@ -21,8 +21,8 @@ std::size_t questions_to(Network& net, std::uint64_t tool) {
       std::ranges::count_if(told, [](const ToTool& one) { return std::holds_alternative<Question>(one); }));
 }
 
-// An answerer works on a long one: those that came after it, and nobody waits for any more, are not in the
-// way.
+// An answerer works on a long one: those that came after it, and nobody waits for any more,
+// are not in the way.
 bool dead_questions_take_no_place() {
   Network net(1);
   net.ask(1, 5, Answer{"load"});

@@ -80,8 +80,8 @@ bool what_none_takes_is_bounded() {
     net.run(1s);
   }
   if (bytes_told(net, 1) > Listeners::most_bytes_of_all) return false;
-  // A new one that has nothing yet gets the next one; and what is taken, or whose tool is gone, is room
-  // again.
+  // A new one that has nothing yet gets the next one; and what is taken, or whose tool is
+  // gone, is room again.
   net.ask(1, 200, Listen{"x", {}, false});
   net.say(1, "x", "next");
   if (net.heard(1, 200) != Payloads{"next"}) return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The two readers of a command line, on the same lines in the same environment: the same values, the same
-// refusal.
+// The two readers of a command line, on the same lines in the same environment: the same
+// values, the same refusal.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The log in Consul, as an adapter reads and writes it beside others: answered call by call, without a
-// server.
+// The log in Consul, as an adapter reads and writes it beside others: answered call by
+// call, without a server.
 #include <algorithm>
 #include <catch2/catch.hpp>
 

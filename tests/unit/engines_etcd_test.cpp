@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The log in etcd, as an adapter reads it while others write and trim: answered line by line, without a
-// server.
+// The log in etcd, as an adapter reads it while others write and trim: answered line by
+// line, without a server.
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"
@@ -211,8 +211,8 @@ std::string folder_of_a_state(Told& told) {
   return said.substr(from, said.find("/0000", from + name.size()) - from + 1);
 }
 
-// A state that comes too late is cleared away by whoever kept it: with that of the same gateway, which is
-// there?
+// A state that comes too late is cleared away by whoever kept it: with that of the same
+// gateway, which is there?
 bool removes_what_is_kept() {
   Told earlier(1), later(2);
   const std::string kept = folder_of_a_state(earlier), own = folder_of_a_state(later);

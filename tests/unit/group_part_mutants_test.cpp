@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The rules of the part that takes snapshots of the group which random faults seldom meet: each removed is
-// seen.
+// The rules of the part that takes snapshots of the group which random faults seldom meet:
+// each removed is seen.
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"

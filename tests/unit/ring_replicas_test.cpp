@@ -89,8 +89,8 @@ TEST_CASE("majorities of sets that differ by one host meet", "[ring]") {
     const Placement small(ring_of(fewer)), large(ring_of(more));
     for (int key = 0; key < 50; ++key) {
       const Hosts a = small.of_key(std::to_string(key)).now, b = large.of_key(std::to_string(key)).now;
-      // All of one that are not in the other, and whoever else is needed: they must not be a majority of
-      // both.
+      // All of one that are not in the other, and whoever else is needed: they must not be
+      // a majority of both.
       for (unsigned mask = 0; mask < 1U << b.size(); ++mask) {
         std::set<Host> in_b;
         for (std::size_t i = 0; i < b.size(); ++i) {

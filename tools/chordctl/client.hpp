@@ -44,8 +44,8 @@ class Client {
   Result<std::uint64_t> send(ring::Request request);
   Result<std::uint64_t> send(ring::Put put, std::string_view value);
 
-  // The next answer, of whichever request; ErrorKind::unavailable: there is none in time, or the peer is
-  // gone.
+  // The next answer, of whichever request; ErrorKind::unavailable: there is none in time,
+  // or the peer is gone.
   struct Answered {
     std::uint64_t request = 0;
     ring::Answer answer;

@@ -364,8 +364,8 @@ void say_what_may_be_lost(const MembershipSettings& s, const Known& known, const
     say("a majority of each key's copies is left: nothing that was acknowledged is lost");
 }
 
-// One after the other they are out of the ring, and each time who is to have their keys reads all that is
-// left.
+// One after the other they are out of the ring, and each time who is to have their keys
+// reads all that is left.
 Result<cli::Exit> adopt(const MembershipSettings& s) {
   if (s.lost.empty()) return Error{ErrorKind::usage, "HOST", "is missing", "name the hosts that are lost"};
   auto client = Client::open(s.common, s.patience);

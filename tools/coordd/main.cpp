@@ -192,8 +192,8 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
   return ended;
 }
 
-// --check-config: what this peer would be. Nothing is started, made or looked at beyond configuration and
-// keys.
+// --check-config: what this peer would be. Nothing is started, made or looked at beyond
+// configuration and keys.
 Result<cli::Exit> describe(const Arguments& arguments) {
   const auto settings = [&] {
     const coordd::AsServiceUser unit(arguments.config_read);

@@ -234,8 +234,8 @@ struct Begun {
   daemon::Settings settings;
 };
 
-// Before anything is written: what there is must be what is asked for, and what is asked for must be
-// possible.
+// Before anything is written: what there is must be what is asked for, and what is asked
+// for must be possible.
 Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const Places& places,
                     std::optional<Arguments> there) {
   Begun begun{places, there.has_value(), {}, {}};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// dcast --answer NAME -- COMMAND: runs it for each question, one after the other; what it prints is the
-// answer.
+// dcast --answer NAME -- COMMAND: runs it for each question, one after the other; what it
+// prints is the answer.
 #include <unistd.h>
 
 #include <array>

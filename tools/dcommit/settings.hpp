@@ -46,8 +46,8 @@ struct Costs {
   std::optional<std::uint32_t> delays{};  // messages one after the other
   std::vector<std::string> waits_for{};   // hosts
 };
-// The fields of --json for a transaction; `blocked`: this participant has voted, and cannot learn the
-// outcome.
+// The fields of --json for a transaction; `blocked`: this participant has voted, and cannot
+// learn the outcome.
 cli::JsonObject json_of(const service::CommitView& view, const std::string& id, bool blocked = false,
                         const Costs* costs = nullptr);
 // Who aborted it, and why.

@@ -38,8 +38,8 @@ Status check_terms(dlock::Settings& settings) {
   return done();
 }
 
-// flock's form `(flock 9; ...) 9>file`: a number, alone. Whether it is open here says nothing: it may be
-// meant.
+// flock's form `(flock 9; ...) 9>file`: a number, alone. Whether it is open here says
+// nothing: it may be meant.
 bool is_descriptor_form(const std::vector<std::string>& words) {
   if (words.size() != 1 || words.front().size() > 9) return false;
   return cli::read_integer(words.front(), {3, std::numeric_limits<int>::max()}).ok();

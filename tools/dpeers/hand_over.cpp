@@ -107,8 +107,8 @@ Result<bool> confirmed(const HandOverSettings& settings, const local::LoneView& 
   return ::read(STDIN_FILENO, answer.data(), answer.size()) > 0 && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-// What has ended begins again, as it was. Only its directory's owner and root can do that. False: it has not
-// ended.
+// What has ended begins again, as it was. Only its directory's owner and root can do that.
+// False: it has not ended.
 Result<bool> revive(const cli::Authority& authority) {
   const std::string path = fmt::format("{}/{}", authority.state_dir, hand_over_name);
   struct stat status {};

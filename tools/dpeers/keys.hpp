@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// dpeers key: the group's keys, shown and changed on all hosts while they run; and the keys by which others
-// sign.
+// dpeers key: the group's keys, shown and changed on all hosts while they run; and the keys by
+// which others sign.
 #pragma once
 
 #include <string>

@@ -130,8 +130,8 @@ Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
 
 namespace {
 
-// Who has answered the proposer so far, this host itself included: each kind of answer is asked for of a
-// majority.
+// Who has answered the proposer so far, this host itself included: each kind of answer is asked
+// for of a majority.
 class Majorities {
  public:
   Majorities(std::size_t sites, std::string self) : majority_(sites / 2 + 1), self_(std::move(self)) {}
