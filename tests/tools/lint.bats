@@ -133,3 +133,15 @@ GOOD
   echo 'profiles: mixed (default: the seed decides)' >scripts/sweep
   finds profiles 'write mixed calm'
 }
+
+@test "torn: a word alone, in a comment and in a literal" {
+  full="// $(yes word | head -n 20 | paste -sd ' ')"
+  printf '%s\n// all of it\nint x;\n// %s\n' "$full" word >libcore/x/a.cpp
+  scripts/lint torn
+  printf '%s\n// it.\nint x;\n' "$full" >libcore/x/a.cpp
+  finds torn libcore/x/a.cpp:2
+  printf 'f("one text "\n  "or "\n  "another");\n' >libcore/x/a.cpp
+  finds torn libcore/x/a.cpp:2
+  printf '%s and twenty more\n' "$full" >libcore/x/a.cpp
+  finds torn 'at most 110'
+}
