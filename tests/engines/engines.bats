@@ -99,7 +99,7 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   run -64 --separate-stderr coordd --check-config --config both.toml
   [[ $stderr == *engine* ]]
   run -64 --separate-stderr dlock --engine redis://h x true
-  [[ $stderr == *"a fail-over of Redis forgets"*--unsafe* ]]
+  [[ $stderr == *"a fail-over of Redis loses"*--unsafe* ]]
   run -64 --separate-stderr coordd --engine redis://h --name a --state-dir s --socket s.sock
   [[ $stderr == *--unsafe* ]]
   export COORD_ENGINE=redis://h
