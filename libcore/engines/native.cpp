@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/rule.hpp"
 #include "engines/native_consul.hpp"
 #include "engines/native_etcd.hpp"
 #include "engines/native_redis.hpp"
@@ -18,7 +19,23 @@ bool has_terms_of_version(const native::FromTool& what) {
   return (put != nullptr && put->wanted && *put->wanted != 0) || (removal != nullptr && removal->wanted);
 }
 
+constexpr char broke[] = "its connection broke before it was answered";
+
 }  // namespace
+
+bool NativeAdapter::may_change(bool has_terms) {
+  job().again |= std::exchange(job().may_have_changed, true);
+  if (!COORD_RULE_OR(native_change_is_sent_once, job().again && !has_terms, false)) return true;
+  cannot(native::Cannot::Why::unknown, broke);
+  return false;
+}
+
+void NativeAdapter::answer_not(native::Not what) {
+  if (COORD_RULE_OR(native_retry_is_unknown, job().again, false))
+    return cannot(native::Cannot::Why::unknown, broke);
+  job().may_have_changed = false;
+  answer(what);
+}
 
 std::string native_lacks(EngineUrl::Kind kind, const native::FromTool& what) {
   const bool is_lock = std::holds_alternative<native::Lock>(what);

@@ -31,6 +31,7 @@ struct NativeJob {
 
   // ---- of the adapters
   bool may_have_changed = false;  // a change went out and was not answered: who asks cannot know
+  bool again = false;             // ... over a connection before this one
   bool held = false;
   std::string place;          // the lock's key, node or value in its queue; empty: none yet
   std::string guid;           // drawn for it: by this it is known again
@@ -55,7 +56,15 @@ class NativeAdapter : public Adapter {
   const NativeJob& job() const { return *job_; }
   const std::string& host() const { return host_; }
   void answer(native::ToTool what) { push(Native{std::move(what)}); }
-  void cannot(native::Cannot::Why why, std::string text) { answer(native::Cannot{why, std::move(text)}); }
+  void cannot(native::Cannot::Why why, std::string text) {
+    job().may_have_changed = false;
+    answer(native::Cannot{job().again ? native::Cannot::Why::unknown : why, std::move(text)});
+  }
+  // Whether a change may go out now. One that did before, and was not answered, is sent again only if its
+  // terms say of what it may be a change: another one's value may be there by now.
+  bool may_change(bool has_terms);
+  // What was asked for is not so. It may be just what was sent before that has made it so.
+  void answer_not(native::Not what);
   void fail(const std::string& why) {
     if (std::exchange(closed_, true)) return;
     close(host_ + ": " + why);

@@ -65,20 +65,23 @@ void NativeConsul::begin(Instant now) {
 
 void NativeConsul::receive_on(Instant now, unsigned line, ByteView bytes) {
   if (is_closed()) return;
+  if (line == asks) heard_at_ = now;
   in_.at(line).add(bytes);
   while (auto answer = in_.at(line).next()) {
+    if (line == waits ? !watch_ : calls_.empty()) return unasked(*answer);
     Call done;
     if (line == waits) {
-      if (!watch_) return unreadable();
       done = *watch_;
       watch_.reset();
     } else {
-      if (calls_.empty()) return unreadable();
       done = calls_.front();
       calls_.pop_front();
     }
-    const bool is_told = answer->status == 200 || answer->status == 404;
-    if (is_told) {
+    // Of Consul's own: a proxy without a server, or any other program, says 404 as well.
+    const bool is_consuls = done.kind == Kind::renew ? answer->body.find("not found") != std::string::npos
+                                                     : !answer->header("x-consul-index").empty();
+    if (answer->status == 404 && !is_consuls) return unreadable();
+    if (answer->status == 200 || answer->status == 404) {
       tell(engine::Reached{});
       answered(now, done, *answer);
     } else {
@@ -89,8 +92,15 @@ void NativeConsul::receive_on(Instant now, unsigned line, ByteView bytes) {
   if (in_.at(line).failed()) unreadable();
 }
 
+void NativeConsul::unasked(const http1::Answer& answer) {
+  constexpr unsigned too_many = 429;
+  if (answer.status != too_many) return unreadable();
+  fail("it takes no more connections from this host: raise limits.http_max_conns_per_client");
+}
+
 void NativeConsul::refused(const Call& call, const http1::Answer& answer) {
-  if (call.kind == Kind::leave) return this->answer(native::Unlocked{true});
+  const bool is_never = answer.status == 403 || answer.status == 400 || answer.status == 413;
+  if (call.kind == Kind::leave && is_never) return this->answer(native::Unlocked{false});
   const std::string text = one_line(answer.body);
   const std::string why = text.empty() ? fmt::format("it refuses (HTTP status {})", answer.status) : text;
   const bool is_ours = job().lock() == nullptr || !job().held;
@@ -100,8 +110,7 @@ void NativeConsul::refused(const Call& call, const http1::Answer& answer) {
     job().session_name.clear();
     return fail("its session has ended: it asks anew");
   }
-  if (is_ours && (answer.status == 403 || answer.status == 400 || answer.status == 413)) {
-    job().may_have_changed = false;
+  if (is_ours && is_never) {
     cannot(
         answer.status == 403 ? Why::unreachable : Why::wrong,
         fmt::format("{}: {}{}", host(), why,
@@ -116,7 +125,7 @@ void NativeConsul::answered(Instant now, const Call& call, const http1::Answer& 
       return take_get(now, answer);
     case Kind::version: {
       const auto pair = answer.status == 200 ? consul::read_pair(answer.body) : std::nullopt;
-      return this->answer(native::Not{pair.has_value(), pair ? pair->changed : 0});
+      return answer_not({pair.has_value(), pair ? pair->changed : 0});
     }
     case Kind::change:
       return take_change(now, answer);
@@ -206,16 +215,21 @@ void NativeConsul::take_get(Instant now, const http1::Answer& answer) {
 
 // The index of the change is in a transaction's answer only.
 void NativeConsul::change(Instant now) {
-  job().may_have_changed = true;
   if (const auto* put = std::get_if<native::Put>(&job().what)) {
     const std::string terms = put->wanted ? fmt::format("?cas={}", *put->wanted) : "";
+    if (!may_change(put->wanted.has_value())) return;
     return call(now, Kind::change, "PUT", fmt::format("/v1/kv/{}{}", consul::in_path(put->key), terms),
                 put->value);
   }
-  // Where it is not there that would be told as done.
   const auto& removal = std::get<native::Remove>(job().what);
   if (!removal.wanted && job().number == 0)
     return call(now, Kind::look, "GET", fmt::format("/v1/kv/{}?consistent", consul::in_path(removal.key)));
+  remove(now);
+}
+
+void NativeConsul::remove(Instant now) {
+  const auto& removal = std::get<native::Remove>(job().what);
+  if (!may_change(removal.wanted.has_value())) return;
   call(now, Kind::change, "DELETE",
        fmt::format("/v1/kv/{}?cas={}", consul::in_path(removal.key), removal.wanted.value_or(job().number)));
 }
@@ -233,15 +247,12 @@ void NativeConsul::take_change(Instant now, const http1::Answer& answer) {
   call(now, Kind::version, "GET", fmt::format("/v1/kv/{}?consistent", consul::in_path(key)));
 }
 
-// Which change of the key is to be removed.
+// Which change of the key is to be removed: where it is not there that would be told as done.
 void NativeConsul::take_number(Instant now, const http1::Answer& answer) {
   const auto pair = answer.status == 200 ? consul::read_pair(answer.body) : std::nullopt;
-  if (!pair) {
-    job().may_have_changed = false;
-    return this->answer(native::Not{});
-  }
+  if (!pair) return answer_not({});
   job().number = pair->changed;
-  change(now);
+  remove(now);
 }
 
 void NativeConsul::take_list(const http1::Answer& answer) {
@@ -338,7 +349,7 @@ void NativeConsul::leave(Instant now) {
 
 void NativeConsul::tick(Instant now) {
   if (is_closed()) return;
-  const bool is_silent = !calls_.empty() && now >= calls_.front().sent + answer_within;
+  const bool is_silent = !calls_.empty() && now >= std::max(calls_.front().sent, heard_at_) + answer_within;
   if (is_silent || (watch_ && now >= watch_->sent + watch_within))
     return fail("no answer within 2 s: it has no leader, or cannot be reached");
   if (!begun_ || job().lock() == nullptr) return;
@@ -356,7 +367,7 @@ std::optional<Instant> NativeConsul::deadline() const {
   const auto also = [&first](std::optional<Instant> when) {
     if (when && (!first || *when < *first)) first = when;
   };
-  if (!calls_.empty()) also(calls_.front().sent + answer_within);
+  if (!calls_.empty()) also(std::max(calls_.front().sent, heard_at_) + answer_within);
   if (watch_) also(watch_->sent + watch_within);
   also(renew_at_);
   also(look_at_);

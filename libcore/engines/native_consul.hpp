@@ -28,7 +28,7 @@ class NativeConsul final : public NativeAdapter {
  public:
   NativeConsul(Access access, std::string host, std::shared_ptr<NativeJob> job);
 
-  unsigned lines() const override { return 2; }
+  unsigned lines() const override { return waits_for_changes() ? 2 : 1; }
   void begin(Instant now) override;
   void receive(Instant now, ByteView bytes) override { receive_on(now, asks, bytes); }
   void receive_on(Instant now, unsigned line, ByteView bytes) override;
@@ -50,10 +50,15 @@ class NativeConsul final : public NativeAdapter {
   void start(Instant now);
   void watch(Instant now, const http1::Answer& answer);
   void unreadable() { fail("the server there is not Consul"); }
+  void unasked(const http1::Answer& answer);
+  bool waits_for_changes() const {
+    return job().lock() != nullptr || std::holds_alternative<native::Watch>(job().what);
+  }
 
   void take_get(Instant now, const http1::Answer& answer);
   void change(Instant now);
   void take_change(Instant now, const http1::Answer& answer);
+  void remove(Instant now);
   void take_number(Instant now, const http1::Answer& answer);
   void take_list(const http1::Answer& answer);
 
@@ -70,6 +75,7 @@ class NativeConsul final : public NativeAdapter {
   std::optional<Call> watch_;
   bool leaving_ = false, looking_ = false, begun_ = false;
   std::optional<Instant> renew_at_, look_at_;
+  Instant heard_at_{};  // anything of `calls_`
 };
 
 }  // namespace coord::engines

@@ -14,6 +14,8 @@ namespace coord::engines {
 
 namespace {
 
+using Why = native::Cannot::Why;
+
 constexpr Duration call_patience = std::chrono::seconds(2);
 constexpr Duration look_every = std::chrono::seconds(1);  // a watch may be told of nothing (etcd #18089)
 constexpr std::uint64_t keys_a_page = 8;                  // their values come with them, and may be long
@@ -76,7 +78,7 @@ NativeEtcd::Call& NativeEtcd::call(Instant now, Kind kind, const char* method, c
   framed.insert(framed.end(), message.begin(), message.end());
   http_.send(stream, framed, kind != Kind::watch);
   if (kind == Kind::watch) watch_ = stream;
-  return calls_[stream] = Call{kind, now, 0, {}, {}};
+  return calls_[stream] = Call{kind, now, 0, {}, {}, now};
 }
 
 void NativeEtcd::flush() {
@@ -85,6 +87,7 @@ void NativeEtcd::flush() {
 
 void NativeEtcd::begin(Instant now) {
   tell(engine::Up{});
+  heard_at_ = now;
   if (access_.user.empty()) {
     start(now);
   } else {
@@ -98,6 +101,7 @@ void NativeEtcd::begin(Instant now) {
 void NativeEtcd::receive(Instant now, ByteView bytes) {
   for (Http2::Event& event : http_.receive(bytes)) {
     if (is_closed()) return;
+    heard_at_ = now;
     if (const auto* body = std::get_if<Http2::Body>(&event)) {
       const auto found = calls_.find(body->stream);
       if (found == calls_.end()) continue;
@@ -105,6 +109,7 @@ void NativeEtcd::receive(Instant now, ByteView bytes) {
       if (answer.size() + body->bytes.size() > etcd::message_limit)
         return fail("an answer of it is longer than 16 MiB");
       answer.insert(answer.end(), body->bytes.begin(), body->bytes.end());
+      found->second.heard = now;
       if (watch_ == body->stream) watched(now, answer);
       continue;
     }
@@ -133,19 +138,20 @@ void NativeEtcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
   answered(now, done, ByteView(done.answer).subspan(5));
 }
 
-// A server that is busy, or without a leader, is left for the next one; what it will never do is told.
+// A server that is busy, or without a leader, is left for the next one; what it will never do is told. While
+// rights are being changed there (auth store is old) it is asked anew.
 void NativeEtcd::refused(const Call& call, const std::string& status, const std::string& text) {
   if (call.kind == Kind::revoke) return;
-  const bool is_busy = status == "14" || status == "4" || status.empty();
+  const auto says = [&](std::string_view what) { return text.find(what) != std::string::npos; };
   const bool is_ours = job().lock() == nullptr || !job().held;
   const std::string why = fmt::format("{}: {}", host(), text.empty() ? "gRPC status " + status : text);
-  constexpr auto denied = "7", invalid = "3";
-  if (!is_busy && is_ours && status == invalid) {
-    job().may_have_changed = false;
-    cannot(native::Cannot::Why::wrong, why);
-  } else if (!is_busy && is_ours && (status == denied || status == "8")) {
-    job().may_have_changed = false;
-    cannot(native::Cannot::Why::unreachable, why);
+  constexpr auto denied = "7", invalid = "3", exhausted = "8";
+  if (is_ours && status == invalid && (says("key is not provided") || says("request is too large"))) {
+    cannot(Why::wrong, why);
+  } else if (is_ours && (status == denied || (status == invalid && !says("auth store is old")))) {
+    cannot(Why::unreachable, why + ": --engine-user and --engine-password-file");
+  } else if (is_ours && status == exhausted) {
+    cannot(Why::unreachable, why);
   }
   fail(text.empty() ? "it refuses (gRPC status " + status + ")" : text);
 }
@@ -159,19 +165,18 @@ void NativeEtcd::answered(Instant now, const Call& call, ByteView message) {
     return start(now);
   }
   if (call.kind == Kind::lease) return take_lease(now, call, message);
-  if (call.kind == Kind::revoke) return;
+  if (call.kind == Kind::revoke || call.kind == Kind::probe) return;
   const bool is_range = call.kind == Kind::get || call.kind == Kind::list || call.kind == Kind::queue ||
                         call.kind == Kind::whose;
   const auto answer = is_range ? etcd::read_range(message) : etcd::read_transaction(message);
-  if (!answer) return unreadable();
-  revision_ = std::max(revision_, answer->revision);
+  if (!answer || answer->revision == 0) return unreadable();  // some other server's
   switch (call.kind) {
     case Kind::get: {
       native::Value value;
       if (!answer->pairs.empty())
         value = {true, answer->pairs.front().changed, etcd::text_of(answer->pairs.front().value)};
       if (value.value.size() > native::longest_value)
-        return cannot(native::Cannot::Why::wrong, "its value is longer than 1,000 KiB");
+        return cannot(Why::wrong, "its value is longer than 1,000 KiB");
       this->answer(std::move(value));
       if (std::holds_alternative<native::Watch>(job().what)) watch(now, answer->revision + 1);
       break;
@@ -276,6 +281,7 @@ void NativeEtcd::change(Instant now) {
   const auto wanted = put != nullptr ? put->wanted : removal->wanted;
   if (wanted && *wanted == 0) transaction.bytes(compares, is_absent(key));
   if (wanted && *wanted != 0) transaction.message(compares, is_revision(key, Of::change, *wanted));
+  if (!may_change(wanted.has_value())) return;
   const ProtoWriter shown = within(as_range, etcd::range({key, {}, 0, 0, 0, {}}));
   if (put != nullptr) {
     transaction.message(then, within(as_put, put_under(key, put->value, 0)));
@@ -284,15 +290,14 @@ void NativeEtcd::change(Instant now) {
     transaction.message(then, within(as_removal, etcd::remove(key, {})));
   }
   transaction.message(otherwise, shown);
-  job().may_have_changed = true;
   call(now, Kind::change, txn_call, transaction.out());
 }
 
 void NativeEtcd::take_change(const etcd::Answer& answer) {
-  job().may_have_changed = false;
   const std::uint64_t there = answer.pairs.empty() ? 0 : answer.pairs.front().changed;
   const bool removed = std::holds_alternative<native::Remove>(job().what);
-  if (!answer.succeeded || (removed && there == 0)) return this->answer(native::Not{there != 0, there});
+  if (!answer.succeeded || (removed && there == 0)) return answer_not({there != 0, there});
+  job().may_have_changed = false;
   this->answer(native::Done{removed ? 0 : answer.revision});
 }
 
@@ -445,15 +450,24 @@ void NativeEtcd::leave(Instant now) {
 void NativeEtcd::tick(Instant now) {
   if (is_closed()) return;
   for (const auto& [stream, call] : calls_) {
-    if (call.kind != Kind::watch && now >= call.sent + call_patience)
+    if (call.kind != Kind::watch && now >= call.heard + call_patience)
       return fail("no answer within 2 s: it has no leader, or cannot be reached");
   }
+  if (const auto at = probe_at(); at && now >= *at)
+    call(now, Kind::probe, range_call, etcd::range({std::string(1, '\0'), {}, 1, 0, 0, {}}).out());
   if (begun_ && job().lock() != nullptr) {
     if (job().let_go && !renewing_) leave(now);  // what is put after that would stay
     if (!job().let_go && renew_at_ && now >= *renew_at_ && !renewing_) lease(now);
     if (!job().let_go && look_at_ && now >= *look_at_) look(now);
   }
   flush();
+}
+
+// Who only watches would not hear that it is gone.
+std::optional<Instant> NativeEtcd::probe_at() const {
+  if (job().lock() != nullptr || !watch_ || calls_.size() != 1 || !calls_.contains(*watch_))
+    return std::nullopt;
+  return heard_at_ + silence_is_asked_about;
 }
 
 std::optional<Instant> NativeEtcd::deadline() const {
@@ -463,8 +477,9 @@ std::optional<Instant> NativeEtcd::deadline() const {
     if (when && (!first || *when < *first)) first = when;
   };
   for (const auto& [stream, call] : calls_) {
-    if (call.kind != Kind::watch) also(call.sent + call_patience);
+    if (call.kind != Kind::watch) also(call.heard + call_patience);
   }
+  also(probe_at());
   if (!renewing_) also(renew_at_);
   if (!job().let_go) also(look_at_);
   return first;

@@ -50,7 +50,8 @@ class NativeEtcd final : public NativeAdapter {
     whose,
     queue,
     leave,
-    revoke
+    revoke,
+    probe,  // is it there at all?
   };
   struct Call {
     Kind kind{};
@@ -58,6 +59,7 @@ class NativeEtcd final : public NativeAdapter {
     std::uint64_t lease = 0;
     Instant counted;
     Bytes answer;
+    Instant heard{};  // of a part of it
   };
 
   Call& call(Instant now, Kind kind, const char* method, const Bytes& message);
@@ -69,6 +71,7 @@ class NativeEtcd final : public NativeAdapter {
   void start(Instant now);
   void watch(Instant now, std::uint64_t revision);
   void watched(Instant now, Bytes& answer);
+  std::optional<Instant> probe_at() const;
 
   // ---- of keys
   void change(Instant now);
@@ -95,7 +98,7 @@ class NativeEtcd final : public NativeAdapter {
   std::optional<Http2::Stream> watch_;
   bool begun_ = false, leaving_ = false, renewing_ = false, looking_ = false;
   std::optional<Instant> renew_at_, look_at_;
-  std::uint64_t revision_ = 0;  // of the last answer
+  Instant heard_at_{};  // anything
   bool watches_ = false;
 };
 

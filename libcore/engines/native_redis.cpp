@@ -48,13 +48,17 @@ void NativeRedis::begin(Instant now) {
 
 void NativeRedis::receive(Instant now, ByteView bytes) {
   if (is_closed()) return;
+  heard_at_ = now;
   in_.add(bytes);
   while (auto value = in_.next()) {
     if (value->kind == Value::Kind::push) continue;
     if (calls_.empty()) return fail("the server there is not Redis");
     const Kind kind = calls_.front().first;
     calls_.pop_front();
-    if (value->kind == Value::Kind::error) {
+    const bool is_error = value->kind == Value::Kind::error;
+    if (is_error && kind == Kind::size && value->text.starts_with("WRONGTYPE")) {
+      take_size(0);  // a list, a set, a hash: it has no text
+    } else if (is_error) {
       refused(value->text);
     } else {
       tell(engine::Reached{});
@@ -68,10 +72,8 @@ void NativeRedis::receive(Instant now, ByteView bytes) {
 void NativeRedis::refused(const std::string& text) {
   const std::string word = text.substr(0, text.find(' '));
   if (word == "WRONGTYPE") {
-    job().may_have_changed = false;
     cannot(Why::wrong, "that key has no text, but something else of Redis'");
   } else if (word == "OOM" || word == "MISCONF" || word == "NOREPLICAS" || word == "NOPERM") {
-    job().may_have_changed = false;
     cannot(Why::unreachable, fmt::format("{}: {}", host(), text));
   }
   fail(word == "NOAUTH" || word == "WRONGPASS" ? text + ": --engine-user and --engine-password-file" : text);
@@ -81,15 +83,14 @@ void NativeRedis::start(Instant now) {
   if (const auto* get = std::get_if<native::Get>(&job().what)) {
     call(now, Kind::get, {"GET", get->key});
   } else if (const auto* put = std::get_if<native::Put>(&job().what)) {
-    job().may_have_changed = true;
+    if (!may_change(put->wanted.has_value())) return;
     if (put->wanted) {
       call(now, Kind::put, {"SET", put->key, put->value, "NX"});
     } else {
       call(now, Kind::put, {"SET", put->key, put->value});
     }
   } else if (const auto* removal = std::get_if<native::Remove>(&job().what)) {
-    job().may_have_changed = true;
-    call(now, Kind::remove, {"DEL", removal->key});
+    if (may_change(false)) call(now, Kind::remove, {"DEL", removal->key});
   } else if (const auto* all = std::get_if<native::List>(&job().what)) {
     call(now, Kind::scan, {"SCAN", "0", "MATCH", pattern_of(all->prefix), "COUNT", "512"});
   }
@@ -108,24 +109,26 @@ void NativeRedis::answered(Instant now, Kind kind, const Value& value) {
         return cannot(Why::wrong, "its value is longer than 1,000 KiB");
       return answer(native::Value{is_there, 0, value.text});
     case Kind::put:
+      if (!is_there) return answer_not({true, 0});
       job().may_have_changed = false;
-      if (!is_there) return answer(native::Not{true, 0});
       return answer(native::Done{0});
     case Kind::remove:
+      if (value.number == 0) return answer_not({});
       job().may_have_changed = false;
-      if (value.number == 0) return answer(native::Not{});
       return answer(native::Done{0});
     case Kind::scan:
       return take_scan(now, value);
-    case Kind::size: {
-      constexpr std::size_t at_once = 512;
-      keys_.keys.push_back({found_[sized_], 0, static_cast<std::uint64_t>(value.number)});
-      ++sized_;
-      keys_.more = sized_ < found_.size();
-      if (!keys_.more || keys_.keys.size() == at_once) answer(std::exchange(keys_, {}));
-      return;
-    }
+    case Kind::size:
+      return take_size(static_cast<std::uint64_t>(value.number));
   }
+}
+
+void NativeRedis::take_size(std::uint64_t bytes) {
+  constexpr std::size_t at_once = 512;
+  keys_.keys.push_back({found_[sized_], 0, bytes});
+  ++sized_;
+  keys_.more = sized_ < found_.size();
+  if (!keys_.more || keys_.keys.size() == at_once) answer(std::exchange(keys_, {}));
 }
 
 // It may tell of a key several times.
@@ -148,13 +151,13 @@ void NativeRedis::take_scan(Instant now, const Value& value) {
 }
 
 void NativeRedis::tick(Instant now) {
-  if (!is_closed() && !calls_.empty() && now >= calls_.front().second + reply_within)
+  if (!is_closed() && !calls_.empty() && now >= std::max(calls_.front().second, heard_at_) + reply_within)
     fail("no answer within 2 s");
 }
 
 std::optional<Instant> NativeRedis::deadline() const {
   if (is_closed() || calls_.empty()) return std::nullopt;
-  return calls_.front().second + reply_within;
+  return std::max(calls_.front().second, heard_at_) + reply_within;
 }
 
 }  // namespace coord::engines

@@ -31,6 +31,7 @@ class NativeRedis final : public NativeAdapter {
   void start(Instant now);
   void answered(Instant now, Kind kind, const resp::Value& value);
   void refused(const std::string& text);
+  void take_size(std::uint64_t bytes);
   void take_scan(Instant now, const resp::Value& value);
 
   const Access access_;
@@ -39,6 +40,7 @@ class NativeRedis final : public NativeAdapter {
   std::vector<std::string> found_;  // keys, whose size is asked for
   std::size_t sized_ = 0;
   native::Keys keys_;
+  Instant heard_at_{};  // anything
 };
 
 }  // namespace coord::engines

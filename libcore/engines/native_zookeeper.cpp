@@ -83,6 +83,9 @@ void NativeZooKeeper::receive(Instant now, ByteView bytes) {
     }
   }
   in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(at));
+  constexpr std::size_t up_to_xid = 8;
+  if (in_.size() < up_to_xid) return;
+  if (JuteReader(ByteView(in_).subspan(4, 4)).number() > 0) heard_at_ = now;  // a part of an answer
 }
 
 // A session is opened by a majority's word. It is taken up again by the word of the leader alone, which may
@@ -148,28 +151,46 @@ void NativeZooKeeper::take_frame(Instant now, ByteView frame) {
     return;
   }
   if (calls_.empty() || calls_.front().first != xid) return unreadable();
+  heard_at_ = now;
   const Call done = calls_.front().second;
   calls_.pop_front();
   answered(now, done, error, reader);
   if (reader.failed()) unreadable();
 }
 
+// It will never do that, whichever server is asked.
+bool NativeZooKeeper::is_refused(std::int32_t error) {
+  using namespace zookeeper;
+  constexpr std::int32_t bad_arguments = -8, no_children_for_ephemerals = -108, quota = -125;
+  switch (error) {
+    case bad_arguments:
+    case no_children_for_ephemerals:
+      cannot(Why::wrong, fmt::format("{}: ZooKeeper takes no node of this name", host()));
+      break;
+    case quota:
+      cannot(Why::unreachable, fmt::format("{}: its quota is used up: setquota", host()));
+      break;
+    case no_auth:
+    case invalid_acl:
+    case auth_failed:
+      cannot(Why::unreachable, fmt::format("{}: this host may not do that there: --engine-user and "
+                                           "--engine-password-file",
+                                           host()));
+      break;
+    default:
+      return false;
+  }
+  fail("it refuses");
+  return true;
+}
+
 void NativeZooKeeper::answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader) {
   using namespace zookeeper;
-  if (call.kind == Kind::parent) return;  // one that is shut says so before it says that the node is there
-  constexpr std::int32_t bad_arguments = -8, no_children_for_ephemerals = -108, quota = -125;
-  if (error == no_auth || error == invalid_acl || error == auth_failed || error == quota ||
-      error == bad_arguments || error == no_children_for_ephemerals) {
-    job().may_have_changed = false;
-    const bool is_name = error == bad_arguments || error == no_children_for_ephemerals;
-    cannot(is_name ? Why::wrong : Why::unreachable,
-           is_name          ? fmt::format("{}: ZooKeeper takes no node of this name", host())
-           : error == quota ? fmt::format("{}: its quota is used up: setquota", host())
-                            : fmt::format("{}: this host may not do that there: --engine-user and "
-                                          "--engine-password-file",
-                                          host()));
-    return fail("it refuses");
+  if (call.kind == Kind::parent) {  // one that is shut says so before it says that the node is there
+    if (error != node_exists && parents_ == 0) parents_ = error;
+    return;
   }
+  if (is_refused(error)) return;
   const bool is_told =
       error == 0 || error == no_node || error == bad_version || error == node_exists || error == not_empty;
   if (!is_told) return fail(fmt::format("it refuses (error {})", error));
@@ -180,7 +201,7 @@ void NativeZooKeeper::answered(Instant now, const Call& call, std::int32_t error
       return take_look(now, error, reader);
     case Kind::change:
     case Kind::make:
-      return take_change(now, error, reader);
+      return take_change(now, call, error, reader);
     case Kind::list:
       return take_list(now, error, reader);
     case Kind::child:
@@ -212,19 +233,17 @@ void NativeZooKeeper::start(Instant now) {
   } else if (std::holds_alternative<native::List>(job().what)) {
     call(now, Kind::list, Operation::children, zookeeper::read(path_of_key(), false));
   } else if (const auto* put = std::get_if<native::Put>(&job().what)) {
-    job().may_have_changed = true;
     if (put->wanted && *put->wanted == 0) {
       make_parents(now, path_of_key(), true);
     } else if (put->wanted) {
       call(now, Kind::look, Operation::exists, zookeeper::read(path_of_key(), false));
-    } else {
+    } else if (may_change(false)) {
       call(now, Kind::change, Operation::put, zookeeper::put(path_of_key(), bytes_of(put->value), -1));
     }
   } else if (const auto* removal = std::get_if<native::Remove>(&job().what)) {
-    job().may_have_changed = true;
     if (removal->wanted) {
       call(now, Kind::look, Operation::exists, zookeeper::read(path_of_key(), false));
-    } else {
+    } else if (may_change(false)) {
       call(now, Kind::change, Operation::remove, zookeeper::remove(path_of_key()));
     }
   } else if (job().let_go) {
@@ -261,7 +280,8 @@ void NativeZooKeeper::stand(Instant now) {
 void NativeZooKeeper::take_mine(Instant now, std::int32_t error, JuteReader& reader) {
   if (error != 0) {
     job().guid.clear();
-    return fail("the lock's folder cannot be made");
+    if (!is_refused(parents_)) fail("the lock's folder cannot be made");
+    return;
   }
   job().place = reader.text();
   if (reader.failed()) return;
@@ -301,6 +321,7 @@ void NativeZooKeeper::take_queue(Instant now, std::int32_t error, JuteReader& re
       return is_lost("its node in ZooKeeper is gone: somebody removed it, or its session has ended");
     job().place.clear();
     job().guid.clear();
+    renew_at_.reset();  // until there is a place again
     return stand(now);
   }
   if (COORD_RULE_OR(native_least_number_has_it, ours == names.begin(), true)) {
@@ -361,11 +382,22 @@ void NativeZooKeeper::leave(Instant now) {
   call(now, Kind::leave, Operation::remove, zookeeper::remove(job().place));
 }
 
+// Neither events nor answered pings are answers: a server that was cut off goes on with these.
+std::optional<Instant> NativeZooKeeper::silent_at() const {
+  std::optional<Instant> first;
+  const auto also = [&](Instant since) {
+    if (!first || since + node_patience < *first) first = since + node_patience;
+  };
+  if (connecting_) also(*connecting_);
+  if (pinged_) also(std::max(*pinged_, heard_at_));
+  if (!calls_.empty()) also(std::max(calls_.front().second.sent, heard_at_));
+  return first;
+}
+
 void NativeZooKeeper::tick(Instant now) {
   if (is_closed()) return;
-  const auto over = [&](std::optional<Instant> since) { return since && now >= *since + node_patience; };
-  if (over(connecting_) || over(pinged_) || (!calls_.empty() && over(calls_.front().second.sent)))
-    return fail("no answer within 2 s: it has no leader, or cannot be reached");
+  const auto silent = silent_at();
+  if (silent && now >= *silent) return fail("no answer within 2 s: it has no leader, or cannot be reached");
   if (!connected_) return;
   if (job().lock() != nullptr) {
     if (job().let_go) leave(now);
@@ -383,9 +415,7 @@ std::optional<Instant> NativeZooKeeper::deadline() const {
   const auto also = [&first](std::optional<Instant> at) {
     if (at && (!first || *at < *first)) first = at;
   };
-  if (connecting_) also(*connecting_ + node_patience);
-  if (pinged_) also(*pinged_ + node_patience);
-  if (!calls_.empty()) also(calls_.front().second.sent + node_patience);
+  also(silent_at());
   if (connected_ && !pinged_) also(sent_ + ping_every_);
   also(renew_at_);
   also(look_at_);

@@ -66,7 +66,9 @@ class NativeZooKeeper final : public NativeAdapter {
   void connected(Instant now, ByteView frame);
   void take_frame(Instant now, ByteView frame);
   void answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader);
+  bool is_refused(std::int32_t error);
   void start(Instant now);
+  std::optional<Instant> silent_at() const;
   void unreadable() { fail("the server there is not ZooKeeper"); }
   zookeeper::Rights rights() const;
 
@@ -74,7 +76,7 @@ class NativeZooKeeper final : public NativeAdapter {
   std::string path_of_key() const;
   void take_get(std::int32_t error, JuteReader& reader);
   void take_look(Instant now, std::int32_t error, JuteReader& reader);
-  void take_change(Instant now, std::int32_t error, JuteReader& reader);
+  void take_change(Instant now, const Call& call, std::int32_t error, JuteReader& reader);
   void make_parents(Instant now, const std::string& path, bool itself);
   void take_list(Instant now, std::int32_t error, JuteReader& reader);
   void take_child(const Call& call, std::int32_t error, JuteReader& reader);
@@ -92,15 +94,18 @@ class NativeZooKeeper final : public NativeAdapter {
 
   const Access access_;
   Bytes in_;
-  bool connected_ = false, leaving_ = false, looking_ = false, making_ = false;
+  bool connected_ = false, leaving_ = false, looking_ = false;
   std::int32_t last_xid_ = 0;
   std::deque<std::pair<std::int32_t, Call>> calls_;
   std::optional<Instant> connecting_, renew_at_, look_at_, pinged_;
   Instant sent_{}, opened_{};
+  Instant heard_at_{};        // an answer, or a part of one
+  std::int32_t parents_ = 0;  // the first error when the nodes above were made
   Duration ping_every_{};
   std::deque<Instant> sendings_;  // of what may keep the session alive
   std::string watched_;           // the node before ours
   std::size_t children_ = 0;      // still to be told of
+  std::uint64_t created_ = 0;     // of the node that was looked at
   native::Keys keys_;
 };
 

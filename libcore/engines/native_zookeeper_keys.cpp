@@ -26,11 +26,12 @@ std::string NativeZooKeeper::path_of_key() const {
 }
 
 void NativeZooKeeper::make_parents(Instant now, const std::string& path, bool itself) {
+  parents_ = 0;
   for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1))
     call(now, Kind::parent, Operation::create, zookeeper::create(path.substr(0, at), {}, rights()));
   if (!itself) return call(now, Kind::parent, Operation::create, zookeeper::create(path, {}, rights()));
   const auto& put = std::get<native::Put>(job().what);
-  making_ = true;
+  if (!may_change(put.wanted.has_value())) return;
   call(now, Kind::make, Operation::create, zookeeper::create(path, bytes_of(put.value), rights()));
 }
 
@@ -53,10 +54,9 @@ void NativeZooKeeper::take_look(Instant now, std::int32_t error, JuteReader& rea
   const zookeeper::Stat stat = error == 0 ? zookeeper::read_stat(reader) : zookeeper::Stat{};
   const auto* put = std::get_if<native::Put>(&job().what);
   const auto wanted = put != nullptr ? put->wanted : std::get<native::Remove>(job().what).wanted;
-  if (error != 0 || !wanted || stat.changed != *wanted) {
-    job().may_have_changed = false;
-    return answer(native::Not{error == 0, stat.changed});
-  }
+  if (error != 0 || !wanted || stat.changed != *wanted) return answer_not({error == 0, stat.changed});
+  if (!may_change(true)) return;
+  created_ = stat.created;
   if (put != nullptr) {
     call(now, Kind::change, Operation::put,
          zookeeper::put(path_of_key(), bytes_of(put->value), stat.version));
@@ -65,29 +65,30 @@ void NativeZooKeeper::take_look(Instant now, std::int32_t error, JuteReader& rea
   }
 }
 
-void NativeZooKeeper::take_change(Instant now, std::int32_t error, JuteReader&) {
+void NativeZooKeeper::take_change(Instant now, const Call& call, std::int32_t error, JuteReader& reader) {
   const auto* put = std::get_if<native::Put>(&job().what);
-  if (error == zookeeper::not_empty) {
-    job().may_have_changed = false;
-    return cannot(Why::wrong, "there are nodes below it: remove them first");
-  }
-  const bool made = std::exchange(making_, false);
+  if (error == zookeeper::not_empty) return cannot(Why::wrong, "there are nodes below it: remove them first");
   if (error == 0) {
+    // Its version is counted from 0 in each of its lives.
+    const bool is_set = put != nullptr && put->wanted && call.kind == Kind::change;
+    if (is_set && zookeeper::read_stat(reader).created != created_)
+      return cannot(Why::unknown, "it was removed and made anew at that moment, and now has this value");
     job().may_have_changed = false;
     return answer(native::Done{put == nullptr ? 0 : job().seen});
   }
+  job().may_have_changed = false;
+  const bool is_parent_missing = call.kind == Kind::make && error == zookeeper::no_node;
+  if (is_parent_missing) {
+    if (!is_refused(parents_)) fail("the nodes above it cannot be made");
+    return;
+  }
   const bool has_terms =
       put != nullptr ? put->wanted.has_value() : std::get<native::Remove>(job().what).wanted.has_value();
-  if (has_terms) return call(now, Kind::look, Operation::exists, zookeeper::read(path_of_key(), false));
-  if (put == nullptr) {
-    job().may_have_changed = false;
-    return answer(native::Not{});
-  }
-  if (made) {  // somebody made it meanwhile
-    call(now, Kind::change, Operation::put, zookeeper::put(path_of_key(), bytes_of(put->value), -1));
-  } else {
-    make_parents(now, path_of_key(), true);
-  }
+  if (has_terms) return this->call(now, Kind::look, Operation::exists, zookeeper::read(path_of_key(), false));
+  if (put == nullptr) return answer_not({});
+  if (call.kind == Kind::change) return make_parents(now, path_of_key(), true);
+  if (may_change(false))  // somebody made it meanwhile
+    this->call(now, Kind::change, Operation::put, zookeeper::put(path_of_key(), bytes_of(put->value), -1));
 }
 
 void NativeZooKeeper::take_list(Instant now, std::int32_t error, JuteReader& reader) {
