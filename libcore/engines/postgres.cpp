@@ -23,6 +23,7 @@ constexpr Duration postgres_patience = std::chrono::seconds(2);
 constexpr Duration size_every = std::chrono::minutes(5);
 constexpr std::size_t bytes_a_second = 1U << 20U;  // a slow network
 constexpr std::size_t message_bytes_limit = 300U << 20U;
+constexpr std::uint64_t before_rows = 1;  // no row has this number
 constexpr char usual_user[] = "coordutils";
 
 Bytes bytes_in(std::string_view text) {
@@ -381,15 +382,15 @@ std::optional<Instant> Postgres::deadline() const {
 void Postgres::take_load(Instant now, const Call& call) {
   if (call.rows.empty()) return tell(engine::Empty{});
   const Row& row = call.rows.front();
-  const auto epoch = row.size() == 4 ? number_of(row[1]) : std::nullopt;
-  const auto position = row.size() == 4 ? number_of(row[2]) : std::nullopt;
-  if (!epoch || !position || *position == 0 || !marks::numbered(text_in(row[0])))
+  const auto epoch = row.size() == 5 ? number_of(row[1]) : std::nullopt;
+  const auto position = row.size() == 5 ? number_of(row[2]) : std::nullopt;
+  const bool is_whole = epoch && position && (*position == 1 || (*position != 0 && !text_in(row[4]).empty()));
+  if (!is_whole || !marks::numbered(text_in(row[0])))
     return refuse("the log in coordutils_head cannot be read: look for other writers there");
   log_ = text_in(row[0]);
   epoch_ = *epoch;
   last_ = *position;
-  last_row_.clear();
-  at_seal_ = true;
+  last_row_ = text_in(row[4]);
   following_ = true;
   waiting_.clear();
   if (!about_at_) about_at_ = now + std::chrono::seconds(1);
@@ -410,7 +411,7 @@ bool Postgres::is_last(const Row& row) const {
 
 void Postgres::take_entries(Instant now, const Call& call) {
   const bool has_last = !call.rows.empty() && is_last(call.rows.front());
-  const bool is_same = has_last ? last_row_.empty() || text_in(call.rows.front()[4]) == last_row_ : at_seal_;
+  const bool is_same = has_last ? text_in(call.rows.front()[4]) == last_row_ : last_ == before_rows;
   if (!COORD_RULE(postgres_rows_follow_what_was_told, is_same)) return gap();
   const std::size_t known = has_last ? 1 : 0;
   for (std::size_t i = known; i < call.rows.size(); ++i) {
@@ -431,8 +432,7 @@ bool Postgres::deliver(const Row& row) {
   if (!position || !epoch || *position != last_ + 1 || *epoch != epoch_) return false;
   const std::uint64_t after = std::exchange(last_, *position);
   last_row_ = text_in(row[4]);
-  at_seal_ = text_in(row[2]) == "~";
-  if (at_seal_) {
+  if (text_in(row[2]) == "~") {
     tell(engine::Sealed{after, last_, ++epoch_});
   } else {
     tell(engine::Entry{after, last_, row[3]});
@@ -444,8 +444,7 @@ void Postgres::take_head(Instant now, const Call& call) {
   const auto last =
       !call.rows.empty() && call.rows[0].size() == 3 ? number_of(call.rows[0][1]) : std::nullopt;
   if (!last || *last < last_ || text_in(call.rows[0][0]) != log_) return gap();
-  const std::string row = text_in(call.rows[0][2]);
-  if (*last == last_ && !row.empty() && !last_row_.empty() && row != last_row_) return gap();
+  if (*last == last_ && last_ != before_rows && text_in(call.rows[0][2]) != last_row_) return gap();
   waiting_.push_back(Waiting{call.number, *last});
   if (*last > last_) fetch(now);
   reach();

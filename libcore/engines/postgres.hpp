@@ -119,8 +119,7 @@ class Postgres final : public Adapter {
   std::uint64_t loads_ = 0, load_ticket_ = 0;
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;
-  std::string last_row_;  // what has written it; empty: not known
-  bool at_seal_ = true;   // it may have been removed: a state is there that begins behind it
+  std::string last_row_;  // what has written it; empty: none was told, and the log begins there
   bool fetching_ = false, more_ = false;
   std::vector<Waiting> waiting_;
 };

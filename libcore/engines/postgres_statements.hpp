@@ -33,13 +33,17 @@ inline constexpr std::array<const char*, 8> statements{
     "($1::text, $2::text, 1, 1, 1, 1, $3::bytea) on conflict do nothing returning prefix) delete from "
     "coordutils_log "
     "where prefix in (select prefix from h)",
-    // The prefix, the log, the epoch, the position, the state.
+    // The prefix, the log, the epoch, the position, the state. The seal behind which it begins stays: by that
+    // whoever follows knows this log from another one of the same length.
     "with h as (update coordutils_head set state_epoch = $3::bigint, state_position = $4::bigint, state = "
     "$5::bytea "
     "where prefix = $1::text and log = $2::text and state_epoch < $3::bigint and epoch >= $3::bigint "
     "returning prefix) "
-    "delete from coordutils_log where prefix in (select prefix from h) and epoch < $3::bigint",
-    "select log, state_epoch::text, state_position::text, state from coordutils_head where prefix = $1::text",
+    "delete from coordutils_log where prefix in (select prefix from h) and position < $4::bigint",
+    "select log, state_epoch::text, state_position::text, state, coalesce((select e.xmin::text from "
+    "coordutils_log e where e.prefix = h.prefix and e.position = h.state_position), '') from coordutils_head "
+    "h "
+    "where prefix = $1::text",
     // The prefix, the last position that is known: with its row, if it is there, and what has written each.
     // Sorted by the column's number, not by the text that is answered.
     "select position::text, epoch::text, key, entry, xmin::text from coordutils_log where prefix = $1::text "

@@ -20,24 +20,27 @@ constexpr std::size_t bytes_a_second = 1U << 20U;  // a slow network
 constexpr std::string_view entries_at_once = "512";
 
 // KEYS: head, log, state. ARGV: the log's name, the prefix, then each script's own. XADD comes first: it may
-// be refused, and a script is not undone.
+// be refused, and a script is not undone. Each item has a digest of all before it and of itself: two logs
+// that have the same one at a number are the same up to there.
 constexpr std::string_view add_script = R"(
-local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last')
+local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last', 'chain')
 if h[1] ~= ARGV[1] or h[2] ~= ARGV[3] then return 0 end
 local keys = ARGV[2] .. 'keys:' .. h[2]
 if redis.call('SISMEMBER', keys, ARGV[4]) == 1 then return 0 end
 local n = string.format('%.0f', h[3] + 1)
-redis.call('XADD', KEYS[2], n .. '-0', 'b', ARGV[5])
+local c = redis.sha1hex((h[4] or h[1]) .. n .. 'b' .. ARGV[5])
+redis.call('XADD', KEYS[2], n .. '-0', 'b', ARGV[5], 'c', c)
 redis.call('SADD', keys, ARGV[4])
-redis.call('HSET', KEYS[1], 'last', n)
+redis.call('HSET', KEYS[1], 'last', n, 'chain', c)
 redis.call('PUBLISH', ARGV[2] .. 'tail', n)
 return 1)";
 constexpr std::string_view seal_script = R"(
-local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last')
+local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last', 'chain')
 if h[1] ~= ARGV[1] or h[2] ~= ARGV[3] then return 0 end
 local n = string.format('%.0f', h[3] + 1)
-redis.call('XADD', KEYS[2], n .. '-0', 's', ARGV[4])
-redis.call('HSET', KEYS[1], 'last', n, 'epoch', ARGV[4])
+local c = redis.sha1hex((h[4] or h[1]) .. n .. 's' .. ARGV[4])
+redis.call('XADD', KEYS[2], n .. '-0', 's', ARGV[4], 'c', c)
+redis.call('HSET', KEYS[1], 'last', n, 'epoch', ARGV[4], 'chain', c)
 redis.call('PUBLISH', ARGV[2] .. 'tail', n)
 return 1)";
 constexpr std::string_view make_script = R"(
@@ -51,19 +54,21 @@ local h = redis.call('HMGET', KEYS[1], 'log', 'last')
 local before = tonumber(redis.call('HGET', KEYS[3], 'epoch'))
 if h[1] ~= ARGV[1] or before >= tonumber(ARGV[3]) or tonumber(h[2]) < tonumber(ARGV[4]) then return 0 end
 redis.call('HSET', KEYS[3], 'epoch', ARGV[3], 'position', ARGV[4], 'bytes', ARGV[5])
-redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', ARGV[4] + 1))
+redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4] .. '-0')
 for e = before, tonumber(ARGV[3]) - 1 do redis.call('DEL', ARGV[2] .. 'keys:' .. string.format('%.0f', e)) end
 return 1)";
 constexpr std::string_view load_script = R"(
 local h = redis.call('HMGET', KEYS[1], 'log')
 if not h[1] then return {} end
 local s = redis.call('HMGET', KEYS[3], 'epoch', 'position', 'bytes')
-return {h[1], s[1] or '', s[2] or '', s[3] or ''})";
+local at = (s[2] or '0') .. '-0'
+local i = redis.call('XRANGE', KEYS[2], at, at)
+return {h[1], s[1] or '', s[2] or '', s[3] or '', i[1] and i[1][2][4] or ''})";
 
-// Of an item of the stream: whether it is an entry or a seal, and its bytes.
-std::string said_in(const resp::Value& item) {
-  if (item.list.size() != 2) return {};
-  return fmt::format("{} {}", item.list[1].at(0), item.list[1].at(1));
+constexpr std::uint64_t before_items = 1;  // no item has this number
+
+std::string chain_in(const resp::Value& item) {
+  return item.list.size() == 2 ? std::string(item.list[1].at(3)) : std::string();
 }
 
 std::string_view as_text(const Bytes& bytes) {
@@ -244,7 +249,7 @@ void Redis::ask_head(Instant now, std::uint64_t ticket) {
   const std::string head = at("head");
   call(now, Kind::role, {"ROLE"});
   fetch(now);
-  call(now, Kind::head, {"HMGET", head, "log", "epoch", "last"}, ticket);
+  call(now, Kind::head, {"HMGET", head, "log", "epoch", "last", "chain"}, ticket);
 }
 
 void Redis::append(Instant now, const engine::Append& append) {
@@ -286,21 +291,22 @@ std::optional<Instant> Redis::deadline() const {
 void Redis::take_load(Instant now, const resp::Value& value) {
   if (value.list.empty()) return tell(engine::Empty{});
   const auto epoch = marks::number_in(value.at(1), 10), position = marks::number_in(value.at(2), 10);
-  if (!marks::numbered(value.at(0)) || !epoch || !position || *position == 0)
+  const bool is_whole =
+      epoch && position && (*position == before_items || (*position != 0 && !value.at(4).empty()));
+  if (!marks::numbered(value.at(0)) || !is_whole)
     return refuse(
         fmt::format("the log under {} cannot be read: look for other writers there", access_.prefix));
   log_ = value.at(0);
   epoch_ = *epoch;
   last_ = *position;
-  last_item_.clear();
-  at_seal_ = true;
+  chain_ = value.at(4);
   following_ = true;
   waiting_.clear();
   if (!about_at_) about_at_ = now + std::chrono::seconds(1);
   tell(engine::State{epoch_, last_, marks::bytes_in(value.at(3))});
   fetch(now);
   const std::string head = at("head");
-  call(now, Kind::head, {"HMGET", head, "log", "epoch", "last"}, load_ticket_);
+  call(now, Kind::head, {"HMGET", head, "log", "epoch", "last", "chain"}, load_ticket_);
 }
 
 void Redis::fetch(Instant now) {
@@ -313,7 +319,7 @@ void Redis::fetch(Instant now) {
 void Redis::take_entries(Instant now, const resp::Value& value) {
   const auto& items = value.list;
   const bool has_last = !items.empty() && items.front().at(0) == fmt::format("{}-0", last_);
-  const bool is_same = has_last ? last_item_.empty() || said_in(items.front()) == last_item_ : at_seal_;
+  const bool is_same = has_last ? chain_in(items.front()) == chain_ : last_ == before_items;
   if (!COORD_RULE(redis_entries_follow_what_was_told, is_same)) return gap();
   const std::size_t known = has_last ? 1 : 0;
   for (std::size_t i = known; i < items.size(); ++i) {
@@ -335,8 +341,7 @@ bool Redis::deliver(const resp::Value& item) {
   if (!position || *position != last_ + 1) return false;
   const std::uint64_t after = std::exchange(last_, *position);
   const resp::Value& fields = item.list[1];
-  last_item_ = said_in(item);
-  at_seal_ = fields.at(0) == "s";
+  chain_ = chain_in(item);
   if (fields.at(0) == "s") {
     if (fields.at(1) != std::to_string(epoch_ + 1)) return false;
     tell(engine::Sealed{after, last_, ++epoch_});
@@ -349,6 +354,7 @@ bool Redis::deliver(const resp::Value& item) {
 void Redis::take_head(Instant now, std::uint64_t ticket, const resp::Value& value) {
   const auto last = marks::number_in(value.at(2), 10);
   if (value.at(0) != log_ || !last || *last < last_) return gap();
+  if (*last == last_ && last_ != before_items && value.at(3) != chain_) return gap();
   waiting_.push_back(Waiting{ticket, *last});
   if (*last > last_) fetch(now);
   reach();

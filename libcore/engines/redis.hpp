@@ -102,8 +102,7 @@ class Redis final : public Adapter {
   std::uint64_t loads_ = 0, load_ticket_ = 0;
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;
-  std::string last_item_;  // as it was told
-  bool at_seal_ = true;    // it may have been removed: a state is there that begins behind it
+  std::string chain_;  // of what was told last
   bool fetching_ = false, more_ = false;
   std::vector<Waiting> waiting_;
 };

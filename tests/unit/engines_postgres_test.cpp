@@ -76,7 +76,7 @@ const std::string log_name = "00000000000000aa";
 
 void begins(Told& told) {
   told.ask(engine::Load{1});
-  told.row({log_name, "1", "1", "state"});
+  told.row({log_name, "1", "1", "state", ""});
   told.ready();
   const auto said = told.take();
   REQUIRE(said.size() == 2);
@@ -102,13 +102,15 @@ TEST_CASE("postgres: rows by their numbers, a seal, a notification, and a barrie
   REQUIRE(said.size() == 2);
   CHECK(std::get<engine::Entry>(said[0]).after == 1);
   CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
-  told.row({log_name, "3", ""});
+  told.row({log_name, "3", "103"});
   told.ready();
   said = told.take();
   REQUIRE(said.size() == 1);
   CHECK(std::get<engine::Reached>(said[0]).ticket == 1);
-  told.ready();  // there were no more rows
+  told.row({"3", "1", "~", "", "103"});  // there were no more
+  told.ready();
   told.said('A', JuteWriter().number(1).append(Bytes{'c', 0, '4', 0}).out());
+  told.row({"3", "1", "~", "", "103"});
   told.row({"4", "2", "k", "second", "104"});
   told.ready();
   CHECK(told.take().size() == 1);
@@ -168,6 +170,43 @@ TEST_CASE("postgres_rows_follow_what_was_told: a dump that was restored while th
   mutants::removed = "postgres_rows_follow_what_was_told";
   CHECK_FALSE(another());
   mutants::removed.clear();
+}
+
+// A dump has its seals at the same numbers.
+TEST_CASE("postgres: another log is known by the seal with which what is kept begins") {
+  const std::vector<std::string> seal{"3", "1", "~", "", "103"}, other{"3", "1", "~", "", "203"};
+  Told told;
+  begins(told);
+  told.row({"2", "1", "k", "first", "102"});
+  told.row(seal);
+  told.ready();
+  told.row({log_name, "3", "103"});
+  told.ready();
+  told.row(seal);
+  told.ready();
+  CHECK_FALSE(tells_a_gap(told.take()));
+  told.ask(engine::Barrier{7});
+  told.row({log_name, "3", "203"});
+  told.ready();
+  CHECK(tells_a_gap(told.take()));
+  const auto loads = [](const std::string& row) {
+    auto loaded = std::make_unique<Told>();
+    loaded->ask(engine::Load{1});
+    loaded->row({log_name, "2", "3", "state", row});
+    loaded->ready();
+    return loaded;
+  };
+  auto loaded = loads("103");
+  loaded->row(other);
+  loaded->row({"4", "2", "k", "third", "204"});
+  loaded->ready();
+  CHECK(tells_a_gap(loaded->take()));
+  auto gone = loads("103");
+  gone->ready();
+  CHECK(tells_a_gap(gone->take()));
+  auto none = loads("");
+  (void)none->take();
+  CHECK_FALSE(none->closed.empty());
 }
 
 TEST_CASE("postgres: who hears nothing asks, and leaves a server that does not answer") {

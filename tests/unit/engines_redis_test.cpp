@@ -51,11 +51,13 @@ const std::string master = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
 std::string text(const std::string& value) {
   return "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
 }
-std::string head(const std::string& log, int last) {
-  return "*3\r\n" + text(log) + text("1") + text(std::to_string(last));
+// What is chained is here the number and what was written.
+std::string head(const std::string& log, int last, const std::string& value = "") {
+  return "*4\r\n" + text(log) + text("1") + text(std::to_string(last)) + text(std::to_string(last) + value);
 }
 std::string entry(int number, const std::string& field, const std::string& value) {
-  return "*2\r\n" + text(std::to_string(number) + "-0") + "*2\r\n" + text(field) + text(value);
+  return "*2\r\n" + text(std::to_string(number) + "-0") + "*4\r\n" + text(field) + text(value) + text("c") +
+         text(std::to_string(number) + value);
 }
 
 const std::string log_name = "00000000000000aa";
@@ -63,7 +65,7 @@ const std::string log_name = "00000000000000aa";
 // A state at 1, and the end of the log at `last`.
 void begins(Told& told, int last) {
   told.ask(engine::Load{1});
-  told.feed(master + "*4\r\n" + text(log_name) + text("1") + text("1") + text("state"));
+  told.feed(master + "*5\r\n" + text(log_name) + text("1") + text("1") + text("state") + text(""));
   const auto said = told.take();
   REQUIRE(said.size() == 2);
   CHECK(std::get<engine::State>(said[1]).position == 1);
@@ -87,12 +89,12 @@ TEST_CASE("redis: entries by their numbers, a seal, a message that there is more
   REQUIRE(said.size() == 2);
   CHECK(std::get<engine::Entry>(said[0]).after == 1);
   CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
-  told.feed(head(log_name, 3) + "*0\r\n");
+  told.feed(head(log_name, 3, "2") + "*1\r\n" + entry(3, "s", "2"));
   said = told.take();
   REQUIRE(said.size() == 1);
   CHECK(std::get<engine::Reached>(said[0]).ticket == 1);
   told.feed(">3\r\n" + text("message") + text("p/tail") + text("4"));
-  told.feed("*1\r\n" + entry(4, "b", "second"));
+  told.feed("*2\r\n" + entry(3, "s", "2") + entry(4, "b", "second"));
   said = told.take();
   REQUIRE(said.size() == 1);
   CHECK(std::get<engine::Entry>(said[0]).position == 4);
@@ -118,7 +120,7 @@ TEST_CASE("redis_entries_follow_what_was_told: a server that has lost entries an
     Told told;
     begins(told, 3);
     told.feed("*2\r\n" + entry(2, "b", "first") + entry(3, "b", "second"));
-    told.feed(head(log_name, 3) + "*1\r\n" + entry(3, "b", "second"));
+    told.feed(head(log_name, 3, "second") + "*1\r\n" + entry(3, "b", "second"));
     CHECK_FALSE(tells_a_gap(told.take()));
     told.ask(engine::Barrier{7});
     told.feed(master + items);
@@ -134,6 +136,31 @@ TEST_CASE("redis_entries_follow_what_was_told: a server that has lost entries an
   mutants::removed = "redis_entries_follow_what_was_told";
   CHECK_FALSE(another());
   mutants::removed.clear();
+}
+
+// A backup has its seals at the same numbers, and the same commands may come again.
+TEST_CASE("redis: another log is known by the digest of all of it") {
+  const auto loads = [](const std::string& chain) {
+    auto loaded = std::make_unique<Told>();
+    loaded->ask(engine::Load{1});
+    loaded->feed(master + "*5\r\n" + text(log_name) + text("2") + text("3") + text("state") + text(chain));
+    return loaded;
+  };
+  auto same = loads("32");
+  same->feed("*1\r\n" + entry(3, "s", "2") + head(log_name, 3, "2"));
+  CHECK_FALSE(tells_a_gap(same->take()));
+  auto other = loads("3another");
+  other->feed("*1\r\n" + entry(3, "s", "2"));
+  CHECK(tells_a_gap(other->take()));
+  auto gone = loads("32");
+  gone->feed("*0\r\n");
+  CHECK(tells_a_gap(gone->take()));
+  auto ends = loads("32");
+  ends->feed("*1\r\n" + entry(3, "s", "2") + head(log_name, 3, "another"));
+  CHECK(tells_a_gap(ends->take()));
+  auto none = loads("");
+  (void)none->take();
+  CHECK_FALSE(none->closed.empty());
 }
 
 TEST_CASE("redis: who hears nothing asks, and leaves a server that does not answer") {
