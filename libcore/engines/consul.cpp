@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration consul_patience = std::chrono::seconds(2);
 constexpr Duration watch_lasts = std::chrono::seconds(60), watch_patience = std::chrono::seconds(70);
-constexpr Duration fetch_pause = std::chrono::milliseconds(100);
+constexpr Duration busy_pause = std::chrono::milliseconds(100), busy_patience = std::chrono::seconds(2);
 constexpr Duration ask_about_every = std::chrono::minutes(5);
 
 }  // namespace
@@ -168,8 +168,8 @@ void Consul::answered_well(Instant now, const Call& call, const http1::Answer& a
   }
 }
 
-// What changes something is asked again by those who want it, and so is a barrier: that Consul has no leader
-// just now is no reason to go.
+// That Consul has no leader just now is no reason to go: what was asked is asked again here, and a barrier by
+// those who want it. Only who is on the way in tries the next server after a while.
 void Consul::failed(Instant now, const Call& call, const http1::Answer& answer) {
   std::string text = answer.body.substr(0, answer.body.find('\n')).substr(0, 200);
   for (char& c : text) {
@@ -178,18 +178,24 @@ void Consul::failed(Instant now, const Call& call, const http1::Answer& answer) 
   if (text.empty()) text = fmt::format("it refuses (HTTP status {})", answer.status);
   const bool writes = call.kind == Kind::head || call.kind == Kind::change;
   const bool keeps = call.kind == Kind::put || call.kind == Kind::before || call.kind == Kind::kept;
-  if (writes) drop_writes();
+  const bool is_busy = answer.status >= 500 || answer.status == 429;
+  if (writes && is_busy) write_again(now);
+  if (writes && !is_busy) drop_writes();
   if (keeps) keeping_.reset();
   if (call.kind == Kind::list) return;
   if (call.kind == Kind::entries) fetching_ = false;
   if (answer.status == 403) return forbidden(call, text);
   if (answer.status == 413) return tell(engine::Refused{fmt::format("{}: {}", host_, text)});
-  const bool is_busy = answer.status >= 500 || answer.status == 429;
   if (!is_busy) return refuse(text);
-  const bool of_load = call.kind == Kind::which || call.kind == Kind::newest || call.kind == Kind::piece ||
-                       (call.kind == Kind::barrier && call.number != 0 && call.number == first_barrier_);
-  if (of_load) return refuse(text);
-  if (call.kind == Kind::entries) fetch_at_ = now + fetch_pause;
+  const bool is_first_barrier =
+      call.kind == Kind::barrier && call.number != 0 && call.number == first_barrier_;
+  const bool of_load = call.kind == Kind::which || call.kind == Kind::newest || call.kind == Kind::piece;
+  if (of_load || is_first_barrier) {
+    if (!busy_since_) busy_since_ = now;
+    if (now >= *busy_since_ + busy_patience) return refuse(text);
+    (is_first_barrier ? barrier_at_ : again_) = now + busy_pause;
+  }
+  if (call.kind == Kind::entries) fetch_at_ = now + busy_pause;
 }
 
 // Who may read but not write goes on reading.
@@ -257,6 +263,7 @@ void Consul::ask(Instant now, const engine::Request& request) {
     if (following_) get(now, Kind::barrier, at("head"), barrier->ticket);
   } else {
     tries_ = 0;
+    busy_since_.reset();
     load(now, std::get<engine::Load>(request).ticket);
   }
 }
@@ -282,6 +289,11 @@ void Consul::tick(Instant now) {
   if (again_ && now >= *again_) load_again(now);
   if (watch_at_ && now >= *watch_at_) watch(now);
   if (fetch_at_ && now >= *fetch_at_) fetch(now);
+  if (write_at_ && now >= *write_at_) write_next(now);
+  if (barrier_at_ && now >= *barrier_at_) {
+    barrier_at_.reset();
+    get(now, Kind::barrier, at("head"), first_barrier_);
+  }
   if (following_ && about_at_ && now >= *about_at_) {
     about_at_ = now + ask_about_every;
     call(now, Kind::version, "GET", "/v1/agent/self");
@@ -301,6 +313,8 @@ std::optional<Instant> Consul::deadline() const {
   also(again_);
   also(watch_at_);
   also(fetch_at_);
+  also(write_at_);
+  also(barrier_at_);
   if (following_) also(about_at_);
   return first;
 }

@@ -160,6 +160,7 @@ class Consul final : public Adapter {
   void take_head(Instant now, const Call& call, const http1::Answer& answer);
   void take_change(Instant now, const http1::Answer& answer);
   void try_again(const std::vector<std::size_t>& failed);
+  void write_again(Instant now);
   void drop_writes();
   void keep(Instant now);
   void take_before(Instant now, const http1::Answer& answer);
@@ -187,6 +188,7 @@ class Consul final : public Adapter {
   std::optional<Loading> loading_;
   std::uint64_t loads_ = 0, tries_ = 0;
   std::optional<Instant> again_;  // it is read once more
+  std::optional<Instant> busy_since_, barrier_at_;
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;  // that was told
   std::uint64_t last_changed_ = 0;      // Consul's index of that; 0: not known yet
@@ -201,7 +203,8 @@ class Consul final : public Adapter {
   std::deque<Item> items_;
   std::vector<Item> written_;  // in the transaction that is out
   bool writing_ = false;
-  Head base_;  // that it follows
+  std::optional<Instant> write_at_;  // once more
+  Head base_;                        // that it follows
   std::optional<Keeping> keeping_;
   Trim trim_;
   std::uint64_t keeps_ = 0;

@@ -26,6 +26,7 @@ constexpr Duration first_about = std::chrono::seconds(1);
 void Consul::load(Instant now, std::uint64_t ticket) {
   following_ = false;
   again_.reset();
+  barrier_at_.reset();
   waiting_.clear();
   loading_ = Loading{};
   loading_->ticket = ticket;
@@ -37,7 +38,7 @@ void Consul::load(Instant now, std::uint64_t ticket) {
 void Consul::load_again(Instant now) {
   again_.reset();
   if (!loading_) return;
-  if (++tries_ > loads_limit) return damaged();
+  if (!busy_since_ && ++tries_ > loads_limit) return damaged();
   load(now, loading_->ticket);
 }
 

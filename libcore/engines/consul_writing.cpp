@@ -3,6 +3,7 @@
 // then their pointer.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "base/format.hpp"
@@ -19,6 +20,7 @@ constexpr std::size_t bytes_of_a_piece = 256 * 1024;  // 512 KiB at most
 constexpr std::size_t items_limit = 4096;
 constexpr std::size_t trimmed_at_once = 60;
 constexpr unsigned pointer_tries = 3;
+constexpr Duration write_pause = std::chrono::milliseconds(100);
 constexpr std::array<std::string_view, 3> folders{"entry", "key", "piece"};
 
 std::size_t pieces_in(ByteView state) {
@@ -56,6 +58,7 @@ void Consul::append(Instant now, Item item) {
 
 // A seal goes alone. What is meant for an epoch that is open no more is too late.
 void Consul::write_next(Instant now) {
+  write_at_.reset();
   if (writing_ || items_.empty()) return;
   if (!head_) {
     writing_ = true;
@@ -142,6 +145,15 @@ void Consul::try_again(const std::vector<std::size_t>& failed) {
   for (auto item = items.rbegin(); item != items.rend(); ++item) {
     if (item->epoch != 0) items_.push_front(std::move(*item));
   }
+}
+
+// It may be in all the same: then its key is there, or the head is another one.
+void Consul::write_again(Instant now) {
+  for (auto item = written_.rbegin(); item != written_.rend(); ++item) items_.push_front(std::move(*item));
+  written_.clear();
+  writing_ = false;
+  head_.reset();
+  write_at_ = now + write_pause;
 }
 
 void Consul::drop_writes() {

@@ -24,6 +24,7 @@ class Turns {
     reached_ = true;
     lost_ = 0;
     pause_ = first_pause;
+    paused_ = {};
   }
   struct Next {
     bool is_round = false;  // all were tried
@@ -34,16 +35,19 @@ class Turns {
     if (!std::exchange(reached_, false)) ++failures_[at_];
     at_ = (at_ + 1) % failures_.size();
     if (++lost_ % failures_.size() != 0) return {};
-    const auto pause = std::exchange(pause_, std::min(pause_ * 2, longest_pause));
+    const auto longest = paused_ < change_of_leader ? short_pause : longest_pause;
+    const auto pause = std::exchange(pause_, std::min(pause_ * 2, longest));
+    paused_ += pause;
     return {true, pause};
   }
 
  private:
-  static constexpr std::chrono::milliseconds first_pause{50}, longest_pause{1000};
+  static constexpr std::chrono::milliseconds first_pause{50}, short_pause{250}, longest_pause{1000};
+  static constexpr std::chrono::seconds change_of_leader{10};  // whoever has none gets one soon
   std::size_t at_ = 0, lost_ = 0;
   std::vector<std::size_t> failures_;  // of each endpoint
   bool reached_ = false;
-  std::chrono::milliseconds pause_ = first_pause;
+  std::chrono::milliseconds pause_ = first_pause, paused_{};
 };
 
 }  // namespace coord::engines

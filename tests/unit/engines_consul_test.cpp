@@ -287,11 +287,47 @@ TEST_CASE("consul: without a leader what was asked comes again, and silence ends
   (void)told.take();
   CHECK(told.closed.empty());
   told.passes(std::chrono::milliseconds(250));
-  CHECK(told.has_asked("GET /v1/kv/p/head?index=0&wait=60s"));
-  told.append("k", "mine");
+  (void)told.take();
+  CHECK(told.all_asked.find("GET /v1/kv/p/head?index=0&wait=60s") != std::string::npos);
   told.passes(std::chrono::seconds(3));
   (void)told.take();
   CHECK(told.closed.find("no answer within 2 s") != std::string::npos);
+}
+
+TEST_CASE("consul: without a leader who is on the way in asks again, and leaves after two seconds") {
+  Told told;
+  told.ask(engine::Load{1});
+  (void)told.take();
+  told.all_asked.clear();
+  for (int i = 0; i < 15; ++i) {  // more often than a damaged log would be read
+    told.answer(500, "rpc error getting client");
+    told.asked.clear();
+    told.passes(std::chrono::milliseconds(50));
+    CHECK_FALSE(told.has_asked("GET /v1/kv/p/head"));
+    told.passes(std::chrono::milliseconds(50));
+    REQUIRE(told.has_asked("GET /v1/kv/p/head"));
+  }
+  CHECK(told.closed.empty());
+  told.passes(std::chrono::milliseconds(500));
+  told.answer(500, "rpc error getting client");
+  told.passes(std::chrono::milliseconds(100));
+  told.answer(500, "rpc error getting client");
+  (void)told.take();
+  CHECK(told.closed.find("rpc error getting client") != std::string::npos);
+}
+
+TEST_CASE("consul: what was to be written when its leader went is written again at once") {
+  Told told;
+  told.begins(1);
+  (void)told.take();
+  told.append("k", "mine");
+  REQUIRE(told.has_asked("PUT /v1/txn"));
+  told.answer(500, "rpc error making call: EOF");
+  told.passes(std::chrono::milliseconds(100));
+  REQUIRE(told.has_asked("GET /v1/kv/p/head"));
+  told.head(1, 9);
+  CHECK(told.has_asked("PUT /v1/txn"));
+  CHECK(told.closed.empty());
 }
 
 TEST_CASE("consul: what is no Consul ends the connection") {

@@ -37,3 +37,18 @@ TEST_CASE("turns: one endpoint after the other, and a pause after all") {
   turns.reached();
   CHECK(turns.lost().pause <= 50ms);
 }
+
+TEST_CASE("turns: pauses stay short for the time in which an engine gets another leader") {
+  Turns turns(1);
+  std::chrono::milliseconds sum{};
+  while (sum < 9s) {
+    const auto pause = turns.lost().pause;
+    CHECK(pause <= 250ms);
+    sum += pause;
+  }
+  for (int i = 0; i < 20; ++i) turns.lost();
+  CHECK(turns.lost().pause == 1s);
+  turns.reached();
+  for (int i = 0; i < 6; ++i) turns.lost();
+  CHECK(turns.lost().pause == 250ms);
+}
