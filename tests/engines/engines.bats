@@ -301,3 +301,8 @@ engine_user = "u"
   grep -q -- --new-epoch <<<"$output"
   kill -9 "$operator"
 }
+
+@test "the verbs that a log is made of" {
+  run -0 engine_verbs "$url/v"
+  [ ${#lines[@]} -ge 10 ]
+}
