@@ -158,6 +158,19 @@ bool one_that_says_nothing_is_named() {
   return group.is_whole({3});
 }
 
+// It is back before anybody holds it dead, and knows nothing of the question that it has said it has.
+bool one_that_is_started_again_takes_nobody_along() {
+  Asking group(60);
+  group.app.slow[NodeId{2}] = 500ms;
+  group.ask(20s);
+  group.world->run_for(100ms);
+  group.world->crash(NodeId{2}, sim::CrashKind::process);
+  group.world->run_for(100ms);
+  group.world->start(NodeId{2});
+  group.wait();
+  return group.is_whole({}) && group.app.gathered_at - group.begun < 2s;
+}
+
 bool slow_ones_are_waited_for() {
   Asking group(60);
   for (std::uint64_t i = 2; i <= 60; i += 3) group.app.slow[NodeId{i}] = 300ms;
@@ -220,6 +233,21 @@ TEST_CASE("one that dies when it has the question is missing alone, as soon as i
   group.world->run_for(500ms);
   REQUIRE(group.app.gathered);
   CHECK(group.is_whole({2}));
+}
+
+TEST_CASE("one that is started again when it has the question is asked anew, and those below it answer",
+          "[gather]") {
+  CHECK(one_that_is_started_again_takes_nobody_along());
+}
+
+TEST_CASE("who has the question is asked again less and less often", "[gather]") {
+  Asking group(2);
+  group.app.silent = {NodeId{2}};
+  group.ask(1h);
+  group.world->run_for(1s);
+  const std::size_t before = group.app.sent;
+  group.world->run_for(10min);
+  CHECK(group.app.sent - before <= 3 * 25);  // after 1, 2, 4 to 30 s; both ways acknowledged
 }
 
 TEST_CASE("one that is cut off when it has the question is named when the time is over", "[gather]") {
@@ -315,5 +343,6 @@ TEST_CASE("every rule of asking all that is removed is noticed", "[gather]") {
                           {"only_who_has_answered_is_reached", a_silent_leaf_is_named},
                           {"open_questions_are_bounded", open_ones_are_bounded},
                           {"answered_questions_are_bounded", answered_ones_are_bounded},
+                          {"who_has_it_is_asked_again", one_that_is_started_again_takes_nobody_along},
                           {"all_below_are_waited_for", slow_ones_are_waited_for}});
 }

@@ -95,7 +95,7 @@ std::optional<Instant> Gather::deadline() const {
     consider(question.is_said ? question.until + kept_for : question.until);
     if (!question.is_said)
       for (const auto& [node, child] : question.children)
-        if (!child.is_over && !child.has_it) consider(child.again);
+        if (!child.is_over) consider(child.again);
     for (const auto& [node, parent] : question.parents)
       if (question.is_said && !parent.has_thanked) consider(parent.again);
   }
@@ -149,8 +149,9 @@ void Gather::heard(Instant now, NodeId from, const Down& what, Actions& actions)
   for (const NodeId node : what.below)
     if (!question.reached.contains(node) && !is_asked(question, node)) others.push_back(node);
   if (others.empty()) {
-    if (question.is_said) say(now, what.id, question, from, parent, actions);
-    return;
+    if (!question.is_said) return;
+    parent = {};  // it has perhaps forgotten what it was told
+    return say(now, what.id, question, from, parent, actions);
   }
   question.is_said = false;
   parent = {};
@@ -186,15 +187,26 @@ void Gather::ask(Instant now, const CastId& id, const Question& question, NodeId
   ++child.tries;
   child.again = now + config_.resend;
   const Duration left = std::max(Duration{}, question.until - now);
-  actions.push_back(
-      Pass{to, Down{id, below_patience(left), child.below, question.question}, child.tries > 2});
+  actions.push_back(Pass{to, Down{id, below_patience(left), child.below, question.question},
+                         child.has_it || child.tries > 2});
 }
 
-void Gather::heard(Instant, NodeId from, const Got& what, Actions&) {
+// However often: that it is gone others find out.
+void Gather::ask_again(Instant now, const CastId& id, const Question& question, NodeId to, Child& child,
+                       Actions& actions) {
+  ask(now, id, question, to, child, actions);
+  child.check = std::min(2 * child.check, config_.longest_check);
+  child.again = now + child.check;
+}
+
+void Gather::heard(Instant now, NodeId from, const Got& what, Actions&) {
   const auto found = questions_.find(what.id);
   if (found == questions_.end()) return;
   const auto child = found->second.children.find(from);
-  if (child != found->second.children.end()) child->second.has_it = true;
+  if (child == found->second.children.end() || child->second.has_it) return;
+  child->second.has_it = true;
+  child->second.check = config_.check;
+  child->second.again = COORD_RULE_OR(who_has_it_is_asked_again, now + config_.check, found->second.until);
 }
 
 void Gather::on(Instant now, const Died& event, Actions& actions) {
@@ -331,8 +343,10 @@ void Gather::on(Instant now, const Tick&, Actions& actions) {
 void Gather::tick(Instant now, const CastId& id, Question& question, Actions& actions) {
   std::vector<NodeId> lost;
   for (auto& [node, child] : question.children) {
-    if (question.is_said || child.is_over || child.has_it || child.again > now) continue;
-    if (child.tries >= config_.most_tries) {
+    if (question.is_said || child.is_over || child.again > now) continue;
+    if (child.has_it) {
+      ask_again(now, id, question, node, child, actions);
+    } else if (child.tries >= config_.most_tries) {
       lost.push_back(node);
     } else {
       ask(now, id, question, node, child, actions);

@@ -13,7 +13,9 @@
 // is asked through another one of these. A member that is so asked twice answers both, and is counted once.
 // With the answers come the names of all that have answered, so that no one can be missing unnoticed. Each
 // level of the tree has a little less time than the one above: what is there when it is over goes up.
-// Datagrams may be lost and doubled: all is said again until it is acknowledged.
+// Datagrams may be lost and doubled: all is said again until it is acknowledged. Who has the question is
+// asked again after a second, and then less and less often, as long as no answer comes: one that was started
+// again meanwhile, and is not held dead, knows nothing of it.
 //
 // What was answered is kept for whoever asks again, as far as there is room: then it is dropped, and answered
 // anew for him. A member without room for one more question says so by an answer of nobody, and what is below
@@ -102,8 +104,10 @@ class Gather : public Shape<Gather> {
     std::uint64_t life = 1;
     std::size_t fanout = 6;
     Duration resend = std::chrono::milliseconds(60);
-    std::size_t most_tries = 6;    // without a word: then it is held to be gone
-    std::size_t most_open = 4096;  // not answered
+    Duration check = std::chrono::seconds(1);           // who has the question; twice as long each time
+    Duration longest_check = std::chrono::seconds(30);  // at most
+    std::size_t most_tries = 6;                         // without a word: then it is held to be gone
+    std::size_t most_open = 4096;                       // not answered
     std::size_t most_open_bytes = std::size_t{16} << 20U;
     std::size_t most_kept = 4096;  // answered
     std::size_t most_kept_bytes = std::size_t{16} << 20U;
@@ -162,6 +166,7 @@ class Gather : public Shape<Gather> {
     bool has_it = false, is_over = false;
     std::size_t tries = 0;
     Instant again;
+    Duration check{};  // until it was asked again last, or will be; since it has the question
   };
   struct Parent {
     bool has_thanked = false;
@@ -198,6 +203,8 @@ class Gather : public Shape<Gather> {
               Actions& actions);
   void ask(Instant now, const CastId& id, const Question& question, NodeId to, Child& child,
            Actions& actions);
+  void ask_again(Instant now, const CastId& id, const Question& question, NodeId to, Child& child,
+                 Actions& actions);
   void lose(Instant now, const CastId& id, Question& question, NodeId node, Actions& actions);
   void take(Question& question, const Up& what);
   static bool is_asked(const Question& question, NodeId node);
