@@ -5,6 +5,9 @@
 // An answerer works on one after the other, and knows until when each is worth it. So a question takes one of
 // its places until it has replied or it is too late; what it has not read yet is bounded beside that, for one
 // that is stopped reads nothing.
+//
+// When a peer has been started again its answerers come back a moment later. A question of that moment is
+// kept, and told to each that comes: else this host would have nobody who answers, and would not be missing.
 #pragma once
 
 #include <cstddef>
@@ -32,13 +35,18 @@ class Answerers {
   using Key = std::pair<replica::ConnectionId, std::uint64_t>;
   using Own = broadcast::Gather::Own;
 
-  bool add(const Key& key, std::string name);  // false: there are too many
+  // It is told what is kept for it. False: there are too many.
+  bool add(const Key& key, std::string name, node::PartActions& out);
   // What is this host's answer to those that it owes one.
   std::vector<Own> remove(replica::ConnectionId connection);
-  // Told to all of its name. An answer at once: there is none of them, or one that has too many.
-  std::optional<Own> ask(Instant now, const Question& what, node::PartActions& out);
+  // Told to all of its name, and until `kept_until` to those that come. An answer at once: there is none of
+  // them and nothing to wait for, or one that has too many.
+  std::optional<Own> ask(Instant now, const Question& what, Instant kept_until, node::PartActions& out);
   std::optional<Own> reply(const Key& key, const Reply& what);
   void forget(Instant now);  // what it is too late for
+  // Answers that waited only for whoever may come.
+  std::vector<Own> nobody_comes_any_more(Instant now);
+  std::optional<Instant> deadline() const;
   std::size_t count() const { return answerers_.size(); }
 
  private:
@@ -52,7 +60,10 @@ class Answerers {
     std::set<Key> waits_for;
     std::vector<broadcast::Payload> answers;
     bool is_cut = false;  // one of them will not answer
+    std::optional<Question> kept;
+    Instant kept_until;
   };
+  void tell(const Key& key, Answerer& answerer, const Question& what, Open& open, node::PartActions& out);
   std::optional<Own> own(const CastId& id);
   std::size_t open_of(const Key& key) const;
 

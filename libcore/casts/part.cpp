@@ -2,6 +2,7 @@
 #include "casts/part.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/format.hpp"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t datagram_bytes = 1190;  // with the channel's number within a network's packet
 constexpr Duration members_stay_for = std::chrono::milliseconds(250);
+constexpr Duration answerers_come_back_in = std::chrono::seconds(2);  // after a restart
 constexpr Duration longest_patience = std::chrono::hours(24);
 // Tools that wait for their questions' answers, or for another member's word.
 constexpr std::size_t most_asking = 256, most_waiting = 4096;
@@ -66,11 +68,12 @@ bool is_its_users(const Letter& letter) {
 
 }  // namespace
 
-CastsPart::CastsPart(const node::Setting& setting, IsAlive is_alive)
+CastsPart::CastsPart(const node::Setting& setting, PresenceOf presence_of)
     : self_(setting.self),
       founders_(setting.founders),
       names_(setting.names),
-      is_alive_(std::move(is_alive)),
+      started_(setting.now),
+      presence_of_(std::move(presence_of)),
       gossip_(config_of(setting)),
       order_({}, [this](const CastId& id) { return gossip_.standing(id); }),
       gather_({.self = setting.self, .life = gossip_.last().life}) {}
@@ -95,6 +98,7 @@ std::optional<Instant> CastsPart::deadline() const {
   for (const auto& [id, waiting] : waiting_) consider(waiting.until);
   if (const auto due = order_.deadline()) consider(*due);
   if (const auto due = gather_.deadline()) consider(*due);
+  if (const auto due = answerers_.deadline()) consider(*due);
   if (members_noted_ && (!waiting_.empty() || !gather_.waits_for().empty()))
     consider(*members_noted_ + members_stay_for);
   return first;
@@ -118,20 +122,30 @@ std::vector<node::Count> CastsPart::counts() const {
       {"questions_missing", "Hosts that have not answered these.", true, missing_}};
 }
 
-// The founders, and who came later and is registered under a name; as often as something happens.
-void CastsPart::note_members(const node::Moment& moment) {
-  if (members_noted_ && moment.now < *members_noted_ + members_stay_for) return;
-  members_noted_ = moment.now;
+// The founders, and who came later and is registered under a name.
+std::set<NodeId> CastsPart::others(const node::Moment& moment) const {
   std::set<NodeId> others(founders_.begin(), founders_.end());
   if (moment.service != nullptr) {
     for (const auto& [node, registration] : moment.service->log().machine().state().registrations)
       if (!registration.name.empty()) others.insert(node);
   }
   others.erase(self_);
-  Gossip::Members members{{}, {others.begin(), others.end()}};
-  for (const NodeId node : others)
-    if (!is_alive_ || is_alive_(moment.now, node)) members.alive.push_back(node);
-  alone_ = others.empty();
+  return others;
+}
+
+// As often as something happens.
+void CastsPart::note_members(const node::Moment& moment) {
+  if (members_noted_ && moment.now < *members_noted_ + members_stay_for) return;
+  members_noted_ = moment.now;
+  const std::set<NodeId> all = others(moment);
+  Gossip::Members members{{}, {all.begin(), all.end()}};
+  gone_.clear();
+  for (const NodeId node : all) {
+    const Presence presence = presence_of_ ? presence_of_(moment, node) : Presence::here;
+    if (presence == Presence::here) members.alive.push_back(node);
+    if (presence == Presence::gone) gone_.push_back(node);
+  }
+  alone_ = all.empty();
   alive_ = members.alive;
   run(moment, members);
   for (const NodeId node : gather_.waits_for())
@@ -171,6 +185,7 @@ void CastsPart::on(const node::Moment& moment, const node::ToolGone& event) {
 
 void CastsPart::on(const node::Moment& moment, const node::Tick&) {
   run(moment, Gossip::Tick{});
+  for (const Gather::Own& own : answerers_.nobody_comes_any_more(moment.now)) run(moment, own);
   run(moment, Gather::Tick{});
   std::erase_if(waiting_, [&](const auto& entry) {
     if (entry.second.until > moment.now && !alive_.empty()) return false;
@@ -325,7 +340,7 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
   members.push_back(self_);
   const CastId id{self_, gather_.last().life, gather_.last().number + 1};
   ++asked_;
-  asking_[id] = {{event.connection, event.request}, event.who.uid};
+  asking_[id] = {{event.connection, event.request}, event.who.uid, gone_};
   run(moment, Gather::Begin{{body.begin(), body.end()}, std::move(members), what.patience});
 }
 
@@ -334,9 +349,11 @@ void CastsPart::asked(const node::Moment&, const node::FromTool& event, const An
   const std::string name = service::expand_own(what.name, event.who.uid, event.who.user);
   if (name.empty() || name.size() > 255)
     return tell(tool, CannotCast{CannotCast::Why::wrong, "a name has 1 to 255 bytes"});
-  if (!answerers_.add({event.connection, event.request}, name))
+  node::PartActions kept;
+  if (!answerers_.add({event.connection, event.request}, name, kept))
     return tell(tool, CannotCast{CannotCast::Why::full, "too many answer on this host"});
   tell(tool, Listening{});
+  std::ranges::move(kept, std::back_inserter(out_));
 }
 
 void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Reply& what) {
@@ -373,7 +390,9 @@ void CastsPart::perform(const node::Moment& moment, const Gather::Asked& action)
   auto letter = letter_in(action.question);
   if (!letter || !is_its_users(*letter)) return run(moment, Gather::Own{action.id, {}, true});
   const Question question{action.id, std::move(*letter), action.until};
-  if (const auto own = answerers_.ask(moment.now, question, out_)) run(moment, *own);
+  // The answerers of a host that is alone ask at the same peer.
+  const Instant kept_until = alone_ ? moment.now : started_ + answerers_come_back_in;
+  if (const auto own = answerers_.ask(moment.now, question, kept_until, out_)) run(moment, *own);
 }
 
 void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& action) {
@@ -384,8 +403,11 @@ void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& acti
     if (auto answer = wire::decode<AnswerText>(view_of(share.answer), {.version = 2}))
       gathered.answers.push_back({host_of(moment, share.node), std::move(*answer)});
   answered_ += gathered.answers.size();
-  missing_ += action.missing.size();
   for (const NodeId node : action.missing) gathered.missing.push_back(host_of(moment, node));
+  for (const NodeId node : found->second.gone)
+    if (COORD_RULE_OR(who_is_held_dead_is_missing, true, false))
+      gathered.missing.push_back(host_of(moment, node));
+  missing_ += gathered.missing.size();
   tell(found->second.tool, gathered);
   asking_.erase(found);
 }

@@ -2,13 +2,14 @@
 // The part of a peer that carries casts: from a tool on one host to the listeners on all (dcast(1)).
 //
 // It runs a Gossip (protocol/broadcast/gossip.hpp) with the other hosts of the group, those without a vote
-// too; which of them live the members' part tells (members/part.hpp). Casts of this host come from its tools,
-// whose users the kernel names; whose name a cast may go to (`@USER/`) is judged here, and again by each peer
-// that it comes to. What a peer has forgotten at its restart others bring again; listeners come again too,
-// and say for how long they have listened.
+// too; which of them are there the members' part tells (members/part.hpp). Casts of this host come from its
+// tools, whose users the kernel names; whose name a cast may go to (`@USER/`) is judged here, and again by
+// each peer that it comes to. What a peer has forgotten at its restart others bring again; listeners come
+// again too, and say for how long they have listened.
 //
 // Questions and their answers go by a Gather (protocol/broadcast/gather.hpp) among the hosts that are held to
-// live when they are asked.
+// live when they are asked. Those that are held dead then are asked nothing, and named beside whoever does
+// not answer; those that have left are not missing.
 #pragma once
 
 #include <functional>
@@ -34,13 +35,14 @@ struct Setting;
 
 namespace coord::casts {
 
-// Whether that other host is held to live.
-using IsAlive = std::function<bool(Instant now, NodeId node)>;
+// What is held of another host. One that nothing is known of is gone; who is of the group no more has left.
+enum class Presence { here, gone, left };
+using PresenceOf = std::function<Presence(const node::Moment& moment, NodeId node)>;
 
 class CastsPart final : public node::Part {
  public:
-  // Without `is_alive` all are.
-  explicit CastsPart(const node::Setting& setting, IsAlive is_alive = {});
+  // Without `presence_of` all are here.
+  explicit CastsPart(const node::Setting& setting, PresenceOf presence_of = {});
 
   node::Channel channel() const override { return node::Channel::casts; }
   std::string name() const override { return "casts"; }
@@ -65,6 +67,7 @@ class CastsPart final : public node::Part {
   struct Asking {
     Tool tool;
     std::uint32_t uid = 0;
+    std::vector<NodeId> gone;  // when it was asked
   };
 
   void on(const node::Moment& moment, const node::FromPeer& event);
@@ -102,19 +105,21 @@ class CastsPart final : public node::Part {
   Listeners::Missed named(const node::Moment& moment,
                           const std::vector<broadcast::MissingCast>& missing) const;
   std::string host_of(const node::Moment& moment, NodeId node) const;
+  std::set<NodeId> others(const node::Moment& moment) const;
   void note_members(const node::Moment& moment);
   void tell(const Tool& tool, const ToTool& what);
 
   const NodeId self_;
   const std::vector<NodeId> founders_;
   const std::map<NodeId, std::string> names_;
-  const IsAlive is_alive_;
+  const Instant started_;
+  const PresenceOf presence_of_;
   broadcast::Gossip gossip_;
   broadcast::CausalOrder order_;
   broadcast::Gather gather_;
   std::optional<Instant> members_noted_;
-  std::vector<NodeId> alive_;  // other hosts
-  bool alone_ = true;          // in the group
+  std::vector<NodeId> alive_, gone_;  // other hosts
+  bool alone_ = true;                 // in the group
   Allowance allowance_;
   Listeners listeners_;
   std::map<CastId, Waiting> waiting_;

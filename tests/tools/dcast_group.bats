@@ -142,6 +142,26 @@ answer() {
   eventually all_answer
 }
 
+@test "a host that is held dead is named at once; one that has left is not missing" {
+  is() { [ "$(on a dpeers --json | jq -r --arg name "$1" 'select(.name == $name) | .state')" = "$2" ]; } # NAME STATE
+  answer who a b c m -- sh -c 'echo "$MEMBER"'
+  signal_peer KILL c
+  eventually is c dead
+  from=$(now_us)
+  run -1 --separate-stderr on a dcast --json --ask who -w 15
+  [ $(($(now_us) - from)) -lt 5000000 ]
+  [ "$(jq -r 'select(.member) | .answer' <<<"$output" | xargs)" = 'a b m' ]
+  [ "$(jq -c 'select(.type == "result") | .missing' <<<"$output")" = '["c"]' ]
+  start_peer c "${calm[@]}"
+  eventually all_alive
+  signal_peer TERM m
+  eventually is m left
+  all_but_one() { [ "$(on a dcast --ask who --reduce count)" = 3 ]; }
+  eventually all_but_one
+  start_member
+  eventually all_alive
+}
+
 @test "with --causal an answer is heard behind its question, by all" {
   for peer in a b c m; do
     COORD_SOCKET=$group/$peer.sock dcast --json --causal --listen talk >"out.$peer" 2>"err.$peer" 3>&- &

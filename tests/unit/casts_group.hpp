@@ -35,17 +35,18 @@ struct Network {
   Level level = 2;
   std::map<NodeId, std::unique_ptr<CastsPart>> parts{};
   std::deque<Carried> on_way{};
-  std::set<NodeId> dead{};                                                 // as the others hold them
+  std::set<NodeId> dead{}, left{};                                         // as the others hold them
   std::map<std::pair<NodeId, std::uint64_t>, std::vector<ToTool>> told{};  // by peer and connection
   std::vector<std::string> reports{};
   std::size_t largest_datagram = 0, unreadable = 0;
   std::uint64_t lives = 0;
 
   explicit Network(std::size_t nodes) : size(nodes) {
-    for (std::uint64_t i = 1; i <= nodes; ++i) start(i);
+    for (std::uint64_t i = 1; i <= nodes; ++i) start(i, 1h);
   }
   node::Moment moment() const { return {now, WallTime{(now - Instant{}).count()}, level, nullptr, true}; }
-  void start(std::uint64_t node) {
+  // `ago`: all its tools are back since long.
+  void start(std::uint64_t node, Duration ago = {}) {
     node::Setting setting;
     setting.self = NodeId{node};
     for (std::uint64_t i = 1; i <= size; ++i) {
@@ -53,9 +54,10 @@ struct Network {
       setting.names[NodeId{i}] = "host" + std::to_string(i);
     }
     setting.seed = ++lives;
-    setting.now = now;
-    parts[NodeId{node}] =
-        std::make_unique<CastsPart>(setting, [this](Instant, NodeId other) { return !dead.contains(other); });
+    setting.now = now - ago;
+    parts[NodeId{node}] = std::make_unique<CastsPart>(setting, [this](const node::Moment&, NodeId other) {
+      return dead.contains(other) ? Presence::gone : left.contains(other) ? Presence::left : Presence::here;
+    });
   }
   void kill(std::uint64_t node) {
     parts.erase(NodeId{node});

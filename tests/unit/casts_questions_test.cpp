@@ -49,6 +49,52 @@ bool what_an_answerer_does_not_read_is_bounded() {
   return questions_to(net, 5) == Answerers::most_unread + 1;
 }
 
+// Of those who were there: one is held dead when the question is put, one has left.
+bool who_is_held_dead_is_named() {
+  Network net(5);
+  for (std::uint64_t i = 1; i <= 5; ++i) net.ask(i, 5, Answer{"load"});
+  net.run(1s);
+  net.dead = {NodeId{3}};
+  net.left = {NodeId{4}};
+  for (const std::uint64_t i : {3, 4}) net.kill(i);
+  net.run(1s);
+  net.ask(1, 9, Ask{"load", "", 10s});
+  net.run(50ms);
+  for (const std::uint64_t i : {1, 2, 5})
+    net.ask(i, 5, Reply{std::get<Question>(net.told[{NodeId{i}, 5}].back()).id, {"h", 0, "x"}});
+  net.run(50ms);
+  const auto& told = net.told[{NodeId{1}, 9}];
+  if (told.size() != 1) return false;
+  const auto& gathered = std::get<Gathered>(told.back());
+  return gathered.answers.size() == 3 && gathered.missing == Payloads{"host3"};
+}
+
+// The peer of host 2 is started again when its answerer and one more have the question, and host 1 asks anew.
+bool who_comes_back_is_asked() {
+  Network net(2);
+  for (const std::uint64_t tool : {5, 6}) net.ask(2, tool, Answer{"load"});
+  net.ask(1, 9, Ask{"load", "", 10s});
+  net.run(100ms);
+  net.kill(2);
+  net.start(2);
+  const auto reply = [&](std::uint64_t tool) {
+    net.ask(2, tool, Answer{"load"});
+    const auto& told = net.told[{NodeId{2}, tool}];
+    const auto* const question = std::get_if<Question>(&told.back());
+    if (question != nullptr) net.ask(2, tool, Reply{question->id, {"h", 0, "x"}});
+  };
+  net.run(1200ms);  // it was asked again
+  reply(5);
+  net.run(300ms);
+  reply(6);
+  if (!net.told[{NodeId{1}, 9}].empty()) return false;
+  net.run(1s);
+  const auto& told = net.told[{NodeId{1}, 9}];
+  if (told.size() != 1) return false;
+  const auto& gathered = std::get<Gathered>(told.back());
+  return gathered.answers.size() == 2 && gathered.missing.empty();
+}
+
 }  // namespace
 
 TEST_CASE("a question is told to all who answer to its name, and their answers are gathered", "[casts]") {
@@ -106,7 +152,7 @@ TEST_CASE("who does not answer is named: too slow, gone, dead, or with too many 
   CHECK(missing(10) == Payloads{"host3"});
   for (std::uint64_t i = 0; i < Answerers::most_open + 3; ++i) net.ask(1, 20 + i, Ask{"load", "", 1s});
   net.run(100ms);
-  CHECK(missing(20 + Answerers::most_open) == Payloads{"host1", "host4"});
+  CHECK(missing(20 + Answerers::most_open) == Payloads{"host1", "host3", "host4"});
   net.run(20s);
   // Whoever does not wait any more is told nothing, and nothing is left of it.
   net.ask(1, 90, Ask{"load", "", 1h});
@@ -118,9 +164,30 @@ TEST_CASE("who does not answer is named: too slow, gone, dead, or with too many 
   CHECK(is_refused(net.told[{NodeId{1}, 91}].back(), CannotCast::Why::not_yours));
 }
 
+TEST_CASE("a host that is held dead when the question is put is named at once, one that has left is not",
+          "[casts]") {
+  CHECK(who_is_held_dead_is_named());
+}
+
+TEST_CASE("a peer that was started again waits a moment for its answerers, and tells each what was asked",
+          "[casts]") {
+  CHECK(who_comes_back_is_asked());
+  Network net(2);
+  net.kill(2);
+  net.start(2);
+  net.ask(1, 9, Ask{"load", "", 10s});
+  net.run(1900ms);
+  CHECK(net.told[{NodeId{1}, 9}].empty());
+  net.run(500ms);
+  REQUIRE(net.told[{NodeId{1}, 9}].size() == 1);
+  CHECK(std::get<Gathered>(net.told[{NodeId{1}, 9}].back()) == Gathered{});  // nobody has come
+}
+
 TEST_CASE("every rule of answerers that is removed is noticed", "[casts]") {
   mutants::check_stories(
       {{"answerers_are_bounded", answerers_of_a_connection_are_bounded},
        {"a_dead_question_takes_no_place", dead_questions_take_no_place},
-       {"an_answerer_that_reads_nothing_is_bounded", what_an_answerer_does_not_read_is_bounded}});
+       {"an_answerer_that_reads_nothing_is_bounded", what_an_answerer_does_not_read_is_bounded},
+       {"who_comes_back_is_asked", who_comes_back_is_asked},
+       {"who_is_held_dead_is_missing", who_is_held_dead_is_named}});
 }

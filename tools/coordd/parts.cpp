@@ -10,6 +10,7 @@
 #include "casts/part.hpp"
 #include "coordd/members_disk.hpp"
 #include "coordd/signing_keys.hpp"
+#include "daemon/gone_founders.hpp"
 #include "group/group_snapshot.hpp"
 #include "members/part.hpp"
 #include "relay/relay.hpp"
@@ -31,6 +32,14 @@ agreements::Shelf stored_agreements(const node::Setting& setting, const std::str
   return disk ? agreements::no_shelf(**disk) : agreements::Shelf{};
 }
 
+casts::Presence presence_in(const members::MembersPart& members, const node::Moment& moment, NodeId node) {
+  const auto view = members.view(moment.now, node);
+  if (view && membership::is_present(view->member.state)) return casts::Presence::here;
+  const bool has_left = (view && view->member.state == membership::State::left) ||
+                        (moment.service != nullptr && daemon::is_gone_for_good(*moment.service, node));
+  return has_left ? casts::Presence::left : casts::Presence::gone;
+}
+
 }  // namespace
 
 Status check_parts(const std::string&) {
@@ -40,17 +49,16 @@ Status check_parts(const std::string&) {
 node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log,
                        TraceLog* trace_log) {
   node::Parts parts;
-  casts::IsAlive is_alive;
+  casts::PresenceOf presence_of;
   if (setting.founders.size() > 1 || !setting.has_founders_parts) {
     auto members = std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log));
-    is_alive = [members = members.get()](Instant now, NodeId node) {
-      const auto view = members->view(now, node);
-      return view && membership::is_present(view->member.state);
+    presence_of = [members = members.get()](const node::Moment& moment, NodeId node) {
+      return presence_in(*members, moment, node);
     };
     parts.push_back(std::move(members));
   }
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
-  parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
+  parts.push_back(std::make_unique<casts::CastsPart>(setting, presence_of));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
   if (setting.has_founders_parts) parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   if (setting.is_gateway) return parts;
