@@ -108,13 +108,15 @@ answer() {
   [ "$(jq -r 'select(.member) | [.member, .host, .answer, .status] | @tsv' <<<"$output" | head -1)" = "a"$'\t'"$(hostname)"$'\t'"1"$'\t'"0" ]
   [ "$(jq -c 'select(.type == "result") | [.reduce, .value, .answered, .missing]' <<<"$output")" = '["sum",10.5,4,[]]' ]
   kill -STOP "${answerers[1]}"
-  run -1 --separate-stderr on a dcast --ask load 1 --reduce sum -w 1
+  run -1 --separate-stderr on a dcast -q --ask load 1 --reduce sum -w 1
   kill -CONT "${answerers[1]}"
   [ "$output" = 8.5 ]
   [[ $stderr == *'load: no answer of b' ]]
   end_jobs TERM
   run -1 --separate-stderr on a dcast --ask load 1
   [[ $stderr == *'nobody answers'* ]]
+  run -1 --separate-stderr on a dcast -q --ask load 1
+  [ -z "$stderr" ]
 }
 
 @test "casts and questions are counted for monitoring" {

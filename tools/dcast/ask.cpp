@@ -90,7 +90,7 @@ cli::Exit show(const Settings& settings, casts::Gathered gathered) {
   std::ranges::sort(gathered.missing);
   const Reduced reduced = reduce(settings.reduce, gathered);
   const auto tell = [&](const std::string& text) {
-    if (!settings.quiet) cli::notice("dcast", fmt::format("{}: {}", cli::shown(settings.name), text));
+    cli::notice("dcast", fmt::format("{}: {}", cli::shown(settings.name), text));
   };
   if (settings.json) {
     print_json(settings, gathered, reduced);
@@ -107,7 +107,8 @@ cli::Exit show(const Settings& settings, casts::Gathered gathered) {
       tell(fmt::format("{} has answered with status {}", cli::shown(one.member), one.answer.status));
   if (!reduced.wrong.empty() && settings.reduce != Reduce::list && settings.reduce != Reduce::count)
     tell(fmt::format("not counted: {}", cli::shown_names(reduced.wrong)));
-  if (gathered.answers.empty() && gathered.missing.empty()) tell("nobody answers to this name");
+  if (gathered.answers.empty() && gathered.missing.empty() && !settings.quiet)
+    tell("nobody answers to this name");
   const bool all = gathered.missing.empty() && reduced.wrong.empty() && !gathered.answers.empty();
   return all ? cli::Exit::done : cli::Exit::no;
 }
