@@ -35,4 +35,8 @@ OwnPlace own_place(const wire::Introduction& said, const std::string& group, std
   return COORD_RULE(out_before_it_comes_anew, said.is_out) ? OwnPlace::out : OwnPlace::kept;
 }
 
+bool is_heard_by_its_word(LogIndex word, LogIndex own, bool is_named_here) {
+  return COORD_RULE(introduced_by_a_later_word, is_named_here || word > own);
+}
+
 }  // namespace coord::daemon

@@ -231,6 +231,7 @@ class Daemon {
   void end_as_reminded();
   void tell_who_stands(Instant now);
   void is_introduced(const wire::IntroductionQuestion& question);
+  bool says_more(NodeId node, LogIndex word) const;
   void add_introduced(net::Roster& roster);
 
   // ---- daemon_voters.cpp: who votes
@@ -424,7 +425,11 @@ class Daemon {
   std::optional<Instant> leaderless_since_;
   bool is_asking_around_ = false;
   Instant asked_around_;
-  std::map<NodeId, net::Roster::Node> introduced_;  // not of this host's log
+  struct OfItsWord {  // introduced by itself
+    net::Roster::Node node;
+    LogIndex word;  // where its log says that it votes
+  };
+  std::map<NodeId, OfItsWord> introduced_;  // not of this host's log
   bool is_introduced_anew_ = false;
   std::string greeted_group_;              // the group of who greeted last, as it said
   std::map<NodeId, Instant> departing_;    // of the group no more: until when they have their links still

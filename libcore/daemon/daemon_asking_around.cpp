@@ -184,6 +184,7 @@ void Daemon::tell_who_stands(Instant now) {
   }
   wire::IntroductionQuestion question = own_question();
   question.stands = true;
+  question.word = node_->voter()->raft().voters_index();
   is_reminding_ = !whom.empty();
   if (is_reminding_)
     reminders_->submit(std::make_shared<Remind>(*settings_.keys, std::move(whom), std::move(question)));
@@ -195,16 +196,21 @@ void Daemon::is_introduced(const wire::IntroductionQuestion& question) {
   const service::State& state = node_->log().machine().state();
   const bool waits = node_->voter() != nullptr && !is_mute() && node_->log().leader() == NodeId{};
   const bool of_it = !question.group.empty() && question.group == group_id();
-  if (!question.stands || !waits || !of_it) return;
+  if (!question.stands || !waits || !of_it || !says_more(question.node, question.word)) return;
   const auto address = net::parse_address(question.address);
   const bool is_sound = address && !address->host.empty() && address->port != 0 &&
                         is_peer_name(question.name) && question.node != NodeId{};
   if (!is_sound || question.name == settings_.name || settings_.roster.find(question.node) != nullptr ||
-      state.retired.contains(question.node) || introduced_.size() >= most_introduced)
+      state.retired.contains(question.node))
     return;
   const net::Roster::Node* const named = settings_.roster.find(question.name);
   if (named != nullptr && seems_alive(named->id)) return;
-  introduced_[question.node] = {question.node, question.name, *address, false, false};
+  const auto is_former = [&](const auto& each) { return each.second.node.name == question.name; };
+  const auto former = std::ranges::find_if(introduced_, is_former);
+  if (former != introduced_.end() && former->second.word > question.word) return;
+  if (former != introduced_.end()) introduced_.erase(former);
+  if (introduced_.size() >= most_introduced) return;
+  introduced_[question.node] = {{question.node, question.name, *address, false, false}, question.word};
   is_introduced_anew_ = true;
   log_(net::LogLevel::info, fmt::format("{}, at {}, is of the group, says that it votes, and is not of this "
                                         "host's log yet: it is heard",
@@ -212,12 +218,21 @@ void Daemon::is_introduced(const wire::IntroductionQuestion& question) {
   push(replica::Tick{});
 }
 
+bool Daemon::says_more(NodeId node, LogIndex word) const {
+  const raft::Raft& raft = node_->voter()->raft();
+  return is_heard_by_its_word(word, raft.voters_index(), raft.voters().has(node));
+}
+
+// As long as this host's own log does not say otherwise.
 void Daemon::add_introduced(net::Roster& roster) {
   is_introduced_anew_ = false;
-  std::erase_if(introduced_, [&](const auto& each) { return roster.find(each.first) != nullptr; });
-  for (const auto& [id, node] : introduced_) {
-    if (const NodeId before = roster.id_of(node.name); before != NodeId{}) roster.remove(before);
-    (void)roster.admit(node);
+  if (node_->voter() == nullptr) return;
+  std::erase_if(introduced_, [&](const auto& each) {
+    return roster.find(each.first) != nullptr || !says_more(each.first, each.second.word);
+  });
+  for (const auto& [id, introduced] : introduced_) {
+    if (const NodeId before = roster.id_of(introduced.node.name); before != NodeId{}) roster.remove(before);
+    (void)roster.admit(introduced.node);
   }
 }
 

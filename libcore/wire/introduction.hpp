@@ -27,12 +27,13 @@ struct IntroductionQuestion {
   bool leads = false;            // somebody does in the group that who asks is of: it lives
   bool stands = false;           // who asks votes in that group, and sees nobody lead: it tells who it is
   bool rejoins = false;  // its disk was lost, says its operator: who votes under its name is to be removed
+  LogIndex word{};       // of who stands: the last entry of its log that says who votes
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of, at_most<64>(zone), leads, stands, rejoins);
+            instead_of, at_most<64>(zone), leads, stands, rejoins, word);
   }
 };
 

@@ -251,3 +251,29 @@ lose_and_return() {
   eventually serves c
   locks_work c
 }
+
+@test "an old disk that says it votes, while nobody leads, shuts the right one out for no longer than it runs" {
+  voters a b
+  read -r -a spare < <(free_ports 1)
+  member c "${spare[0]}" a b -- "${calm[@]}"
+  run -0 dpeers promote c -w 20
+  eventually votes_are c abc
+  stop_dead c
+  mv "$group/c" "$group/c.old"
+  start_member c "${spare[0]}" a b -- --rejoin "${calm[@]}"
+  back() { says c 'the file that asked for --rejoin is removed' && votes_are a abc; }
+  eventually back
+  for name in a b c; do stop_dead $name; done
+  mv "$group/c" "$group/c.new"
+  mv "$group/c.old" "$group/c"
+  start_peer a "${calm[@]}"
+  start_member c "${spare[0]}" a b -- "${calm[@]}"
+  eventually says c 'goes by what it knew'
+  sleep 3  # it says every 2 s that it votes
+  run ! says a 'says that it votes'
+  stop_dead c
+  mv "$group/c" "$group/c.old"
+  mv "$group/c.new" "$group/c"
+  start_member c "${spare[0]}" a b -- "${calm[@]}"
+  eventually locks_work a
+}

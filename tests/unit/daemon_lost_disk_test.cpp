@@ -189,6 +189,17 @@ TEST_CASE("a founder that has nothing is told what its number is to the group by
 #endif
 }
 
+TEST_CASE("who stands is heard if its log says more of who votes, or if this host's log names it") {
+  CHECK(is_heard_by_its_word(LogIndex{40}, LogIndex{34}, false));
+  CHECK(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, true));
+  CHECK_FALSE(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, false));  // a disk that was lost
+  CHECK_FALSE(is_heard_by_its_word(LogIndex{34}, LogIndex{34}, false));
+#ifdef COORD_MUTANTS
+  const Without rule("introduced_by_a_later_word");
+  CHECK(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, false));
+#endif
+}
+
 TEST_CASE("a number is of its log: where that is lost the host comes under another one, when it is out") {
   World world;
   REQUIRE(world.run().ok());
