@@ -25,13 +25,16 @@ void AroundAsker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   }
 }
 
-OwnPlace own_place(const wire::Introduction& said, const std::string& group, std::vector<NodeId> founders) {
+OwnPlace own_place(const wire::Introduction& said, const std::string& group, std::vector<NodeId> founders,
+                   LogIndex seen) {
   if (!said.why_not.empty() || said.group.empty() || said.level > newest_level) return OwnPlace::unknown;
   std::vector<NodeId> theirs = said.founders;
   std::ranges::sort(theirs);
   std::ranges::sort(founders);
   const bool same = (group.empty() || said.group == group) && (founders.empty() || theirs == founders);
   if (!COORD_RULE(place_in_own_group_only, same)) return OwnPlace::foreign;
+  // One that was just started, or learns, sees who leads before it has heard what was decided.
+  if (!COORD_RULE(place_by_who_is_not_behind, said.at >= seen)) return OwnPlace::unknown;
   return COORD_RULE(out_before_it_comes_anew, said.is_out) ? OwnPlace::out : OwnPlace::kept;
 }
 

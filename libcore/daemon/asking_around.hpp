@@ -51,9 +51,10 @@ enum class OwnPlace {
   kept,     // the number that was asked with votes, or learns
   out       // it does neither, and that is committed
 };
-// Of a host with `founders` in its list (empty: that does not matter), of that group (empty:
-// it does not know).
-OwnPlace own_place(const wire::Introduction& said, const std::string& group, std::vector<NodeId> founders);
+// Of a host with `founders` in its list (empty: that does not matter), of that group (empty: it does not
+// know), that knows what was so at `seen` of the log.
+OwnPlace own_place(const wire::Introduction& said, const std::string& group, std::vector<NodeId> founders,
+                   LogIndex seen = {});
 
 // Who stands goes by its own log. `word` is the last entry of that which says who votes, `own` that of this
 // host's log, which names that number or does not. A disk that was lost, and turns up again, names its number,

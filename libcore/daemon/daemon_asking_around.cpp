@@ -83,7 +83,9 @@ void Daemon::is_answered(const AskAround& asked) {
   const std::string group = group_id().empty() ? greeted_group_ : group_id();
   if (!asked.answer || group.empty() || node_->log().leader() != NodeId{}) return;
   const wire::Introduction& said = asked.answer->second;
-  const OwnPlace place = own_place(said, group, {});
+  const LogIndex by_book = book_.group == group ? book_.at : LogIndex{};
+  const LogIndex seen = std::max(by_book, node_->log().machine().state().applied);
+  const OwnPlace place = own_place(said, group, {}, seen);
   if (place == OwnPlace::unknown || place == OwnPlace::foreign) return;
   std::vector<NodeId> known = voters();
   std::ranges::sort(known);
@@ -129,8 +131,10 @@ void Daemon::go_by_answer(const wire::Introduction& said) {
   book.known.clear();
   for (const wire::KnownPeer& peer : said.voters) {
     const auto address = net::parse_address(peer.address);
+    // Of this host's name: the number that was lost with its disk.
+    const bool is_former = peer.name == settings_.name && peer.node != settings_.node;
     if (address && !address->host.empty() && address->port != 0 && is_peer_name(peer.name) &&
-        peer.node != NodeId{})
+        peer.node != NodeId{} && !is_former)
       book.known.push_back(peer);
   }
   Status written = write_address_book(*disk_, book);

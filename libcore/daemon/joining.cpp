@@ -355,6 +355,8 @@ class Joining {
     settings_.founders = file_.founders;
     settings_.roster = {};
     for (const wire::KnownPeer& peer : file_.voters) {
+      // Whatever the book says: this host's name and number are its own.
+      if ((peer.name == settings_.name) != (peer.node == file_.node)) continue;
       const auto address = net::parse_address(peer.address);
       const bool founded = peer.node == net::Roster::founding_id(peer.name);
       if (address) (void)settings_.roster.admit({peer.node, peer.name, *address, founded, peer.votes});

@@ -151,6 +151,26 @@ TEST_CASE("who founded the group is remembered, whatever the book says of who ha
   CHECK(world.settings.founders == world.founders);
 }
 
+TEST_CASE("a book that gives this host's name to another number, or its number to another name, is a hint only") {
+  for (const bool has_its_name : {true, false}) {
+    World world;
+    REQUIRE(world.run().ok());
+    wire::KnownPeer wrong{NodeId{777}, "delta", "10.0.0.9:7411", false};
+    if (!has_its_name) wrong = {world.settings.node, "epsilon", "10.0.0.9:7411", true};
+    AddressBook book;
+    book.group = group;
+    book.at = LogIndex{9};
+    book.known = {{net::Roster::founding_id("alpha"), "alpha", "10.0.0.1:7411", true}, wrong};
+    REQUIRE(write_address_book(world.disk, book).ok());
+    world.silent = 1000;
+    REQUIRE(world.run().ok());
+    const net::Roster::Node* const own = world.settings.roster.find(world.settings.node);
+    REQUIRE(own != nullptr);
+    CHECK(own->name == "delta");
+    CHECK(world.settings.roster.find("alpha") != nullptr);
+  }
+}
+
 namespace {
 
 // What alpha answers to a host that has nothing, and asks under the number of its name.
@@ -186,6 +206,23 @@ TEST_CASE("a founder that has nothing is told what its number is to the group by
   world.is_out = {};
   const Without rule("out_before_it_comes_anew");
   CHECK(place_of_lost(world) == OwnPlace::out);
+#endif
+}
+
+TEST_CASE("who is behind what this host knows says nothing of its place") {
+  LostFounder world;
+  world.is_out = world.lost;
+  auto said = world.ask({"10.0.0.1", 7411}, {"gamma", world.lost, 9, "10.0.0.4:7411", "", newest_level});
+  REQUIRE(said.ok());
+  said->at = LogIndex{30};
+  CHECK(own_place(*said, group, {}, LogIndex{30}) == OwnPlace::out);
+  CHECK(own_place(*said, group, {}, LogIndex{31}) == OwnPlace::unknown);
+  said->is_out = false;
+  CHECK(own_place(*said, group, {}, LogIndex{31}) == OwnPlace::unknown);
+#ifdef COORD_MUTANTS
+  const Without rule("place_by_who_is_not_behind");
+  said->is_out = true;
+  CHECK(own_place(*said, group, {}, LogIndex{31}) == OwnPlace::out);
 #endif
 }
 
