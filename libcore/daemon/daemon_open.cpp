@@ -12,6 +12,7 @@
 #include "daemon/founding.hpp"
 #include "daemon/keys_file.hpp"
 #include "daemon/setup_listener.hpp"
+#include "daemon/small_file.hpp"
 #include "daemon/system_random.hpp"
 #include "process/boot_time.hpp"
 
@@ -60,8 +61,11 @@ Status Daemon::take_directory() {
   struct stat asked {};
   rejoin_asked_by_file_ = !settings_.alone() && !settings_.is_gateway() &&
                           ::lstat((fmt::format("{}/{}", path, rejoin_file_name)).c_str(), &asked) == 0;
-  if (rejoin_asked_by_file_) settings_.options.rejoin = true;
-  wants_vote_ = rejoin_asked_by_file_ && asked.st_size > 0;
+  if (rejoin_asked_by_file_) {
+    settings_.options.rejoin = true;
+    const auto said = read_small_file(*disk_, rejoin_file_name, sizeof(rejoin_wants_vote));
+    wants_vote_ = said && *said && **said == rejoin_wants_vote;
+  }
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
                  std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};

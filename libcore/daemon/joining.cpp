@@ -8,6 +8,7 @@
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "daemon/address_book.hpp"
+#include "daemon/small_file.hpp"
 #include "protocol/raft/voters.hpp"
 #include "store/segment.hpp"
 #include "store/snapshot_file.hpp"
@@ -241,6 +242,7 @@ class Joining {
       // Its operator has said so: the one that is asked next has the group remove it.
       settings_.lost_its_vote = true;
       rejoins_now_ = settings_.options.rejoin;
+      if (Status noted = note_lost_vote(); !noted) return noted.error();
       return false;
     }
     if (Status free = nobody_else(answer); !free) return free.error();
@@ -255,6 +257,13 @@ class Joining {
   bool is_lost_voter(const wire::Introduction& answer) {
     return !was_member_ && answer.of_name && answer.of_name->votes && !lives(*answer.of_name) &&
            (is_here(*answer.of_name) || settings_.comes_anew);
+  }
+
+  // Before the group is asked to take the vote of the lost disk, and before this host has another number: a
+  // start in between would find a host that never voted.
+  Status note_lost_vote() {
+    if (!rejoins_now_ || std::exchange(has_noted_vote_, true)) return done();
+    return replace_small_file(disk_, rejoin_file_name, rejoin_wants_vote);
   }
 
   // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
@@ -374,6 +383,7 @@ class Joining {
   std::optional<Error> refusal_;  // in this round
   int refusals_ = 0;              // rounds
   bool rejoins_now_ = false;      // said with the next question
+  bool has_noted_vote_ = false;
   std::string own_address_;
   std::string last_trouble_ = "nobody was asked";
 };

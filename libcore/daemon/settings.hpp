@@ -61,6 +61,8 @@ struct Options {
 // In the state directory: as --rejoin, until the peer has caught up, and votes. For a service manager's unit,
 // whose command line is not for once.
 inline constexpr char rejoin_file_name[] = "rejoin";
+// In that file: it has given its vote up, and asks for another one. What an operator writes there says less.
+inline constexpr char rejoin_wants_vote[] = "vote\n";
 
 inline constexpr std::uint16_t usual_port = 7411;
 

@@ -263,17 +263,48 @@ lose_and_return() {
   start_member c "${spare[0]}" a b -- --rejoin "${calm[@]}"
   back() { says c 'the file that asked for --rejoin is removed' && votes_are a abc; }
   eventually back
+  eventually grep -q "^voter c $(sed -n 's/^node //p' "$group/c/member") " "$group/a/addresses"
   for name in a b c; do stop_dead $name; done
   mv "$group/c" "$group/c.new"
   mv "$group/c.old" "$group/c"
   start_peer a "${calm[@]}"
   start_member c "${spare[0]}" a b -- "${calm[@]}"
   eventually says c 'goes by what it knew'
-  sleep 3  # it says every 2 s that it votes
+  sleep 7  # it says every 2 s that it votes
   run ! says a 'says that it votes'
   stop_dead c
   mv "$group/c" "$group/c.old"
   mv "$group/c.new" "$group/c"
   start_member c "${spare[0]}" a b -- "${calm[@]}"
   eventually locks_work a
+}
+
+@test "--rejoin of a host that came later, killed as soon as it has its number: it votes again" {
+  voters a b
+  read -r -a spare < <(free_ports 1)
+  member c "${spare[0]}" a b -- "${calm[@]}"
+  run -0 dpeers promote c -w 20
+  eventually votes_are c abc
+  stop_dead c
+  rm -r "${group:?}/c"
+  mkdir "$group/c"
+  touch "$group/c/rejoin"
+  start_member c "${spare[0]}" a b -- "${calm[@]}"
+  eventually test -e "$group/c/member"
+  stop_dead c
+  [ "$(cat "$group/c/rejoin")" = vote ]
+  start_member c "${spare[0]}" a b -- "${calm[@]}"
+  eventually votes_are a abc
+  eventually votes_are c abc
+  has_it() { [ ! -e "$group/c/rejoin" ]; }
+  eventually has_it
+  # What an operator writes into the file is no vote that was lost.
+  run -0 dpeers remove c -w 20
+  eventually says c 'does not vote any more'
+  stop_dead c
+  : >"$group/c.log"
+  echo >"$group/c/rejoin"
+  start_member c "${spare[0]}" a b -- "${calm[@]}"
+  eventually says c 'without a vote: the file that asked for --rejoin is removed'
+  votes_are a ab
 }

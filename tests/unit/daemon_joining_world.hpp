@@ -63,6 +63,7 @@ struct World {
          [this](NodeId node) { return node == learns; }},
         question, "10.0.0.4");
     if (told.removes != NodeId{}) is_out = removed = told.removes;
+    if (told.removes != NodeId{} && on_removal) on_removal();
     if (told.admit && late) {  // it stands in the log after the next question only
       on_admit = [this, admit = *told.admit] {
         machine.apply(LogIndex{++last}, {.body = admit});
@@ -129,7 +130,7 @@ struct World {
   std::uint64_t last = 0;
   std::uint64_t drawn = 1000;
   std::map<std::string, std::string> lives;  // by address: who is there, and not of this group's answers
-  std::function<void()> on_admit;
+  std::function<void()> on_admit, on_removal;
   std::function<void()> late;  // the first that is admitted is so late, and this happens meanwhile
   std::vector<wire::IntroductionQuestion> asked;
   std::vector<bool> on_disk;  // which group it is of, when it asked

@@ -5,6 +5,7 @@
 
 #include "daemon/address_book.hpp"
 #include "daemon/asking_around.hpp"
+#include "daemon/small_file.hpp"
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;
@@ -77,6 +78,16 @@ TEST_CASE("with --rejoin it has the group remove it, and nobody who lives or has
   LostFounder mute;
   CHECK_FALSE(mute.comes());
   CHECK(mute.removed == NodeId{});
+  // One that came later notes it before it has a number: it may be killed at once.
+  World killed;
+  killed.settings.options.rejoin = true;
+  REQUIRE(killed.roster.admit({NodeId{9}, "delta", {"10.0.0.4", 7411}, false, true}).ok());
+  std::optional<std::string> noted;
+  killed.on_admit = [&] { noted = *read_small_file(killed.disk, rejoin_file_name, 64); };
+  killed.on_removal = [&] { killed.roster.set_voter(NodeId{9}, false); };
+  CHECK(killed.run().ok());
+  CHECK(killed.removed == NodeId{9});
+  CHECK(noted == rejoin_wants_vote);
   // A voter that came later, and answers at another address: this is a copy.
   World copy;
   copy.settings.options.rejoin = true;
