@@ -145,7 +145,10 @@ Asker Daemon::asker() const {
     const timespec left{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
     (void)::nanosleep(&left, nullptr);
   };
-  return {ask, ask_any, wait, from_system_random<std::uint64_t>, log_, net::is_local};
+  const auto is_local = [](const std::string& host) {
+    return net::is_local(host, patience_of_a_former_member);
+  };
+  return {ask, ask_any, wait, from_system_random<std::uint64_t>, log_, is_local};
 }
 
 // A founder that votes no longer, or did once.

@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "net/local_address.hpp"
 
-#include <netdb.h>
-#include <sys/socket.h>
-#include <sys/types.h>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <chrono>
+#include <vector>
 
-#include <memory>
-
-#include "base/descriptor.hpp"
+#include "net/name_lookups.hpp"
 
 namespace coord::net {
 
 // The kernel lets a socket be bound to these only.
-bool is_local(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* list = nullptr;
-  if (host.empty() || ::getaddrinfo(host.c_str(), "0", &hints, &list) != 0) return false;
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> freed(list, ::freeaddrinfo);
-  for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
-    const Descriptor socket(::socket(each->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (socket.is_open() && ::bind(socket.get(), each->ai_addr, each->ai_addrlen) == 0) return true;
+bool is_local(const std::string& host, Duration patience) {
+  if (host.empty()) return false;
+  boost::asio::io_context io(1);
+  const auto name_is_looked_up = boost::asio::make_work_guard(io);
+  std::vector<boost::asio::ip::address> addresses;
+  NameLookup lookup(io);
+  lookup.find(host, [&](const NameLookup::Found& found) {
+    if (found) addresses = *found;
+    io.stop();
+  });
+  io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+  for (const auto& address : addresses) {
+    const boost::asio::ip::udp::endpoint there(address, 0);
+    boost::asio::ip::udp::socket socket(io);
+    boost::system::error_code refused;
+    socket.open(there.protocol(), refused);
+    if (!refused) socket.bind(there, refused);
+    if (!refused) return true;
   }
   return false;
 }
