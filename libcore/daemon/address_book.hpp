@@ -70,8 +70,10 @@ Result<AddressBook> read_address_book(Disk& disk);
 Status write_address_book(Disk& disk, const AddressBook& book);
 
 struct WriteAddresses : node::Work {
-  explicit WriteAddresses(AddressBook what) : book(std::move(what)) {}
+  explicit WriteAddresses(AddressBook what, std::string by = "")
+      : book(std::move(what)), told_by(std::move(by)) {}
   AddressBook book;
+  std::string told_by;  // not empty: this host goes by it, and begins anew, when it is written
   Status written = done();
 };
 

@@ -227,6 +227,7 @@ class Daemon {
   void is_answered(const AskAround& asked);
   void is_answered_when_mute(const AskAround& asked);
   void go_by_answer(const wire::Introduction& said);
+  void answer_is_written(const WriteAddresses& write);
   void is_reminded(const wire::IntroductionQuestion& question, const std::string& source);
   void end_as_reminded();
   void tell_who_stands(Instant now);
@@ -424,6 +425,7 @@ class Daemon {
   std::optional<Reminded> reminded_by_;
   std::optional<Instant> leaderless_since_;
   bool is_asking_around_ = false;
+  bool goes_by_answer_ = false;  // as soon as that is written
   Instant asked_around_;
   struct OfItsWord {  // introduced by itself
     net::Roster::Node node;

@@ -41,6 +41,7 @@ void Daemon::open_address_book() {
       io_, std::make_unique<AddressWorker>(settings_.options.state_dir),
       [this](const std::shared_ptr<node::Work>& work) {
         const auto* write = dynamic_cast<const WriteAddresses*>(work.get());
+        if (write != nullptr && !write->told_by.empty()) return answer_is_written(*write);
         if (write == nullptr || write->written) return;
         written_book_ = {};  // with the next change
         log_(net::LogLevel::warning, fmt::format("state: {}", write->written.error().text()));
@@ -121,7 +122,8 @@ AddressBook Daemon::addresses_now() const {
 
 // Not before this host has come as far as what is written says.
 void Daemon::write_addresses() {
-  if (!addresses_ || goes_by_book() || !node_->log().has_begun() || group_id().empty()) return;
+  if (!addresses_ || goes_by_answer_ || goes_by_book() || !node_->log().has_begun() || group_id().empty())
+    return;
   AddressBook book = addresses_now();
   AddressBook as_written = written_book_;
   as_written.at = book.at;

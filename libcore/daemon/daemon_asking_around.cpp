@@ -78,7 +78,7 @@ void Daemon::ask_around() {
 
 void Daemon::is_answered(const AskAround& asked) {
   is_asking_around_ = false;
-  if (ended_) return;
+  if (ended_ || goes_by_answer_) return;
   if (is_mute()) return is_answered_when_mute(asked);
   const std::string group = group_id().empty() ? greeted_group_ : group_id();
   if (!asked.answer || group.empty() || node_->log().leader() != NodeId{}) return;
@@ -137,12 +137,19 @@ void Daemon::go_by_answer(const wire::Introduction& said) {
         peer.node != NodeId{} && !is_former)
       book.known.push_back(peer);
   }
-  Status written = write_address_book(*disk_, book);
-  if (written && !settings_.joins()) written = remember_group(said.group, std::move(book.known));
-  if (!written) return stop(written.error());
-  begin_anew(false,
-             fmt::format("no voter that this host knows has been heard of, and {} names the present voters",
-                         said.name));
+  goes_by_answer_ = true;
+  addresses_->submit(std::make_shared<WriteAddresses>(std::move(book), said.name));
+}
+
+// What cannot be written it asks again.
+void Daemon::answer_is_written(const WriteAddresses& write) {
+  goes_by_answer_ = false;
+  if (ended_ || node_->log().leader() != NodeId{}) return;
+  Status written = write.written;
+  if (written && !settings_.joins()) written = remember_group(write.book.group, write.book.known);
+  if (!written) return log_(net::LogLevel::warning, fmt::format("state: {}", written.error().text()));
+  begin_anew(false, fmt::format("no voter that this host knows has been heard of, and {} says who votes now",
+                                write.told_by));
 }
 
 // A host of a living group, that knows this address.
