@@ -421,6 +421,8 @@ class Daemon {
   struct Reminded {  // by a host of a living group
     std::string name, group;
     net::Address address;
+    Instant since;
+    int silent = 0;  // rounds in a row
   };
   std::optional<Reminded> reminded_by_;
   std::optional<Instant> leaderless_since_;

@@ -22,6 +22,9 @@ constexpr Duration asks_after = std::chrono::seconds(5);  // without a leader
 constexpr Duration mute_asks_every = std::chrono::seconds(2), asks_every = std::chrono::seconds(5);
 constexpr Duration tells_every = std::chrono::seconds(2);  // and first after so long
 constexpr std::size_t most_asked = 32, most_introduced = 16;
+// Of a mute host. A group that lives says so again, within 2 to 60 s.
+constexpr Duration reminder_counts_for = std::chrono::seconds(30);
+constexpr int silent_rounds_of_reminder = 5;
 
 std::vector<NodeId> who_vote(const std::vector<wire::KnownPeer>& peers) {
   std::vector<NodeId> vote;
@@ -57,6 +60,7 @@ void Daemon::ask_around() {
     reminded_by_.reset();
     return;
   }
+  if (reminded_by_ && is_mute() && now > reminded_by_->since + reminder_counts_for) reminded_by_.reset();
   if (!leaderless_since_) leaderless_since_ = now;
   if (!is_mute()) tell_who_stands(now);
   const bool at_once = is_mute() && reminded_by_;
@@ -120,7 +124,10 @@ void Daemon::is_answered_when_mute(const AskAround& asked) {
         asked.answer->second.name, asked.answer->second.group);
     return log_(net::LogLevel::warning, lost_state_);
   }
-  if (by_reminder && (place == OwnPlace::foreign || !asked.answer)) end_as_reminded();
+  if (!by_reminder) return;
+  // It may be busy, or its name has to be looked up first.
+  reminded_by_->silent = asked.answer ? 0 : reminded_by_->silent + 1;
+  if (place == OwnPlace::foreign || reminded_by_->silent >= silent_rounds_of_reminder) end_as_reminded();
 }
 
 // No voter is there that this host knows, and the group has others: it serves by asking those.
@@ -158,7 +165,8 @@ void Daemon::is_reminded(const wire::IntroductionQuestion& question, const std::
   if (!is_mute() && (node_->log().leader() != NodeId{} || question.group != group_id())) return;
   const auto address = net::parse_address(question.address);
   const bool can_be_asked = address && !address->host.empty() && address->port != 0;
-  reminded_by_ = Reminded{question.name, question.group, can_be_asked ? *address : net::Address{source, 0}};
+  reminded_by_ = Reminded{question.name, question.group, can_be_asked ? *address : net::Address{source, 0},
+                          process::boot_now()};
   if (!is_mute()) return;
   if (!can_be_asked) return end_as_reminded();
   asked_around_ = Instant{};
