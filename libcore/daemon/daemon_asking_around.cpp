@@ -198,7 +198,7 @@ void Daemon::tell_who_stands(Instant now) {
   std::vector<net::Address> whom;
   for (const net::PeerStatus& status : transport_->status()) {
     const net::Roster::Node* const node = settings_.roster.find(status.name);
-    const bool is_told = node != nullptr && node->voter && !status.link.up && whom.size() < most_asked;
+    const bool is_told = node != nullptr && node->voter && !status.link.answers && whom.size() < most_asked;
     if (is_told && node->address.port != 0) whom.push_back(node->address);
   }
   wire::IntroductionQuestion question = own_question();

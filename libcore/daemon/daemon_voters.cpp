@@ -132,7 +132,7 @@ bool Daemon::seems_alive(NodeId node) const {
   const std::string name = name_of_node(node);
   const std::vector<net::PeerStatus> links = transport_->status();
   return std::ranges::any_of(links, [&](const net::PeerStatus& link) {
-    return link.name == name && (link.link.up || link.incoming);
+    return link.name == name && (link.link.answers || link.incoming);
   });
 }
 

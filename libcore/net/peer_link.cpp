@@ -152,7 +152,7 @@ void PeerLink::on_hello(const wire::Frame& frame) {
   state_ = State::up;
   if (standing_ != nullptr) standing_->close();
   standing_.reset();
-  backoff_ = times_.backoff_low;
+  is_taken_ = false;
   ping_sent_.reset();
   progress_seen_ = connection_->write_progress();
   progress_at_ = steady_now();
@@ -161,8 +161,6 @@ void PeerLink::on_hello(const wire::Frame& frame) {
   status_.software = hello->software;
   status_.level = hello->version;
   status_.knows = std::max(hello->knows, hello->version);
-  told_.clear();
-  log_(LogLevel::info, fmt::format("peer {}: connected to {}", peer_, address_.text()));
   watch();
   handlers_.up(peer_, *hello);
 }
@@ -173,6 +171,16 @@ void PeerLink::on_pong(ByteView payload) {
   const Duration sample = steady_now() - *ping_sent_;
   status_.rtt = status_.rtt ? *status_.rtt + (sample - *status_.rtt) / 8 : sample;
   ping_sent_.reset();
+  if (!std::exchange(is_taken_, true)) taken();
+}
+
+// Who refuses has answered the hello before it says so: only a pong tells that the other side has taken this
+// one's.
+void PeerLink::taken() {
+  status_.answers = true;
+  backoff_ = times_.backoff_low;
+  told_.clear();
+  log_(LogLevel::info, fmt::format("peer {}: connected to {}", peer_, address_.text()));
 }
 
 // While up: gives the link up when a pong is late or a write stands still, pings when there is room.
@@ -199,7 +207,7 @@ void PeerLink::greet_anew() {
   if (standing_ != nullptr) standing_->close();
   standing_.reset();
   if (was_up) {
-    status_.up = false;
+    status_.up = status_.answers = false;
     status_.since = steady_now();
     handlers_.down(peer_);
   }
@@ -225,7 +233,7 @@ void PeerLink::hurry() {
   const Duration patience =
       status_.rtt ? std::max<Duration>(times_.look_every, 2 * *status_.rtt) : times_.answer_within;
   if (state_ == State::waiting || (state_ == State::dialing && steady_now() - dialed_at_ > patience)) {
-    backoff_ = times_.backoff_low;
+    if (!is_refused_) backoff_ = times_.backoff_low;
     dial();
   } else if (state_ == State::up && connection_->is_silent(times_.answer_within)) {
     stand_by();
@@ -287,7 +295,7 @@ void PeerLink::stand_again() {
 
 void PeerLink::standing_gone(const std::string& why) {
   standing_.reset();
-  status_.up = false;
+  status_.up = status_.answers = false;
   status_.since = steady_now();
   tell_once(fmt::format("connection lost: {}", why));
   handlers_.down(peer_);
@@ -306,14 +314,16 @@ void PeerLink::drop_keys(const std::set<std::string>& gone) {
 
 void PeerLink::fail(const std::string& why) {
   const bool was_up = state_ == State::up;
+  const bool was_taken = was_up && is_taken_;
+  is_refused_ = was_up && !is_taken_;
   drop_attempt();
   state_ = State::waiting;
   status_.last_error = why;
   if (was_up) {
     status_.since = steady_now();
-    status_.up = false;
+    status_.up = status_.answers = false;
   }
-  if (standing_ == nullptr) tell_once((was_up ? "connection lost: " : "not connected: ") + why);
+  if (standing_ == nullptr) tell_once((was_taken ? "connection lost: " : "not connected: ") + why);
   // Half of it random, so that peers which lost each other at once do not meet in lockstep. Who does not
   // answer at all was waited for already.
   if (unanswered_ > 0) backoff_ = times_.backoff_low;

@@ -57,6 +57,7 @@ struct PeerTimes {
 
 struct LinkStatus {
   bool up = false;
+  bool answers = false;         // up, and the other side has taken this one's hello: it does not refuse it
   bool asleep = false;          // there is none: it is made when there is something to send
   Instant since;                // of being up, or down
   std::optional<Duration> rtt;  // smoothed (1/8 of each new sample, RFC 6298)
@@ -104,6 +105,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void on_frame(wire::Frame&& frame);
   void on_hello(const wire::Frame& frame);
   void on_pong(ByteView payload);
+  void taken();
   void watch();
   void look_on();
   void look();
@@ -144,6 +146,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::optional<boost::asio::ip::address> reached_;  // when it was last connected
   LinkStatus status_;
   Level greeted_with_ = first_level;  // on this connection
+  bool is_taken_ = false;             // the hello that was sent on this connection
+  bool is_refused_ = false;           // when it was tried last: that it lives says nothing new
 
   std::uint64_t ping_number_ = 0;
   std::optional<Instant> ping_sent_;  // not answered yet

@@ -109,6 +109,34 @@ TEST_CASE("a peer of a group with another list is refused, and both say why") {
   CHECK(b->logged("it has another list of peers"));
 }
 
+TEST_CASE("who is refused by a peer that it would take itself comes more and more seldom, and says so once") {
+  boost::asio::io_context io;
+  const auto peers = peers_named({"a", "b"});
+  const auto later = [&](const std::string& name) {
+    auto config = config_of(name, peers);
+    config.level = config.knows = 2;
+    config.group_id = std::string(32, 'a');
+    config.times.backoff_high = 1s;
+    return config;
+  };
+  auto config = later("a");
+  config.roster = {};
+  REQUIRE(config.roster.found("a", peers.at("a")).ok());
+  REQUIRE(config.roster.admit({NodeId{7}, "b", peers.at("b"), false, true}).ok());  // on another disk
+  const auto a = start_peer(io, std::move(config));
+  const auto b = start_peer(io, later("b"));
+  bool answers = false;
+  run_until(
+      io, [&] { return answers = answers || b->link("a").answers; }, 2s);
+  CHECK_FALSE(answers);
+  CHECK(a->logged("it is on another disk than the one that has its name here"));
+  CHECK(a->transport->refused() > 2);
+  CHECK(a->transport->refused() <= 20);
+  CHECK(b->times_logged("connected to") == 0);
+  CHECK(b->times_logged("connection lost") == 0);
+  CHECK(b->times_logged("not connected") <= 2);
+}
+
 TEST_CASE("a peer refuses its own name") {
   boost::asio::io_context io;
   const auto peers = peers_named({"a", "b"});
