@@ -236,7 +236,7 @@ void Sessions::renewed(Instant now, ConnectionId id, Record& record, Instant sen
   if (session != nullptr) {
     record.renewal_sent = COORD_RULE_OR(deadline_counts_from_sending, sent, now);
     if (record.stage == Stage::held) {
-      record.terminated = record.terminated && record.break_at;
+      if (now < leases_.terminate_at(record)) record.terminated = record.terminated && record.break_at;
       keep(id, record);
       // Ordered while this peer was down, or in a snapshot that came instead of the log.
       if (session->breaking) break_hold(now, id, record, "somebody");

@@ -63,6 +63,19 @@ TEST_CASE("a hold elsewhere: each renewal of the two moves the deadline, to the 
   CHECK(desk.stops.empty());
 }
 
+TEST_CASE(
+    "a hold elsewhere that nobody renews: the command is asked to end once, whatever its session is told") {
+  OneHost desk;
+  desk.holds(1);
+  desk.holds_elsewhere(1, desk.now);
+  for (int i = 0; i < 790; ++i) {
+    desk.pass(10ms);
+    desk.order();
+  }
+  CHECK(desk.stops.size() == 1);
+  CHECK_FALSE(desk.stops.front().kill);
+}
+
 TEST_CASE("a hold elsewhere that is lost: the command is killed at once, and the session ends with it") {
   OneHost desk;
   desk.holds(1);
