@@ -41,8 +41,9 @@ bool is_another(const wire::IntroductionQuestion& question, const wire::Introduc
 }
 
 std::string why_not(const Introducer& who, Level level) {
-  if (who.has_begun && level < 2) return "its group is at level 1, which takes no host in: see dpeers level";
+  // Before anybody leads, nothing of the log is applied, and the level is not known.
   if (who.has_begun && !who.has_leader) return "it sees no leader";
+  if (who.has_begun && level < 2) return "its group is at level 1, which takes no host in: see dpeers level";
   return "its group has not begun, or it has not caught up";
 }
 
