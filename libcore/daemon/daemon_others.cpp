@@ -130,7 +130,9 @@ void Daemon::look_at_rates() {
   const Instant now = process::boot_now();
   for (const auto& [id, node] : settings_.roster.all()) {
     const auto view = members->view(now, id);
-    if (!view || !view->rate_ppm || std::abs(*view->rate_ppm) <= local::rate_that_leases_allow_ppm) continue;
+    if (!view || view->member.state != membership::State::alive || !view->rate_ppm ||
+        std::abs(*view->rate_ppm) <= local::rate_that_leases_allow_ppm)
+      continue;
     if (const auto line =
             wild_rates_.limited(now, node.name,
                                 fmt::format("clock: that of {} runs {} % {} than this host's, and leases "
