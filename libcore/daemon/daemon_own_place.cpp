@@ -28,6 +28,9 @@ constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
 constexpr Duration learner_patience = std::chrono::seconds(10);  // without a leader
 constexpr Duration asks_again_after = std::chrono::seconds(5);   // without a voter
 constexpr Duration asks_for_vote_every = std::chrono::milliseconds(300);
+// As long as it asks, and cannot catch up, nobody else's order is carried out.
+constexpr Duration asks_for_vote_often_for = std::chrono::minutes(2);
+constexpr Duration asks_for_vote_seldom = std::chrono::seconds(10);
 
 bool founded_by(const MemberFile& file, NodeId node) {
   return std::ranges::find(file.founders, node) != file.founders.end();
@@ -224,7 +227,9 @@ void Daemon::look_whether_lost() {
 // What --rejoin has lost it asks for until it has it: an order is carried out as far as it is said again.
 void Daemon::ask_for_vote() {
   const Instant now = process::boot_now();
-  if (!wants_vote_ || ended_ || votes_for_good() || now < asked_for_vote_ + asks_for_vote_every) return;
+  if (!wants_vote_ || ended_ || votes_for_good()) return;
+  const bool seldom = now > started_at_ + asks_for_vote_often_for;
+  if (now < asked_for_vote_ + (seldom ? asks_for_vote_seldom : asks_for_vote_every)) return;
   if (node_->log().leader() == NodeId{} ||
       !node_->log().machine().state().registrations.contains(settings_.node))
     return;

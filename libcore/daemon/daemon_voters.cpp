@@ -194,6 +194,7 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
 
 // Of --rejoin: what is in its way is said once.
 void Daemon::note_refusal(const replica::VoterAnswer& answer) {
+  if (answer.progress == replica::VoterProgress::nobody_leads) return;  // of one that does not lead either
   const local::VoterView view = view_of(answer);
   const std::string why = view.refused ? fmt::format("{}: {}", view.what, view.remedy) : std::string();
   if (why == std::exchange(refused_order_, why) || why.empty()) return;
