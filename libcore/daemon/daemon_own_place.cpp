@@ -52,6 +52,7 @@ Status erase_log(Disk& disk) {
 Status Daemon::go_by_founders() {
   const auto book = read_address_book(*disk_);
   if (!book || !book->founded.contains(settings_.name)) return done();
+  if (!founding_.empty() && book->group != founding_) return done();  // of the former group
   const std::map<std::string, net::Address> list = settings_.roster.founders();
   const std::string how = difference_of_names(book->founded, list);
   if (how.empty()) return done();

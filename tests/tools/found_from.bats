@@ -42,6 +42,12 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   rm -r "$group/b"
   mv "$group/c" "$group/c.former"
 
+  # What is left of the former group would count for the new one.
+  mkdir -p "$group/c"
+  touch "$group/c/member"
+  run -69 found c "$group/c.former"
+  [[ $output == *"holds the state of a peer already"* ]]
+  rm -r "$group/c"
   run -0 found c "$group/c.former"
   [[ ${lines[0]} == "$group/c: group "*", with all up to entry "*"; its tokens are above "* ]]
   [[ ${lines[2]} == *"ssh c cat $group/c/founding | coordd --found-from -"* ]]

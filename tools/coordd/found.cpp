@@ -17,7 +17,9 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "coordd/service_user.hpp"
+#include "daemon/address_book.hpp"
 #include "daemon/founding.hpp"
+#include "daemon/member_file.hpp"
 #include "daemon/settings.hpp"
 #include "replica/former_state.hpp"
 #include "replica/replica.hpp"
@@ -112,7 +114,9 @@ Result<std::unique_ptr<store::PosixDisk>> take_new(const std::string& path) {
   if (!names) return names.error();
   for (const std::string& name : *names) {
     const bool is_log = store::segment_sequence(name) || store::snapshot_index(name);
-    if (!is_log && name != daemon::group_file_name) continue;
+    const bool is_of_group = name == daemon::group_file_name || name == daemon::member_file_name ||
+                             name == daemon::address_book_name;
+    if (!is_log && !is_of_group) continue;
     return unusable(path, "it holds the state of a peer already",
                     fmt::format("move it away first: mv {0} {0}.former", path));
   }
