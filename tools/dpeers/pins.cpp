@@ -45,8 +45,13 @@ Error no_signing_key(const std::string& object) {
 Result<std::string> key_in_file(const std::string& host, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{ErrorKind::usage, cli::shown(path), "cannot be read", "name a file with the key"};
-  std::size_t read = 0;
-  for (std::string line; read < longest_file && std::getline(file, line); read += line.size() + 1) {
+  std::string text(longest_file, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
     if (line.starts_with(host + ' ')) line.erase(0, host.size() + 1);
     if (is_signing_key(line)) return line;
   }
