@@ -12,7 +12,7 @@ namespace coord::daemon {
 
 namespace {
 
-constexpr Duration asking_patience = std::chrono::seconds(1);  // as long a stop may take, too
+constexpr Duration asking_patience = std::chrono::seconds(1);  // of each of the two; so long a stop may take
 
 }  // namespace
 
