@@ -269,7 +269,7 @@ lose_and_return() {
   mv "$group/c.old" "$group/c"
   start_peer a "${calm[@]}"
   start_member c "${spare[0]}" a b -- "${calm[@]}"
-  eventually says c 'goes by what it knew'
+  eventually says c 'uses the addresses that it knew'
   sleep 7  # it says every 2 s that it votes
   run ! says a 'says that it votes'
   stop_dead c

@@ -12,7 +12,7 @@ TEST_CASE("who was just started knows no level yet, and says that nobody leads")
   const wire::IntroductionQuestion question{"delta", NodeId{12}, 9, "10.0.0.9:7411", "", newest_level};
   CHECK(world.ask({"10.0.0.1", 7411}, question)->why_not.find("is at level 1") != std::string::npos);
   world.leads = false;
-  CHECK(world.ask({"10.0.0.1", 7411}, question)->why_not == "it sees nobody who leads the group");
+  CHECK(world.ask({"10.0.0.1", 7411}, question)->why_not == "it sees no leader");
 }
 
 TEST_CASE("the group's id is on the disk before the group hears that this host wants to be of it") {
