@@ -194,7 +194,7 @@ class Joining {
                       "has removed it: dpeers remove {}, on another host",
                       settings_.name, settings_.name));
     if (settings_.registered_at && !answer.is_registered)
-      return Error{ErrorKind::unavailable, fmt::format("'{}'", settings_.name),
+      return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
     if (Status written = remember(answer); !written) return written.error();
     const auto admitted = asker_.ask(address, question(true));

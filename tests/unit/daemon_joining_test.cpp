@@ -77,6 +77,7 @@ TEST_CASE("a host that serves by what it knew asks on: where the group is, and w
   const auto removed = world.again();
   REQUIRE_FALSE(removed.ok());
   CHECK(removed.error().text().find("was removed from the group") != std::string::npos);
+  CHECK(removed.error().kind == ErrorKind::usage);  // no service manager starts it again
   world.settings.registered_at.reset();
   CHECK(world.again().ok());
   world.id = another;
