@@ -93,6 +93,7 @@ Status Daemon::come_to_group() {
 // as it would without.
 Status Daemon::come_later() {
   if (Status joined = join(*disk_, settings_, asker()); !joined) return joined;
+  registered_at_ = settings_.registered_at;
   const bool rejoins = std::exchange(settings_.options.rejoin, false);
   return rejoins && settings_.lost_its_vote ? want_vote() : done();
 }
@@ -347,19 +348,20 @@ raft::Role Daemon::role() const {
 void Daemon::look_at_own_place() {
   if (settings_.alone()) return;
   ask_for_vote();
+  const service::State& state = node_->log().machine().state();
+  const bool registered = state.registrations.contains(settings_.node);
+  if (registered && (settings_.joins() || node_->voter() == nullptr)) registered_at_ = state.applied;
   if (node_->voter() != nullptr) look_whether_lost();
   if (node_->voter() != nullptr) return look_whether_removed();
   if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())
     return begin_anew(true, "this host is sent the log: it is to vote");
-  const service::State& state = node_->log().machine().state();
-  // A voter that lags behind the one that has introduced this host knows nothing of it yet.
+  // A voter that lags behind the one that has introduced this host knows nothing of it yet; and after this
+  // host has begun anew it has no state at first.
   const bool is_behind = state.applied < settings_.admitted_at;
-  const bool registered = state.registrations.contains(settings_.node);
   const std::string object = fmt::format("'{}'", settings_.name);
-  if (registered_at_ && !registered)
+  if (registered_at_ && !registered && !is_behind && state.applied >= *registered_at_)
     return stop(Error{ErrorKind::usage, object, "this host was removed from the group",
                       "start it again to come back"});
-  if (registered) registered_at_ = state.applied;
   if (!is_behind) look_at_own_name(state);
   const Instant now = process::boot_now();
   if (node_->log().leader() != NodeId{}) {

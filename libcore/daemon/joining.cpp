@@ -124,6 +124,7 @@ class Joining {
     file_ = std::move(anew);
     was_member_ = false;
     settings_.keep_log = false;
+    settings_.registered_at.reset();
     return done();
   }
 

@@ -82,7 +82,7 @@ struct Settings {
   std::uint64_t life = 0;  // of this process
   // Its state directory may be the copy of one whose host lives: what it says of holders is no proof.
   bool may_be_copy = false;
-  // Where in the group's log this host was of it, in this life: if it is not any more further on it was
+  // Where in the group's log this host was of it, in this process: if it is not any more further on it was
   // removed, and comes by its next start only. What a peer says that is behind this place counts for nothing.
   std::optional<LogIndex> registered_at;
   LogIndex

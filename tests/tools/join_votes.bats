@@ -90,6 +90,19 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually peer_gone m
 }
 
+@test "a host that is removed twice at once is out: the vote, and then the host, before it has begun anew" {
+  for _ in 1 2; do
+    member m "${spare[0]}" a
+    run -0 dpeers promote m
+    eventually voters_are abcm
+    run -0 dpeers remove m
+    run -0 dpeers remove m -w 20
+    eventually peer_gone m
+    eventually unlisted m
+    rm -r "${group:?}/m"
+  done
+}
+
 @test "a host without a vote that holds something is not removed, and what holds is named" {
   member n "${spare[0]}" b
   hold n job

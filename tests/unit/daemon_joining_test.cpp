@@ -102,6 +102,23 @@ TEST_CASE(
 #endif
 }
 
+TEST_CASE("a host that begins anew, and was removed since it was of the group, does not come again by itself") {
+  World world;
+  REQUIRE(world.run().ok());
+  world.settings.registered_at = LogIndex{world.last};
+  REQUIRE(world.run().ok());  // its vote was taken away, and that is all
+  const NodeId node = world.settings.node;
+  world.machine.apply(LogIndex{++world.last},
+                      {.body = service::Forget{node, world.machine.registration(node)}});
+  world.roster.remove(node);
+  const Status ended = world.run();
+  REQUIRE_FALSE(ended.ok());
+  CHECK(ended.error().kind == ErrorKind::usage);
+  CHECK(world.machine.state().registrations.empty());
+  world.settings.registered_at.reset();  // started by a person
+  CHECK(world.run().ok());
+}
+
 TEST_CASE("a peer that sees nobody lead introduces nobody, and ends nobody") {
   World world;
   REQUIRE(world.run().ok());

@@ -107,6 +107,7 @@ struct Anew {
   std::optional<bool> keep_log;  // nothing: it is over
   bool without_its_disk = false;
   net::Address by{};
+  std::optional<LogIndex> registered_at{};
 };
 
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
@@ -163,7 +164,8 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   coordd::tell_status(fmt::format("{}: no leader yet", arguments.peer.name));
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
-  anew = {(*peer)->begins_anew(), (*peer)->begins_without_its_disk(), (*peer)->begins_by()};
+  anew = {(*peer)->begins_anew(), (*peer)->begins_without_its_disk(), (*peer)->begins_by(),
+          (*peer)->registered_at()};
   if (failure) return *failure;
   return cli::Exit::done;
 }
@@ -184,6 +186,7 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
     if (!settings) return settings.error();
     settings->comes_anew = anew.without_its_disk;
     settings->began_by = anew.by;
+    if (!anew.without_its_disk) settings->registered_at = anew.registered_at;  // under the same number
     settings->keep_log = std::exchange(anew, {}).keep_log;
     ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
   }
