@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/rule.hpp"
 #include "replica/registered_life.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
@@ -37,6 +38,9 @@ void Replica::keep_voters(Instant now) {
   keeper_looked_ = now;
   const service::State& state = machine_.state();
   VoterKeeper::View view{config_.raft.self, state.kept_voters, raft_.voters(), {}, {}};
+  view.paused = pause_.left(now) > Duration{};
+  const bool is_over = view.policy.pause > Duration{} && !view.paused;
+  if (COORD_RULE_OR(finished_pause_is_told, is_over, false)) end_pause(now);
   if (view.policy.count == 0) return keeper_.reset();
   for (const auto& [peer, progress] : raft_.progress()) view.heard[peer] = progress.heard;
   for (const auto& [node, registration] : state.registrations) {
@@ -50,8 +54,6 @@ void Replica::keep_voters(Instant now) {
   view.contact = std::max<Duration>(std::chrono::seconds(1), config_.raft.heartbeat * 3);
   view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
   view.replaced = replaced_;
-  view.paused = pause_.left(now) > Duration{};
-  if (view.policy.pause > Duration{} && !view.paused) end_pause(now);
   const auto order = keeper_.next(now, view);
   if (!order) return;
   // In the log before the change, so whoever leads when that is committed knows of it.

@@ -395,3 +395,27 @@ TEST_CASE("a peer that was sent what it cannot read keeps its state and stands i
   for (int second = 1; second <= 10; ++second)
     CHECK_FALSE(writes_or_answers(old.ticks(Instant(1h) + std::chrono::seconds(second))));
 }
+
+TEST_CASE(
+    "finished_pause_is_told: a pause that is over is over for who is started later, and with no count, too") {
+  const auto ends = [](std::uint32_t count) {
+    Group group(1h, 1min);
+    group.start_all(newest_level);
+    const NodeId leader = group.leader();
+    const service::VoterPolicy policy{count, 60s, 1s, WallTime{7}};
+    const LogIndex seen = group.replica(leader).machine().state().kept_at;
+    group.tell(leader, PutIntoLog{service::KeepVoters{policy, seen}});
+    group.pass(500ms);
+    REQUIRE(group.replica(leader).machine().state().kept_voters == policy);
+    group.pass(2s);
+    return std::ranges::all_of(all, [&](NodeId node) {
+      const service::VoterPolicy& kept = group.replica(node).machine().state().kept_voters;
+      return kept.pause == Duration{} && kept.count == count;
+    });
+  };
+  CHECK(ends(3));
+  CHECK(ends(0));
+  const Without rule("finished_pause_is_told");
+  CHECK_FALSE(ends(3));
+  CHECK_FALSE(ends(0));
+}
