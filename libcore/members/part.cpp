@@ -84,12 +84,29 @@ void MembersPart::begin(const node::Moment& moment) {
   Swim::Config config;
   config.self = self_;
   config.founders = founders_;
-  if (!std::ranges::binary_search(*founders_, self_)) config.contacts = *founders_;
   config.seed = seed_;
   config.own_pause = 500ms;
   if (founders_->size() <= small_group) config.suspicion_factor = 6;
   swim_.emplace(moment.now, std::move(config), stored_);
+  note_contacts(moment);
   run(moment, Swim::Tick{});
+}
+
+// All who are of the group by now: of those who founded it nobody may be left.
+void MembersPart::note_contacts(const node::Moment& moment) {
+  const service::State* const state =
+      moment.service == nullptr ? nullptr : &moment.service->log().machine().state();
+  const LogIndex at = state == nullptr ? LogIndex{} : state->roster_at;
+  if (contacts_at_ == at) return;
+  contacts_at_ = at;
+  std::set<NodeId> contacts(founders_->begin(), founders_->end());
+  if (state != nullptr) {
+    for (const auto& [node, registration] : state->registrations)
+      if (!registration.name.empty()) contacts.insert(node);
+    for (const NodeId node : state->retired) contacts.erase(node);
+  }
+  contacts.erase(self_);
+  swim_->set_contacts({contacts.begin(), contacts.end()});
 }
 
 void MembersPart::on(const node::Moment& moment, const node::FromPeer& event) {
@@ -115,6 +132,7 @@ void MembersPart::on(const node::Moment& moment, const node::Tick&) {
     write_again_.reset();
     reserve_ahead();
   }
+  note_contacts(moment);
   if (const auto due = swim_->deadline(); due && moment.now >= *due) run(moment, Swim::Tick{});
 }
 

@@ -65,6 +65,7 @@ class MembersPart final : public node::Part {
   };
 
   void begin(const node::Moment& moment);
+  void note_contacts(const node::Moment& moment);
   void on(const node::Moment& moment, const node::FromPeer& event);
   void on(const node::Moment& moment, const node::Worked& event);
   void on(const node::Moment& moment, const node::Leave& event);
@@ -93,6 +94,7 @@ class MembersPart final : public node::Part {
   const std::optional<Incarnation> stored_;
 
   std::optional<membership::Swim> swim_;
+  std::optional<LogIndex> contacts_at_;  // of the roster in the state, when they were noted
   std::optional<Incarnation> durable_;  // all up to this one may be told
   std::set<NodeId> not_told_;           // of the own incarnation, which was not durable then
   bool writing_ = false;

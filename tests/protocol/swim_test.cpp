@@ -307,6 +307,25 @@ TEST_CASE("swim: an incarnation that nobody could deny is no news") {
   CHECK(member.state_of(three) == "alive");
 }
 
+TEST_CASE("swim: who has heard nobody asks its contacts, too: the founders may be gone for good") {
+  const auto asks = [](Alone& member) {
+    return std::ranges::any_of(member.done, [](const Swim::Action& action) {
+      const auto* send = std::get_if<Swim::Send>(&action);
+      return send && send->to == stranger && std::holds_alternative<Compare>(send->message);
+    });
+  };
+  Alone member(1000);
+  member.swim.set_contacts({stranger});
+  member.run_for(60s);
+  CHECK(asks(member));
+  Alone heard(1000);
+  heard.swim.set_contacts({stranger});
+  heard.told(two, Gossip{});
+  heard.run_for(15s);
+  CHECK_FALSE(heard.sent<Compare>().empty());
+  CHECK_FALSE(asks(heard));
+}
+
 TEST_CASE("swim: a shuffle is a permutation, of any size") {
   for (const std::size_t size : {1, 2, 3, 5, 64, 100, 1000}) {
     const Shuffle shuffle(size, size * 77);

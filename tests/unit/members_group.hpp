@@ -14,7 +14,10 @@
 
 #include "members/part.hpp"
 #include "node/node.hpp"
+#include "replica/forwarder.hpp"
+#include "replica/replicated_service.hpp"
 #include "wire/codec.hpp"
+#include "wire/state_sections.hpp"
 
 namespace coord::members::test {
 
@@ -39,11 +42,17 @@ class Group {
     for (std::uint64_t i = 1; i <= size; ++i) start(NodeId{i});
   }
 
+  // So many have founded it, and none of them is left: these came later, and are registered.
+  Group(std::size_t founders, const std::vector<NodeId>& registered) : level(2), size_(founders) {
+    for (const NodeId id : registered) services_.emplace(id, with_registered(id, registered));
+    for (const NodeId id : registered) start(id);
+  }
+
   void start(NodeId id) {
     node::Setting setting{id, {}, ++lives_, now, {}};
     for (std::uint64_t i = size_; i >= 1; --i) setting.founders.push_back(NodeId{i});
     parts_[id] = std::make_unique<MembersPart>(setting, stored_[id]);
-    perform(id, parts_[id]->settle({now, {}, level}));
+    perform(id, parts_[id]->settle({now, {}, level, service_of(id)}));
   }
   void kill(NodeId id) {
     parts_.erase(id);
@@ -57,6 +66,10 @@ class Group {
 
   const MembersPart& part(NodeId id) const { return *parts_.at(id); }
   State state(NodeId here, NodeId of) const { return part(here).view(now, of)->member.state; }
+  bool is_held(NodeId here, NodeId of, State wanted) const {
+    const auto view = part(here).view(now, of);
+    return view && view->member.state == wanted;
+  }
   bool all_hold(NodeId of, State state_wanted) const {
     for (const auto& [id, part] : parts_)
       if (id != of && !stopped.contains(id) && state(id, of) != state_wanted) return false;
@@ -93,13 +106,54 @@ class Group {
 
   node::PartActions step(NodeId id, const node::Event& event) {
     const WallTime wall{1'700'000'000'000'000'000 + (now - at(0s) + skew[id]).count()};
-    auto actions = parts_.at(id)->step({now, wall, level}, event);
+    auto actions = parts_.at(id)->step({now, wall, level, service_of(id)}, event);
     perform(id, actions);
     return actions;
   }
 
  private:
   static constexpr Duration way_takes = 1ms, write_takes = 20ms;
+
+  const replica::ReplicatedService* service_of(NodeId id) const {
+    const auto found = services_.find(id);
+    return found == services_.end() ? nullptr : &found->second;
+  }
+  // What a host without a vote has been told by the group.
+  static replica::ReplicatedService with_registered(NodeId self, const std::vector<NodeId>& registered) {
+    auto machine = service::StateMachine::at_level(2);
+    LogIndex last;
+    for (const NodeId node : registered) {
+      service::Command command;
+      command.wall = WallTime{1'000'000'000};
+      command.body = service::Register{
+          node, node.value, {}, 2, "host-" + std::to_string(node.value), "192.0.2.1:7411"};
+      (void)machine.apply(LogIndex{++last.value}, command);
+    }
+    const NodeId voter{1};
+    replica::Forwarder::Config config;
+    config.self = self;
+    config.voters = {voter};
+    config.speaks = 2;
+    replica::SessionsConfig sessions;
+    sessions.self = self;
+    replica::ReplicatedService service(std::make_unique<replica::Forwarder>(config, Random(1), at(1000s)),
+                                       std::move(sessions));
+    std::uint64_t number = 0;
+    const auto tell = [&](const replica::ServiceEvent& event) {
+      auto actions = service.step(at(1000s), {}, event);
+      for (auto& action : service.settle(at(1000s), {})) actions.push_back(std::move(action));
+      for (const auto& action : actions) {
+        const auto* send = std::get_if<replica::SendPeer>(&action);
+        const auto* follow = send == nullptr ? nullptr : std::get_if<replica::Follow>(&send->message);
+        if (follow != nullptr) number = follow->number;
+      }
+    };
+    tell(replica::Greeted{voter, 2, 1});
+    const Bytes state = wire::encode_state(machine.state());
+    const std::uint64_t life = service.log().life();
+    tell(replica::FromPeer{voter, replica::FedState{life, number, last, 2, state.size(), 0, state, {}}, 2, false});
+    return service;
+  }
 
   Instant next_event() const {
     Instant next = Instant::max();
@@ -153,6 +207,7 @@ class Group {
 
   std::size_t size_;
   std::uint64_t lives_ = 0;
+  std::map<NodeId, replica::ReplicatedService> services_;
   std::map<NodeId, std::unique_ptr<MembersPart>> parts_;
   std::map<NodeId, std::optional<Incarnation>> stored_;
   std::map<NodeId, std::pair<Instant, std::shared_ptr<node::Work>>> working_;

@@ -80,6 +80,24 @@ TEST_CASE("a member that is stopped for a second again and again is never held d
   }
 }
 
+TEST_CASE("a group none of whose founders is left: those that came later watch each other", "[members]") {
+  const NodeId d{11}, e{12}, f{13};
+  Group group(3, {d, e, f});
+  const auto hold_each_other = [&] {
+    for (const NodeId here : {d, e, f})
+      for (const NodeId of : {d, e, f})
+        if (here != of && !(group.is_held(here, of, State::alive) && group.part(here).view(group.now, of)->phi))
+          return false;
+    return true;
+  };
+  for (int i = 0; i < 200 && !hold_each_other(); ++i) group.run(100ms);
+  CHECK(hold_each_other());
+  group.kill(f);
+  const auto is_dead = [&] { return group.is_held(d, f, State::dead) && group.is_held(e, f, State::dead); };
+  for (int i = 0; i < 100 && !is_dead(); ++i) group.run(100ms);
+  CHECK(is_dead());
+}
+
 TEST_CASE("who leaves is held to have left at once, and may end a moment later", "[members]") {
   Group group(5);
   group.run(1s);

@@ -100,6 +100,7 @@ void Swim::on(const Leave&) {
 
 void Swim::on(const Receive& receive) {
   if (receive.from == config_.self) return;
+  has_heard_ = true;
   const auto known = roster_.find(receive.from);
   if (config_.keeps_phi && known) {
     const auto expected =
@@ -179,16 +180,17 @@ void Swim::gossip() {
   actions_.push_back(Departed{});
 }
 
-// Every other time with one that is held dead, if there is any: after a partition somebody has to begin.
+// Every other time with one that is held dead, if there is any: after a partition somebody has to begin. While
+// it has heard nobody, with a contact as often: the founders, whom it takes for alive, may be gone for good.
 void Swim::compare() {
   compare_at_ = now_ + config_.compare;
   const bool with_dead = roster_.dead() > 0 && random_.chance(0.5);
   auto drawn = draw(1, [&](NodeId, const Member& member) {
     return with_dead ? member.state == State::dead : is_present(member.state);
   });
-  if (drawn.empty() && !config_.contacts.empty()) {
+  if (!config_.contacts.empty() && (drawn.empty() || (!has_heard_ && random_.chance(0.5)))) {
     compare_at_ = now_ + 2 * config_.period;
-    drawn.push_back(config_.contacts[random_.below(config_.contacts.size())]);
+    drawn.assign(1, config_.contacts[random_.below(config_.contacts.size())]);
   }
   for (const NodeId with : drawn) {
     if (with != config_.self) send(with, Compare{roster_.digest()});

@@ -47,7 +47,7 @@ class Swim : public Shape<Swim> {
   struct Config {
     NodeId self;
     Roster::Founders founders;
-    std::vector<NodeId> contacts;  // whom it asks while it knows nobody
+    std::vector<NodeId> contacts;  // whom it asks while it has heard nobody, or knows nobody who lives
     std::uint64_t seed = 1;
     Duration period = std::chrono::milliseconds(250);      // from one probe to the next
     Duration time_out = std::chrono::milliseconds(100);    // of a direct ping; less than the period
@@ -91,6 +91,7 @@ class Swim : public Shape<Swim> {
 
   // ---- input
   [[nodiscard]] Actions step(Instant now, const Event& event);
+  void set_contacts(std::vector<NodeId> contacts) { config_.contacts = std::move(contacts); }
 
   // ---- output
   std::optional<Instant> deadline() const;
@@ -168,6 +169,7 @@ class Swim : public Shape<Swim> {
   Incarnation incarnation_;
   bool is_new_life_;
   bool begun_ = false;
+  bool has_heard_ = false;  // anybody, in this life
   std::size_t awareness_ = 0;
   std::map<NodeId, Suspicion> suspicions_;
   std::set<std::pair<Instant, NodeId>> ends_;  // of the suspicions
