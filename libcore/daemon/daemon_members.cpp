@@ -157,7 +157,9 @@ bool Daemon::is_out(NodeId node) const {
 }
 
 bool Daemon::learns(NodeId node) const {
-  return node_->voter() != nullptr && node_->voter()->raft().voters().learns(node);
+  if (const auto* voter = node_->voter()) return voter->raft().voters().learns(node);
+  const auto* forwarder = dynamic_cast<const replica::Forwarder*>(&node_->log());
+  return forwarder != nullptr && forwarder->learns(node);
 }
 
 // ---- another host asks

@@ -332,7 +332,10 @@ void Daemon::perform(replica::VotersChanged&& action) {
 
 // Of any peer, this one too: what it is by the log.
 void Daemon::add_vote(local::PeerRecord& record, NodeId node) const {
-  if (node_->voter() == nullptr) return;
+  if (node_->voter() == nullptr) {
+    if (!record.voter && record.role != "leader" && learns(node)) record.role = "learner";
+    return;
+  }
   const raft::Raft& raft = node_->voter()->raft();
   if (raft.role() == raft::Role::bootstrap) return;
   record.voter = raft.voters().votes(node);

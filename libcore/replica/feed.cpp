@@ -81,14 +81,17 @@ void Feed::feed(NodeId node, Member& member, const Source& source, Letters& lett
   }
   const bool leader_is_new = std::exchange(member.leader, source.leader) != source.leader;
   if (!said && (!member.answered || leader_is_new))
-    letters.emplace_back(node, Fed{member.asked.life,
-                                   member.asked.number,
-                                   source.leader,
-                                   source.term,
-                                   member.sent,
-                                   {},
-                                   source.voters});
+    letters.emplace_back(node, nothing_new(member, source));
   member.answered = true;
+}
+
+// Who votes is said to whom was told all that has been applied here: they are those of that place.
+Fed Feed::nothing_new(const Member& member, const Source& source) {
+  Fed fed{member.asked.life, member.asked.number, source.leader, source.term, member.sent, {}, {}};
+  if (member.sent != source.applied) return fed;
+  fed.voters = source.voters.voters;
+  fed.learners = source.voters.learners;
+  return fed;
 }
 
 // The next of the state that it has begun to take, if that is there and the log goes on from it; else of a
@@ -107,7 +110,8 @@ FedState Feed::piece_for(const Member& member, const Source& source) {
   const std::size_t length = std::min<std::size_t>(feed_bytes, piece.size - piece.offset);
   const auto begin = state_->data.begin() + static_cast<std::ptrdiff_t>(piece.offset);
   piece.data.assign(begin, begin + static_cast<std::ptrdiff_t>(length));
-  piece.voters = state_->voters;
+  piece.voters = state_->voters.voters;
+  piece.learners = state_->voters.learners;
   return piece;
 }
 

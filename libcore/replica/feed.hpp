@@ -20,6 +20,7 @@
 #include "base/shared_bytes.hpp"
 #include "base/time.hpp"
 #include "protocol/raft/log.hpp"
+#include "protocol/raft/voters.hpp"
 #include "replica/messages.hpp"
 #include "service/state_machine.hpp"
 
@@ -32,7 +33,7 @@ class Feed {
     const raft::Log& log;
     LogIndex applied;
     const service::StateMachine& machine;
-    const std::vector<NodeId>& voters;
+    const raft::Voters& voters;  // at `applied`
     NodeId leader;
     Term term;
   };
@@ -63,10 +64,11 @@ class Feed {
     LogIndex index;
     Level level = first_level;
     SharedBytes data;
-    std::vector<NodeId> voters;
+    raft::Voters voters;
   };
 
   void feed(NodeId node, Member& member, const Source& source, Letters& letters);
+  static Fed nothing_new(const Member& member, const Source& source);
   FedState piece_for(const Member& member, const Source& source);
 
   std::map<NodeId, Member> members_;

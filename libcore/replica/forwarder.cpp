@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "replica/raise_counts.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
 
@@ -103,7 +104,7 @@ void Forwarder::on(Instant, const PutIntoLog& event) {
 
 void Forwarder::on(Instant, const KnownVoters& event) {
   if (has_quorum() || event.voters.empty()) return;  // whom it follows knows better
-  voters_ = event.voters;
+  say_who_votes(event.voters, {});
   avoided_.clear();
 }
 
@@ -259,7 +260,7 @@ void Forwarder::leader_is(NodeId leader, Term term) {
 
 void Forwarder::hear(Instant now, NodeId from, const Fed& fed) {
   if (!answered(now, from, fed.life, fed.number)) return;
-  if (!fed.voters.empty()) voters_ = fed.voters;
+  if (!fed.voters.empty() && fed.after == applied_) say_who_votes(fed.voters, fed.learners);
   leaderless_since_ = fed.leader != NodeId{} ? std::nullopt
                       : leaderless_since_    ? leaderless_since_
                                              : std::optional(now);
@@ -274,6 +275,11 @@ void Forwarder::hear(Instant now, NodeId from, const Fed& fed) {
   leader_is(fed.leader, fed.term);
   if (fed.entries.empty() && fed.after > applied_) return question(now, true);
   if (not_acknowledged_ >= config_.acknowledge_bytes) question(now, false);
+}
+
+void Forwarder::say_who_votes(std::vector<NodeId> voters, std::vector<NodeId> learners) {
+  voters_ = std::move(voters);
+  learners_ = std::move(learners);
 }
 
 bool Forwarder::apply(const raft::Entry& entry) {
@@ -299,7 +305,7 @@ bool Forwarder::apply(const raft::Entry& entry) {
   applied_ = entry.index;
   if (entry.kind == raft::EntryKind::members) {
     if (auto said = raft::decode_voters(entry.data)) {
-      voters_ = std::move(said->voters);
+      say_who_votes(std::move(said->voters), std::move(said->learners));
       service::Effects effects = machine_.apply_voters(entry.index, voters_);
       if (!effects.empty()) out_.push_back(Applied{entry.index, std::move(effects)});
     }
@@ -310,7 +316,8 @@ bool Forwarder::apply(const raft::Entry& entry) {
     halt(fmt::format("log entry {} cannot be read ({})", entry.index.value, raise.error().what));
     return false;
   }
-  service::Effects effects = machine_.apply_raise(entry.index, *raise, voters_);
+  const std::vector<NodeId> all = who_must_know({voters_, learners_}, machine_.level());
+  service::Effects effects = machine_.apply_raise(entry.index, *raise, all);
   speak(machine_.level());
   commands_.level_has_changed(machine_);
   out_.push_back(Applied{entry.index, std::move(effects)});
@@ -328,7 +335,7 @@ void Forwarder::hear(Instant now, NodeId from, const FedState& piece) {
   }
   if (piece.offset != taking_->data.size() || piece.data.size() > taking_->size - taking_->data.size())
     return question(now, true);
-  if (!piece.voters.empty()) voters_ = piece.voters;
+  if (!piece.voters.empty()) say_who_votes(piece.voters, piece.learners);
   taking_->data.insert(taking_->data.end(), piece.data.begin(), piece.data.end());
   if (taking_->data.size() == taking_->size) install(std::move(*std::exchange(taking_, {})));
   if (!halted_) question(now, false);

@@ -22,6 +22,7 @@
 // Pure. Threading: none; one owner.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -84,6 +85,7 @@ class Forwarder final : public OrderedLog {
   NodeId voter() const { return voter_; }  // that is asked; 0: none can be reached
   Term term() const { return term_; }      // as that one has told
   const std::vector<NodeId>& voters() const { return voters_; }
+  bool learns(NodeId node) const { return std::ranges::find(learners_, node) != learners_.end(); }
 
  private:
   struct Reading {
@@ -127,6 +129,7 @@ class Forwarder final : public OrderedLog {
   void hear(const ReadAnswer& answer);
   void hear(const OrderAnswer& answer);
   bool apply(const raft::Entry& entry);
+  void say_who_votes(std::vector<NodeId> voters, std::vector<NodeId> learners);
   void install(Taking&& taken);
   void speak(Level level);
   void halt(std::string why);
@@ -150,7 +153,8 @@ class Forwarder final : public OrderedLog {
   Actions out_;
   WallTime wall_;
 
-  std::vector<NodeId> voters_;
+  std::vector<NodeId> voters_;    // at the place up to which it has come, once it was told so
+  std::vector<NodeId> learners_;  // likewise
   std::set<NodeId> connected_;
   std::map<NodeId, Instant> avoided_;  // until when
   NodeId voter_;

@@ -110,12 +110,13 @@ struct Fed {
   Term term;                 // of the sender
   LogIndex after;
   std::vector<raft::Entry> entries;
-  std::vector<NodeId> voters;  // empty: as before
+  std::vector<NodeId> voters;  // at `after`; empty: as before
+  std::vector<NodeId> learners{};  // with them
 
   bool operator==(const Fed&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(life, number, leader, term, after, entries, voters);
+    archive(life, number, leader, term, after, entries, voters, learners);
   }
 };
 
@@ -128,11 +129,12 @@ struct FedState {
   std::uint64_t offset = 0;
   Bytes data;
   std::vector<NodeId> voters;
+  std::vector<NodeId> learners{};
 
   bool operator==(const FedState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(life, number, index, level, size, offset, data, voters);
+    archive(life, number, index, level, size, offset, data, voters, learners);
   }
 };
 

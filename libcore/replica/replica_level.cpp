@@ -2,13 +2,14 @@
 // The group's level, as a replica of it sees and raises it (base/level.hpp, service/level.hpp).
 //
 // Announced is what a peer says in its greetings: for as long as a connection stands, and of one life. The
-// leader proposes a raise once every voter has announced it, and lists their lives; whether that still holds
-// is decided when the entry is applied. Nothing of a level is written or sent before, not even by the leader
-// that has proposed it: the entry may be overwritten, or be void.
+// leader proposes a raise once all who vote or learn have announced it, and lists their lives; whether that
+// still holds is decided when the entry is applied. Nothing of a level is written or sent before, not even by
+// the leader that has proposed it: the entry may be overwritten, or be void.
 #include <algorithm>
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
+#include "replica/raise_counts.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
 
@@ -50,7 +51,8 @@ std::optional<LevelView::Missing> Replica::why_missing(NodeId voter, Level level
 // The newest level above the present one that every voter knows; the present one: none.
 Level Replica::known_by_all() const {
   Level known = machine_.level();
-  while (known < config_.level && std::ranges::none_of(raft_.voters().voters, [&](NodeId voter) {
+  const std::vector<NodeId> all = who_must_know(raft_.voters(), machine_.level());
+  while (known < config_.level && std::ranges::none_of(all, [&](NodeId voter) {
            return why_missing(voter, known + 1).has_value();
          }))
     ++known;
@@ -62,7 +64,7 @@ LevelView Replica::level_view() const {
   view.level = machine_.level();
   view.next = std::max(view.level, std::min(view.level + 1, config_.level));
   if (view.next == view.level) return view;
-  for (const NodeId voter : raft_.voters().voters) {
+  for (const NodeId voter : who_must_know(raft_.voters(), view.level)) {
     if (const auto why = why_missing(voter, view.next)) view.missing.emplace(voter, *why);
   }
   view.due = raise_due();
@@ -96,7 +98,7 @@ void Replica::propose_raise(Instant now, Level level) {
   raise_now_ = false;
   raise_ready_since_.reset();
   service::Raise raise{level, {}};
-  for (const NodeId voter : raft_.voters().voters)
+  for (const NodeId voter : who_must_know(raft_.voters(), machine_.level()))
     raise.lives[voter] = machine_.state().registrations.at(voter).nonce;
   const LogIndex before = raft_.last_index();
   tell_raft(now, raft::ProposeRaise{wire::encode(raise)});
@@ -110,7 +112,8 @@ bool Replica::apply_raise(Instant now, const raft::Entry& entry) {
     halt_on(entry, raise.error());
     return false;
   }
-  service::Effects effects = machine_.apply_raise(entry.index, *raise, raft_.voters_at(entry.index));
+  const std::vector<NodeId> all = who_must_know(voters_of(raft_, entry.index), machine_.level());
+  service::Effects effects = machine_.apply_raise(entry.index, *raise, all);
   timers_.applied(now, effects, machine_);
   if (std::get<service::RaiseApplied>(effects.front()).in_force) level_has_changed();
   out_.push_back(Applied{entry.index, std::move(effects)});

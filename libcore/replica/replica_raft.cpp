@@ -4,6 +4,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "replica/raise_counts.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
 #include "wire/state_sections.hpp"
@@ -56,7 +57,7 @@ bool Replica::has_log(NodeId node) const {
 
 void Replica::feed_members() {
   if (feed_.size() == 0 || !at_level_two()) return;
-  const std::vector<NodeId> voters = raft_.voters_at(applied_);
+  const raft::Voters voters = voters_of(raft_, applied_);
   const Feed::Source source{raft_.log(), applied_, machine_, voters, raft_.leader(), raft_.term()};
   for (auto& [node, message] : feed_.due(source)) send_peer(node, std::move(message));
 }

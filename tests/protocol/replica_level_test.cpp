@@ -328,6 +328,37 @@ TEST_CASE("raise_counts_who_knows_it: a voter below the level that is counted is
   CHECK(level() > first_level);
 }
 
+TEST_CASE("raise_counts_learners: a level that one does not know who learns is not raised to, and he is named") {
+  struct Seen {
+    bool rises = false, is_named = false;
+  };
+  const auto look = [] {
+    constexpr Level next = newest_level + 1;
+    Group group(1h, 1min);
+    group.start_all(newest_level);
+    const NodeId learner = group.follower();
+    group.tell(group.leader(), AskVoters{1, {VoterVerb::demote, learner, {}, "test"}});
+    group.pass(2s);
+    REQUIRE(group.replica(group.leader()).raft().voters().learns(learner));
+    for (const NodeId node : all) {
+      if (node == learner) continue;
+      group.stop(node);
+      group.start(node, next);
+    }
+    group.pass(3s);
+    const NodeId leader = group.leader();
+    REQUIRE(leader != NodeId{});
+    const auto missing = group.replica(leader).level_view().missing;
+    group.tell(leader, RaiseNow{});
+    group.pass(1s);
+    return Seen{group.level(leader) == next, missing.contains(learner)};
+  };
+  CHECK_FALSE(look().rises);
+  CHECK(look().is_named);
+  const Without rule("raise_counts_learners");
+  CHECK(look().rises);
+}
+
 TEST_CASE("links_greeted_at_level: what goes out on a connection of before the raise is noticed") {
   const auto sent = [] {
     Group group;

@@ -246,6 +246,26 @@ TEST_CASE("a voter that is silent, or knows no leader, is left for another") {
   }
 }
 
+TEST_CASE("a host without a vote knows who votes and who learns, as of the place to which it has come") {
+  Member member;
+  member.begin(a);
+  const auto say = [&](LogIndex after, std::vector<NodeId> voters, std::vector<NodeId> learners) {
+    member.hear(a, Fed{member.life(), member.asked().number, a, Term{3}, after, {}, voters, learners});
+  };
+  const LogIndex at = member.log().applied();
+  say(at, {a, b}, {c});
+  CHECK(member.log().voters() == std::vector{a, b});
+  CHECK(member.log().learns(c));
+  say(LogIndex{at.value - 1}, {a, b, c}, {});  // of an earlier time
+  CHECK(member.log().learns(c));
+  std::vector<raft::Entry> entries{{Term{3}, LogIndex{at.value + 1}, raft::EntryKind::members,
+                                    raft::encode(raft::Voters{{a}, {b}}), 2}};
+  member.hear(a, Fed{member.life(), member.asked().number, a, Term{3}, at, std::move(entries), {}});
+  CHECK(member.log().voters() == std::vector{a});
+  CHECK(member.log().learns(b));
+  CHECK_FALSE(member.log().learns(c));
+}
+
 TEST_CASE("the leader is asked where it can be reached") {
   Member member;
   member.begin(a);

@@ -189,6 +189,25 @@ lose_disk() {
   locks_work m
 }
 
+@test "a host that learnt and lost its disk waits for its removal, also where a host without a vote answers it" {
+  voters a b c
+  read -r -a spare < <(free_ports 2)
+  member m "${spare[0]}" a -- "${calm[@]}"
+  member n "${spare[1]}" b -- "${calm[@]}"
+  run -0 dpeers promote m
+  eventually votes_are a abcm
+  run -0 dpeers demote m
+  eventually votes_are a abc
+  eventually role_is n m 'learner alive'
+  stop_dead m
+  rm -r "${group:?}/m"
+  start_member m "${spare[0]}" n -- "${calm[@]}"
+  eventually says m 'waits until the group has removed it: dpeers remove m'
+  run -0 dpeers remove m
+  eventually serves m
+  eventually role_is n m 'member alive'
+}
+
 # lose_and_return NAME SEEN_BY: its disk is lost, and it votes again, under another number.
 lose_and_return() {
   stop_dead "$1"

@@ -89,7 +89,8 @@ const Named<replica::PeerMessage>& peer_messages() {
                            Term{6},
                            LogIndex{42},
                            {{Term{6}, LogIndex{43}, raft::EntryKind::command, {1, 2}, 2}},
-                           {NodeId{1}, NodeId{2}}}},
+                           {NodeId{1}, NodeId{2}},
+                           {NodeId{4}}}},
       {"passed_order", replica::PassedOrder{6, order}},
       {"order_answer", replica::OrderAnswer{6,
                                             {replica::VoterProgress::catches_up,
@@ -99,7 +100,9 @@ const Named<replica::PeerMessage>& peer_messages() {
                                              order,
                                              NodeId{1},
                                              {{NodeId{1}, NodeId{2}}, {NodeId{4}}}}}},
-      {"fed_state", replica::FedState{17, 4, LogIndex{40}, 2, 8192, 4096, {1, 2, 3}, {NodeId{1}, NodeId{2}}}},
+      {"fed_state",
+       replica::FedState{
+           17, 4, LogIndex{40}, 2, 8192, 4096, {1, 2, 3}, {NodeId{1}, NodeId{2}}, {NodeId{4}}}},
   };
   return all;
 }
