@@ -6,6 +6,7 @@
 #include "base/counted.hpp"
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/nameless.hpp"
 #include "daemon/ring_hosts.hpp"
 #include "daemon/wall_now.hpp"
 #include "process/boot_time.hpp"
@@ -46,7 +47,7 @@ replica::VoterAnswer reached(const replica::Replica& replica) {
 std::string Daemon::name_of_node(NodeId node) const {
   if (node == settings_.node) return settings_.name;
   const net::Roster::Node* const found = settings_.roster.find(node);
-  return found != nullptr ? found->name : fmt::format("node {}", node.value);
+  return found != nullptr ? found->name : nameless(node);
 }
 
 std::vector<std::string> Daemon::names_of_nodes(const std::vector<NodeId>& nodes) const {
@@ -85,35 +86,40 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   }
   if (node_->voter() == nullptr)
     return refuse(protocol, "this host does not vote: ask on the host of one that does");
+  const auto is_so = [&] {
+    local::VoterView view = view_of(reached(*node_->voter()));
+    view.request = request.request;
+    tell(connection, tool, view);
+  };
   if (node_->voter()->raft().is_removed()) {
     // The order was carried out, on which this host was removed: whoever repeats it is not refused.
     const raft::Voters& known = node_->voter()->raft().voters();
     const bool is_other_in =
         request.verb == local::VoterVerb::replace &&
         std::ranges::find(known.voters, settings_.roster.id_of(request.other)) != known.voters.end();
-    if (request.name == settings_.name && (request.verb == local::VoterVerb::remove || is_other_in)) {
-      local::VoterView view = view_of(reached(*node_->voter()));
-      view.request = request.request;
-      return tell(connection, tool, view);
-    }
+    if (request.name == settings_.name && (request.verb == local::VoterVerb::remove || is_other_in))
+      return is_so();
     return refuse(protocol, "this host's peer was removed from the voters: ask on a host that votes");
   }
   replica::VoterOrder order{request.verb, {}, {}, tool.user.substr(0, 255)};
   const bool replaces = request.verb == local::VoterVerb::replace;
   for (const auto& [name, node] : {std::pair{&request.name, &order.node}, {&request.other, &order.other}}) {
     if (node == &order.other && !replaces) continue;
-    *node = settings_.roster.id_of(*name);
-    if (request.verb == local::VoterVerb::remove && has_removed(connection, *name, *node)) {
-      local::VoterView view = view_of(reached(*node_->voter()));
-      view.request = request.request;
-      return tell(connection, tool, view);
-    }
-    if (settings_.roster.find(*node) == nullptr || departing_.contains(*node))
-      return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
+    const auto number = nameless_number(*name);
+    *node = number ? *number : settings_.roster.id_of(*name);
+    const bool removes = request.verb == local::VoterVerb::remove;
+    if (removes && (number ? is_out(*node) : has_removed(connection, *name, *node))) return is_so();
+    const bool is_known =
+        number ? (removes || request.verb == local::VoterVerb::demote) &&
+                     node_->voter()->raft().voters().has(*node)
+               : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
+    if (!is_known) return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
-  if (auto view = remove_member(connection, request.verb, *settings_.roster.find(order.node))) {
-    view->request = request.request;
-    return tell(connection, tool, *view);
+  if (const net::Roster::Node* const named = settings_.roster.find(order.node)) {
+    if (auto view = remove_member(connection, request.verb, *named)) {
+      view->request = request.request;
+      return tell(connection, tool, *view);
+    }
   }
   if (replaces && order.node == order.other) return refuse(mismatch, "a peer cannot replace itself");
   const Instant now = process::boot_now();

@@ -5,6 +5,7 @@
 
 #include "daemon/address_book.hpp"
 #include "daemon/asking_around.hpp"
+#include "daemon/nameless.hpp"
 #include "daemon/small_file.hpp"
 #include "daemon_joining_world.hpp"
 
@@ -246,6 +247,15 @@ TEST_CASE("who stands is heard if its log says more of who votes, or if this hos
   const Without rule("introduced_by_a_later_word");
   CHECK(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, false));
 #endif
+}
+
+TEST_CASE("a number without a name is named by what listings call it, and nothing else is taken for one") {
+  const NodeId node{7426785567860314607};
+  CHECK(nameless(node) == "node 7426785567860314607");
+  CHECK(nameless_number(nameless(node)) == node);
+  for (const char* other :
+       {"node", "node ", "node 0", "node -1", "node 1 ", "node 1x", "node 99999999999999999999", "a", ""})
+    CHECK_FALSE(nameless_number(other));
 }
 
 TEST_CASE("a number is of its log: where that is lost the host comes under another one, when it is out") {
