@@ -68,6 +68,8 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
     if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
   answer.founders = who.founders;
   answer.of_name = known(who, who.roster.find(question.name), question.node);
+  answer.name_lives = answer.of_name && answer.of_name->node != question.node &&
+                      who.seems_alive(answer.of_name->node);
   answer.of_node = known(who, who.roster.find(question.node), question.node);
   answer.is_out = question.node != NodeId{} && who.is_out(question.node);
   const auto& registrations = who.machine.state().registrations;
@@ -85,6 +87,9 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
     return told;
   }
   if (!COORD_RULE(names_of_voters_are_theirs, !is_another(question, answer))) return told;
+  // At its own address it is that very place, and the disk is another one.
+  const bool is_elsewhere = answer.of_name && answer.of_name->address != question.address;
+  if (!COORD_RULE(living_name_is_not_taken, !(answer.name_lives && is_elsewhere))) return told;
   const auto found = registrations.find(question.node);
   answer.admitted = found != registrations.end() && found->second.nonce == question.life &&
                     found->second.name == question.name;

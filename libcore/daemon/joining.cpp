@@ -21,6 +21,8 @@ constexpr Duration between_askings = std::chrono::milliseconds(200);
 constexpr int rounds_of_a_former_member = 3;
 constexpr int refusals_in_a_row = 10;  // a handshake that ends early may be a peer that is restarted
 constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
+// Of a name that lives for the group and does not answer here: longer than the group needs to find it dead.
+constexpr int rounds_of_living_name = 50;
 // What a host has been asked to take from one that does not live may still come about so much later.
 constexpr int rounds_of_one_decision = 50;
 
@@ -189,11 +191,7 @@ class Joining {
       return not_yet(fmt::format("{}: is behind this host", address.text()));
     const auto free = check_name(address, answer);
     if (!free) return free.error();
-    if (!*free)
-      return not_yet(
-          fmt::format("{} votes, or did, with a disk that is lost: this host waits until the group "
-                      "has removed it: dpeers remove {}, on another host",
-                      settings_.name, settings_.name));
+    if (!*free) return not_yet(why_name_is_not_free(answer));
     if (settings_.registered_at && !answer.is_registered)
       return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
@@ -227,6 +225,15 @@ class Joining {
     return done();
   }
 
+  std::string why_name_is_not_free(const wire::Introduction& answer) const {
+    if (rounds_of_living_name_ > 0)
+      return fmt::format("{} at {} is of the group and lives, and does not answer here", answer.of_name->name,
+                         answer.of_name->address);
+    return fmt::format("{} votes, or did, with a disk that is lost: this host waits until the group "
+                       "has removed it: dpeers remove {}, on another host",
+                       settings_.name, settings_.name);
+  }
+
   // Nobody else has the name or the number: by one that is not behind. False: not yet.
   Result<bool> check_name(const net::Address& address, const wire::Introduction& answer) {
     const std::string& host = settings_.listen.host;
@@ -248,6 +255,11 @@ class Joining {
     }
     if (Status free = nobody_else(answer); !free) return free.error();
     const bool of_another = answer.of_name && answer.of_name->node != file_.node;
+    // Cut off from here only it would hear that its name is taken, and end, with all that it holds.
+    const bool lives_for_others = of_another && answer.name_lives && !is_here(*answer.of_name);
+    rounds_of_living_name_ = lives_for_others ? rounds_of_living_name_ + 1 : 0;
+    if (rounds_of_living_name_ > rounds_of_living_name) return name_is_taken(*answer.of_name).error();
+    if (lives_for_others) return false;
     settings_.name_of_dead = of_another ? answer.name_since : 0;
     settings_.rounds_of_dead = 0;
     return true;
@@ -283,19 +295,24 @@ class Joining {
       const bool is_this = other->node == file_.node && other->address == own_address_;
       if (is_this || (!other->votes && !lives(*other))) continue;
       const bool has_moved = other->votes && other->node == file_.node && other->name == settings_.name;
+      if (!has_moved) return name_is_taken(*other);
       return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
-                   fmt::format("{} at {} {}; this host is at {}", other->name, other->address,
-                               other->votes ? "is one of the peers that vote" : "is of the group and lives",
-                               own_address_),
-                   has_moved
-                       ? fmt::format("if it is this host that has moved: `dpeers move {} {}` on another one "
-                                     "that votes, then start it again. If this is a copy of it: give it a "
-                                     "name and a state directory of its own",
-                                     other->name, own_address_)
-                       : "give this host a name and a state directory of its own, above all if it was "
-                         "cloned"};
+                   fmt::format("{} at {} is one of the peers that vote; this host is at {}", other->name,
+                               other->address, own_address_),
+                   fmt::format("if it is this host that has moved: `dpeers move {} {}` on another one "
+                               "that votes, then start it again. If this is a copy of it: give it a "
+                               "name and a state directory of its own",
+                               other->name, own_address_)};
     }
     return done();
+  }
+
+  Status name_is_taken(const wire::KnownPeer& by) const {
+    return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
+                 fmt::format("{} at {} {}; this host is at {}", by.name, by.address,
+                             by.votes ? "is one of the peers that vote" : "is of the group and lives",
+                             own_address_),
+                 "give this host a name and a state directory of its own, above all if it was cloned"};
   }
 
   // Listening everywhere it is seen from whichever network its question went by: the address that the group
@@ -385,6 +402,7 @@ class Joining {
   int refusals_ = 0;              // rounds
   bool rejoins_now_ = false;      // said with the next question
   bool has_noted_vote_ = false;
+  int rounds_of_living_name_ = 0;
   std::string own_address_;
   std::string last_trouble_ = "nobody was asked";
 };

@@ -298,8 +298,10 @@ TEST_CASE("introduced_by_who_has_the_state: a peer whose group has not begun int
 TEST_CASE("names_of_voters_are_theirs: nobody comes under the name or the number of one that votes") {
   const World world;
   const auto admits = [&](const std::string& name, NodeId node) {
-    wire::IntroductionQuestion question{name, node, 9, "10.0.0.9:7411", group, 2, true};
-    return introduce({"alpha", 5, group, true, true, world.roster, world.machine}, question, "10.0.0.9")
+    const wire::IntroductionQuestion question{name, node, 9, "10.0.0.9:7411", group, 2, true};
+    const auto nobody = [](NodeId) { return false; };
+    return introduce({"alpha", 5, group, true, true, world.roster, world.machine, {}, nobody, nobody},
+                     question, "10.0.0.9")
         .admit.has_value();
   };
   CHECK(admits("delta", NodeId{12}));
@@ -343,6 +345,58 @@ TEST_CASE("a name that lives elsewhere is refused with both addresses, and of on
   world.lives["10.0.0.8:7411"] = "epsilon";  // that host is another one now
   CHECK(world.run().ok());
   CHECK(world.machine.state().registrations.at(world.settings.node).name == "delta");
+}
+
+TEST_CASE("a name that lives for the group is not taken because its owner does not answer here") {
+  const auto former = [](World& world) {
+    REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+    world.machine.apply(LogIndex{++world.last},
+                        {.body = service::Register{NodeId{50}, 3, {}, 2, "delta", "10.0.0.8:7411"}});
+    world.is_alive = NodeId{50};
+  };
+  World world;
+  former(world);
+  const Status refused = world.run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::usage);
+  CHECK(refused.error().text().find("10.0.0.8:7411") != std::string::npos);
+  CHECK(refused.error().text().find("10.0.0.4:7411") != std::string::npos);
+  CHECK(world.machine.state().registrations.at(NodeId{50}).name == "delta");
+  // It is dead for the group, too, a moment later.
+  World later;
+  former(later);
+  later.on_wait = [&] {
+    if (later.waits == 3) later.is_alive = {};
+  };
+  REQUIRE(later.run().ok());
+  CHECK(later.waits >= 3);
+  CHECK(later.machine.state().registrations.at(later.settings.node).name == "delta");
+  // Its disk was replaced: this is its place.
+  World here;
+  REQUIRE(here.roster.admit({NodeId{50}, "delta", {"10.0.0.4", 7411}}).ok());
+  here.is_alive = NodeId{50};
+  REQUIRE(here.run().ok());
+  CHECK(here.waits == 1);  // until it is admitted
+}
+
+TEST_CASE("living_name_is_not_taken: whoever asks for it") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+  world.is_alive = NodeId{50};
+  const auto admits = [&](const std::string& address) {
+    const wire::IntroductionQuestion question{"delta", NodeId{12}, 9, address, group, 2, true};
+    const auto told = introduce({"alpha", 5, group, true, true, world.roster, world.machine, {},
+                                 [](NodeId) { return false; },
+                                 [&](NodeId node) { return node == world.is_alive; }},
+                                question, "10.0.0.9");
+    return told.admit.has_value();
+  };
+  CHECK_FALSE(admits("10.0.0.9:7411"));
+  CHECK(admits("10.0.0.8:7411"));
+#ifdef COORD_MUTANTS
+  const Without rule("living_name_is_not_taken");
+  CHECK(admits("10.0.0.9:7411"));
+#endif
 }
 
 TEST_CASE("a machine that was cloned is refused as long as the other one lives, and moves when it does not") {

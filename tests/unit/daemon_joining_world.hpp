@@ -105,6 +105,7 @@ struct World {
             [this](Duration) {
               begun = true;
               ++waits;
+              if (on_wait) on_wait();
               if (waits > 100) throw std::runtime_error("it waits for ever");
             },
             [this] { return ++drawn; },
@@ -130,7 +131,7 @@ struct World {
   std::uint64_t last = 0;
   std::uint64_t drawn = 1000;
   std::map<std::string, std::string> lives;  // by address: who is there, and not of this group's answers
-  std::function<void()> on_admit, on_removal;
+  std::function<void()> on_wait, on_admit, on_removal;
   std::function<void()> late;  // the first that is admitted is so late, and this happens meanwhile
   std::vector<wire::IntroductionQuestion> asked;
   std::vector<bool> on_disk;  // which group it is of, when it asked

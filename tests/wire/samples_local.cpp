@@ -384,6 +384,7 @@ const Named<wire::Introduction>& introductions() {
                                                LogIndex{17},
                                                true,
                                                {NodeId{1}, NodeId{2}},
+                                               true,
                                                true}}};
   return all;
 }
