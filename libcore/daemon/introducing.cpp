@@ -40,6 +40,17 @@ bool is_another(const wire::IntroductionQuestion& question, const wire::Introduc
          (node && (node->votes || node->name != question.name));
 }
 
+// The number that is refused for ever from then on: that of a founder's disk, or of the disk that was lost, if
+// its vote is gone and nobody else has that number.
+NodeId retired_by(const Introducer& who, const wire::IntroductionQuestion& question) {
+  const net::Roster::Node* const founder = who.roster.find(question.name);
+  if (founder != nullptr && founder->founder && founder->id != question.node) return founder->id;
+  const net::Roster::Node* const lost = who.roster.find(question.retires);
+  const bool is_its_own = lost == nullptr || (lost->name == question.name && !who.seems_alive(lost->id));
+  const bool may_go = question.retires != question.node && is_its_own && who.is_out(question.retires);
+  return COORD_RULE(retired_once_it_is_out, may_go) ? question.retires : NodeId{};
+}
+
 std::string why_not(const Introducer& who, Level level) {
   // Before anybody leads, nothing of the log is applied, and the level is not known.
   if (who.has_begun && !who.has_leader) return "it sees no leader";
@@ -93,8 +104,6 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   const auto found = registrations.find(question.node);
   answer.admitted = found != registrations.end() && found->second.nonce == question.life &&
                     found->second.name == question.name;
-  const net::Roster::Node* const founder = who.roster.find(question.name);
-  const bool retires = founder != nullptr && founder->founder && founder->id != question.node;
   if (!answer.admitted)
     told.admit = service::Register{question.node,
                                    question.life,
@@ -104,7 +113,7 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
                                    question.address,
                                    LogIndex{question.instead_of},
                                    question.zone,
-                                   retires ? founder->id : NodeId{}};
+                                   retired_by(who, question)};
   return told;
 }
 

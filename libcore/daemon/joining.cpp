@@ -168,6 +168,7 @@ class Joining {
     question.zone = settings_.options.zone;
     question.rejoins = rejoins_now_;
     if (admit) question.instead_of = settings_.name_of_dead;
+    if (admit) question.retires = settings_.lost_number;
     return question;
   }
 
@@ -249,6 +250,7 @@ class Joining {
     if (rejoins_now_) {
       // Its operator has said so: the one that is asked next has the group remove it.
       settings_.lost_its_vote = true;
+      settings_.lost_number = answer.of_name->node;
       rejoins_now_ = settings_.options.rejoin;
       if (Status noted = note_lost_vote(); !noted) return noted.error();
       return false;

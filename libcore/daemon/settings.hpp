@@ -100,6 +100,7 @@ struct Settings {
   bool comes_anew = false;
   net::Address began_by{};         // beside those of its list it asks there; no host: nowhere
   bool lost_its_vote = false;      // it has waited, without its disk, until the group had removed it
+  NodeId lost_number{};            // that of the disk
   std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster
   // Of a founder without a vote: who votes, by its file. Their names may have other numbers than in its list.
   std::vector<wire::KnownPeer> known{};

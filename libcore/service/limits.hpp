@@ -20,7 +20,7 @@ struct CoreLimits {
   std::size_t sessions = 20'000;  // a snapshot of them all (about 1 KiB each at most) stays far below 64 MiB
   std::size_t sessions_of_user = 5'000;     // one user's runaway loop leaves room for the others
   std::size_t nodes = 1'024;                // that are registered
-  std::size_t retired = 64;                 // numbers of founders, of whom there are 15
+  std::size_t retired = 64;                 // numbers of disks that were lost
   std::size_t peer_bytes = 320;             // of a peer's name, and of its address
   std::size_t name_bytes = 255;             // as a file name
   std::size_t owner_bytes = 8'192;          // of one session: a command line of 4,096 and names
@@ -30,7 +30,10 @@ struct CoreLimits {
   Duration ttl_low = std::chrono::milliseconds(10);
   Duration duration_high = std::chrono::hours(31 * 24);  // of TTL, lock delay and minimum hold
 
-  void set_level(Level level) { nodes = level >= 2 ? 4'096 : 1'024; }
+  void set_level(Level level) {
+    nodes = level >= 2 ? 4'096 : 1'024;
+    retired = level >= 2 ? 4'096 : 64;
+  }
 };
 
 template <class... F>

@@ -28,12 +28,13 @@ struct IntroductionQuestion {
   bool stands = false;           // who asks votes in that group, and sees nobody lead: it tells who it is
   bool rejoins = false;  // its disk was lost, says its operator: who votes under its name is to be removed
   LogIndex word{};       // of who stands: the last entry of its log that says who votes
+  NodeId retires{};      // the number of the disk that it has lost
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of, at_most<64>(zone), leads, stands, rejoins, word);
+            instead_of, at_most<64>(zone), leads, stands, rejoins, word, retires);
   }
 };
 

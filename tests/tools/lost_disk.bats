@@ -164,7 +164,7 @@ lose_disk() {
   run -0 dpeers promote m
   eventually votes_are a abcm
   stop_dead m
-  rm -r "${group:?}/m"
+  mv "$group/m" "$group/m.old"
   start_member m "${spare[0]}" a -- "${calm[@]}"
   eventually says m 'waits until the group has removed it: dpeers remove m'
   votes_are a abcm
@@ -187,6 +187,14 @@ lose_disk() {
   eventually votes_are m abcm
   one_says "promote m: m votes, ordered by m (--rejoin)" a b c
   locks_work m
+  # The first of its disks turns up.
+  stop_dead m
+  mv "$group/m" "$group/m.new"
+  mv "$group/m.old" "$group/m"
+  start_member m "${spare[0]}" a -- "${calm[@]}"
+  eventually peer_gone m
+  says m 'refused for ever'
+  votes_are a abcm
 }
 
 @test "a host that learnt and lost its disk waits for its removal, also where a host without a vote answers it" {

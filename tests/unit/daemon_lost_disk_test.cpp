@@ -115,6 +115,37 @@ TEST_CASE(
   CHECK(refused.error().kind == ErrorKind::usage);
 }
 
+TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is refused for ever, too") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.0.0.4", 7411}, false, true}).ok());
+  world.on_wait = [&] {
+    world.roster.set_voter(NodeId{9}, false);  // dpeers remove
+    world.is_out = NodeId{9};
+  };
+  REQUIRE(world.run().ok());
+  CHECK(world.machine.state().retired == std::set{NodeId{9}});
+  // Whoever says so of a number that votes, or lives, or is another host's, is not heard.
+  const auto retires = [](NodeId out, NodeId alive, const std::string& named) {
+    World other;
+    REQUIRE(other.roster.admit({NodeId{9}, named, {"10.0.0.4", 7411}, false, false}).ok());
+    wire::IntroductionQuestion question{"delta", NodeId{12}, 9, "10.0.0.4:7411", group, 2, true};
+    question.retires = NodeId{9};
+    const auto told = introduce({"alpha", 5, group, true, true, other.roster, other.machine, {},
+                                 [=](NodeId node) { return node == out; },
+                                 [=](NodeId node) { return node == alive; }},
+                                question, "10.0.0.4");
+    return told.admit && told.admit->retires == NodeId{9};
+  };
+  CHECK(retires(NodeId{9}, NodeId{}, "delta"));
+  CHECK_FALSE(retires(NodeId{}, NodeId{}, "delta"));
+  CHECK_FALSE(retires(NodeId{9}, NodeId{9}, "delta"));
+  CHECK_FALSE(retires(NodeId{9}, NodeId{}, "epsilon"));
+#ifdef COORD_MUTANTS
+  const Without rule("retired_once_it_is_out");
+  CHECK(retires(NodeId{}, NodeId{}, "delta"));
+#endif
+}
+
 TEST_CASE("it waits where it is seen by another network of this host, too") {
   World world;
   REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.9.9.9", 7411}, false, true}).ok());

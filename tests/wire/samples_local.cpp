@@ -360,7 +360,7 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
       {"who", {}},
       {"admit",
        {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9,
-        "rack-2", true, true, false, LogIndex{40}}}};
+        "rack-2", true, true, false, LogIndex{0x0102030405}, NodeId{0x66}}}};
   return all;
 }
 
