@@ -246,8 +246,8 @@ class Daemon {
   bool seems_alive(NodeId node) const;
   std::optional<local::VoterView> keep_copies(local::VoterVerb verb, NodeId node) const;
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
-  std::optional<local::VoterView> remove_member(replica::ConnectionId by, local::VoterVerb verb,
-                                                const net::Roster::Node& node);
+  std::optional<local::VoterView> remove_member(replica::ConnectionId by, const std::string& user,
+                                                local::VoterVerb verb, const net::Roster::Node& node);
   void order_voters(replica::ConnectionId connection, const Tool& tool, const local::OrderVoters& request);
   void perform(replica::VotersAnswered&& action);
   void perform(replica::VoterStep&& action);

@@ -116,7 +116,7 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
     if (!is_known) return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
   if (const net::Roster::Node* const named = settings_.roster.find(order.node)) {
-    if (auto view = remove_member(connection, request.verb, *named)) {
+    if (auto view = remove_member(connection, order.by, request.verb, *named)) {
       view->request = request.request;
       return tell(connection, tool, *view);
     }
@@ -169,8 +169,8 @@ bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, Node
 }
 
 // Of a host that has no vote: it is forgotten, once nothing is held there. Nothing: the host is no such one.
-std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, local::VoterVerb verb,
-                                                      const net::Roster::Node& node) {
+std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, const std::string& user,
+                                                      local::VoterVerb verb, const net::Roster::Node& node) {
   const service::StateMachine& machine = node_->log().machine();
   const bool votes = node.founder || node_->voter()->raft().voters().has(node.id);
   if (verb != local::VoterVerb::remove || votes) return std::nullopt;
@@ -186,7 +186,7 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
                           owner.pid);
     }
     if (sessions.size() > most_named) some += fmt::format(" and {} more", sessions.size() - most_named);
-    view.refused = is_heard(node.id);
+    view.refused = is_heard(node.id) || seems_alive(node.id);
     view.what = fmt::format("{} holds or waits for something: {}", node.name, some);
     view.remedy = "end these commands first, or stop its coordd: its holds end with their leases";
     return view;
@@ -194,6 +194,9 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
   const service::ClientId registration = machine.registration(node.id);
   removed_[node.name] = {node.id, by, registration, process::boot_now()};
   view.what = fmt::format("{} is being forgotten", node.name);
+  if (is_new_order(by, view.what))
+    log_.audit(fmt::format("voters: {} is forgotten, ordered by {}", node.name, user),
+               {{"COORD_EVENT", "voters"}, {"COORD_NAME", node.name}, {"COORD_USER", user}});
   push(replica::PutIntoLog{service::Forget{node.id, registration}});
   return view;
 }

@@ -112,6 +112,7 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   wait "$holder"
   began=$SECONDS
   run -0 dpeers remove n
+  [ "$(cat "$group"/[abc].log | grep -c 'voters: n is forgotten, ordered by ')" -eq 1 ]
   eventually unlisted n
   eventually peer_gone n
   [ $((SECONDS - began)) -le 4 ] # it is told, and does not have to find out
