@@ -168,11 +168,13 @@ bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, Node
   return found->second.by == by && found->second.registration != now;
 }
 
-// Of a host that has no vote: it is forgotten, once nothing is held there. Nothing: the host is no such one.
+// Of a host that has no vote: it is forgotten, once nothing is held there; a founder's if it is dead, too. It
+// registers again if it comes back. Nothing: the host is no such one.
 std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, const std::string& user,
                                                       local::VoterVerb verb, const net::Roster::Node& node) {
   const service::StateMachine& machine = node_->log().machine();
-  const bool votes = node.founder || node_->voter()->raft().voters().has(node.id);
+  const bool is_founder_here = node.founder && seems_alive(node.id);
+  const bool votes = is_founder_here || node_->voter()->raft().voters().has(node.id);
   if (verb != local::VoterVerb::remove || votes) return std::nullopt;
   if (auto kept = keep_copies(verb, node.id)) return kept;
   local::VoterView view = view_of(reached(*node_->voter()));
@@ -192,6 +194,8 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
     return view;
   }
   const service::ClientId registration = machine.registration(node.id);
+  view.done = registration == service::ClientId{};
+  if (view.done) return view;
   removed_[node.name] = {node.id, by, registration, process::boot_now()};
   view.what = fmt::format("{} is being forgotten", node.name);
   if (is_new_order(by, view.what))

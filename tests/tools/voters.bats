@@ -125,6 +125,12 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   eventually votes_are "$first" "$expected"
   eventually votes_are "$spare" "$expected"
   locks_work "$spare"
+  # Of the group it is no more, until it comes back, and nobody misses it.
+  run -0 on "$first" dpeers remove "$dead" -w 30
+  is_forgotten() { [ -z "$(on "$first" dpeers --json | jq -r --arg name "$dead" 'select(.name == $name) | .name')" ]; }
+  eventually is_forgotten
+  run -0 on "$first" dpeers --check
+  run -0 on "$first" dpeers remove "$dead" -w 30
   # It comes back, is told that it does not vote, and disturbs nobody.
   term=$(on "$first" dpeers --json | jq 'select(.local).term')
   start_peer "$dead" "${calm[@]}"
