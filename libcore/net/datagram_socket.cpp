@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <chrono>
 #include <utility>
 
 #include "base/format.hpp"
@@ -18,6 +19,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr int datagrams_a_turn = 64;
+// A peer that was started again is sent some of its former life.
+constexpr std::uint32_t unopened_until_told = 10;  // a minute
 
 // As a socket of that family names it (IPv6 that serves IPv4 too: ::ffff:10.0.0.1);
 // nothing: out of its reach.
@@ -150,22 +153,38 @@ void DatagramSocket::wait() {
 
 void DatagramSocket::read_some() {
   for (int turn = 0; turn < datagrams_a_turn && !stopped_; ++turn) {
-    udp::endpoint from;  // proves nothing, and is used for nothing
+    udp::endpoint from;  // proves nothing, and is used for a line of the log only
     error_code error;
     const std::size_t size = socket_.receive_from(boost::asio::buffer(buffer_), from, 0, error);
     if (error == boost::asio::error::would_block) break;
     if (error) continue;  // of a datagram that we sent: told by the kernel on this occasion
-    take(ByteView(buffer_).first(size));
+    take(ByteView(buffer_).first(size), from);
   }
   if (!stopped_) wait();
 }
 
-void DatagramSocket::take(ByteView datagram) {
+// One line a minute at most: whoever can send here could fill the log else.
+void DatagramSocket::note_unopened(const udp::endpoint& from) {
+  const Instant now = steady_now();
+  if (!unopened_since_ || now - *unopened_since_ >= std::chrono::minutes(1)) {
+    unopened_since_ = now;
+    unopened_ = 0;
+  }
+  if (++unopened_ != unopened_until_told) return;
+  log_(LogLevel::warning,
+       fmt::format("datagrams come that do not open: they are not under this group's keys, replayed or "
+                   "damaged; the last one says that it is from {} port {}. dpeers --json counts them",
+                   from.address().to_string(), from.port()));
+}
+
+void DatagramSocket::take(ByteView datagram, const udp::endpoint& from) {
   if (datagram.size() > largest_datagram) {
     ++oversized_;
-    return;
+    return note_unopened(from);
   }
+  const std::uint64_t before = datagrams_.unopened();
   auto step = datagrams_.receive(steady_now(), datagram);
+  if (datagrams_.unopened() != before) note_unopened(from);
   for (const auto& out : step.outgoing) static_cast<void>(transmit(out.peer, out.bytes));
   if (!step.outgoing.empty()) arm();
   if (!step.received) return;

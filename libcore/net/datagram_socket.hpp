@@ -60,7 +60,8 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
  private:
   void wait();
   void read_some();
-  void take(ByteView datagram);
+  void take(ByteView datagram, const boost::asio::ip::udp::endpoint& from);
+  void note_unopened(const boost::asio::ip::udp::endpoint& from);
   void tick();
   void arm();
   bool transmit(const std::string& peer, const Bytes& datagram);
@@ -75,6 +76,8 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   std::map<std::string, boost::asio::ip::udp::endpoint> addresses_;
   std::map<std::string, std::uint64_t> dropped_;
   std::uint64_t oversized_ = 0;
+  std::optional<Instant> unopened_since_;  // a minute in which those are counted that do not open
+  std::uint32_t unopened_ = 0;             // in it
   std::array<std::uint8_t, largest_datagram + 1> buffer_{};  // one byte more: what does not fit is seen
   bool stopped_ = false;
 };

@@ -121,6 +121,7 @@ std::optional<SealedDatagrams::Received> SealedDatagrams::receive_sealed(Instant
   auto opened = pair.life ? open_datagram(pair.opening.at(place.key), raw) : std::nullopt;
   if (!opened || !pair.window.accept(opened->counter)) {
     ++pair.status.refused;
+    ++refused_;
     ask(now, pair);  // one of the two may be in another life
     return std::nullopt;
   }
@@ -135,6 +136,7 @@ std::optional<SealedDatagrams::Outgoing> SealedDatagrams::receive_challenge(Inst
   const auto challenge = open_challenge(pair.receiving.at(place.key), raw);
   if (!challenge) {
     ++pair.status.refused;
+    ++refused_;
     return std::nullopt;
   }
   pair.status.heard = now;

@@ -124,6 +124,8 @@ class SealedDatagrams {
   DatagramStatus status(const std::string& peer) const;  // of one that is not among them: nothing
   // Those that are under no key of ours: strangers', another group's, another version's.
   std::uint64_t foreign() const { return foreign_; }
+  // With those that pairs have refused.
+  std::uint64_t unopened() const { return foreign_ + refused_; }
 
  private:
   struct Nonce {
@@ -171,7 +173,7 @@ class SealedDatagrams {
   Config config_;
   std::map<std::string, Pair> pairs_;
   std::map<DatagramTag, Place> places_;
-  std::uint64_t foreign_ = 0;
+  std::uint64_t foreign_ = 0, refused_ = 0;
 };
 
 }  // namespace coord::net

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Datagrams between peers on loopback, beside their connections.
+#include <algorithm>
 #include <boost/asio/ip/udp.hpp>
 #include <catch2/catch.hpp>
 
@@ -21,6 +22,9 @@ struct End {
     for (const auto& status : transport->status())
       if (status.name == peer) return status.datagrams;
     return {};
+  }
+  std::ptrdiff_t told(const std::string& text) const {
+    return std::ranges::count_if(log, [&](const std::string& line) { return line.find(text) != line.npos; });
   }
 };
 
@@ -138,6 +142,8 @@ TEST_CASE("a flood of rubbish, large and small, is not answered and keeps nobody
   }));
   CHECK(a->transport->foreign_datagrams() > 100);
   CHECK(stranger.available() == 0);
+  CHECK(a->told("datagrams come that do not open") == 1);
+  CHECK(b->told("datagrams come that do not open") == 0);
 }
 
 TEST_CASE("datagrams under keys of a ring, changed while they run") {
