@@ -152,7 +152,10 @@ lose_disk() {
   eventually sees_none a
   run -69 on a dlock -w 1 x -- true
   run -1 on b dpeers doctor
-  [[ $output == *"its disk was replaced or emptied"* ]]
+  [[ $output == *"its disk was replaced or emptied"*"coordd --found-from, on a host whose disk is whole"* ]]
+  [[ $output != *"the group is at level 1"* ]]
+  run -1 on a dpeers doctor
+  [[ $output == *"nobody leads"*"coordd --found-from, on a host whose disk is whole"* ]]
   run -69 on a dpeers remove c -w 1
   for name in b c; do run ! says $name 'comes to the group again'; done
 }

@@ -111,7 +111,9 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
           "start the peers that are missing");
     } else if (!leader) {
       add(findings, Health::fail, "peer", "group", "nobody leads: nothing is granted",
-          "see to it that a majority of the peers runs and reaches each other");
+          fmt::format("see to it that a majority of the peers runs and reaches each other; if the disks of a "
+                      "majority are lost: {}",
+                      way_out_of_lost_majority));
     }
     const auto settings = daemon::check(examined.arguments.peer);
     if (leader && answer->peers.size() > 1) {
@@ -120,7 +122,8 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
         for (const auto& [name, address] : settings->roster.founders()) founders.push_back(name);
       examine_voters(*answer, kept_voters(options), founders, findings);
     }
-    examine_level(answer->level, findings);
+    // Without a state it knows nothing of the group's level.
+    if (!replaced) examine_level(answer->level, findings);
     if (settings && !settings->alone()) {
       for (const auto& [name, address] : settings->roster.founders())
         if (!names.contains(name))

@@ -54,6 +54,10 @@ std::string connect_to(const net::Address& address);
 // `runs`: this host's peer does.
 void examine_listening(const Examined& examined, bool runs, Findings& findings);
 
+// Where nobody leads, and nobody comes back by itself.
+inline constexpr char way_out_of_lost_majority[] =
+    "coordd --found-from, on a host whose disk is whole: see LOSS OF THE MAJORITY in coordd(8)";
+
 // ---- doctor_peer.cpp: one of the peers, as this host's sees it
 // What keeps this host out of a group that was founded anew (coordd --found-from); empty: nothing.
 std::string founding_trouble(const local::Peers& answer);
