@@ -92,7 +92,14 @@ Status Daemon::come_to_group() {
 // With --rejoin a voter whose disk was lost gets its vote back. One that has lost nothing comes
 // as it would without.
 Status Daemon::come_later() {
-  if (Status joined = join(*disk_, settings_, asker()); !joined) return joined;
+  Asker asking = asker();
+  asking.waits = [this, told = std::string()](const std::string& why) mutable {
+    if (why != std::exchange(told, why)) (void)replace_small_file(*disk_, waits_file_name, why + "\n");
+    if (settings_.options.waits) settings_.options.waits(why);
+  };
+  const Status joined = join(*disk_, settings_, asking);
+  (void)disk_->remove(waits_file_name);
+  if (!joined) return joined;
   registered_at_ = settings_.registered_at;
   const bool rejoins = std::exchange(settings_.options.rejoin, false);
   return rejoins && settings_.lost_its_vote ? want_vote() : done();

@@ -66,6 +66,7 @@ class Joining {
       if (refusals_ >= refusals_in_a_row) return *refusal_;
       if (round % rounds_until_told == 0)
         asker_.log(net::LogLevel::warning, fmt::format("join: waits for the group: {}", last_trouble_));
+      asker_.waits(last_trouble_);
       asker_.wait(between_askings);
     }
   }

@@ -38,6 +38,8 @@ struct Asker {
   std::function<std::uint64_t()> draw;
   net::Log log;
   std::function<bool(const std::string& host)> is_local = [](const std::string&) { return false; };
+  // Of a host that is not let in yet: again and again, with why.
+  std::function<void(const std::string& why)> waits = [](const std::string&) {};
 };
 
 // Fills in what `settings` lacks: node, group, life, level and roster. Returns when this host is of the

@@ -43,6 +43,8 @@ struct Options {
   // Asked for another socket's path when the directory of `socket` is gone (a
   // logout); absent: the same again.
   std::function<Result<std::string>()> elsewhere;
+  // Told again and again, with why, while the group has not let this host in: it serves nobody yet.
+  std::function<void(const std::string& why)> waits;
   Token token_floor{};   // of a group: what peers alone have given whose place this one takes
   int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
   Duration idle_exit{};  // a peer that is alone ends after so long without a tool and a session; 0: never
@@ -63,6 +65,9 @@ struct Options {
 inline constexpr char rejoin_file_name[] = "rejoin";
 // In that file: it has given its vote up, and asks for another one. What an operator writes there says less.
 inline constexpr char rejoin_wants_vote[] = "vote\n";
+
+// In the state directory, while the group has not let this host in: why. It listens nowhere yet.
+inline constexpr char waits_file_name[] = "waits";
 
 inline constexpr std::uint16_t usual_port = 7411;
 

@@ -300,3 +300,16 @@ sys.stdin.read()" < <(sleep 60) >busy 2>&1 3>&- &
   run -1 with_hosts "$PWD/hosts.a" dpeers doctor --json --config "$group/b.toml"
   found fail address "so a is looked for here"
 }
+
+@test "a host that waits to be let in is not taken for one that hangs" {
+  mkdir -m 700 g/m
+  printf 'name = "m"\njoin = ["127.0.0.1:%s"]\nlisten = "127.0.0.1:%s"\nkey_file = "%s"\nstate_dir = "%s"\nsocket = "%s"\n' \
+    "$(sed 's/,.*//; s/.*://' g/peers)" "$(free_ports 1)" "$group/key" "$group/m" "$group/m.sock" >g/m.toml
+  coordd --config g/m.toml </dev/null >g/m.log 2>&1 3>&- &
+  local waiting=$!
+  waits() { output=$(doctor m) || true; found warn state 'waits to be let in: ' >/dev/null; }
+  eventually waits
+  found warn state 'see to it that the group runs, and that --join names a host of it'
+  run ! found fail socket 'it is stopped, or hangs'
+  kill -KILL $waiting
+}

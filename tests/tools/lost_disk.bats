@@ -171,8 +171,14 @@ lose_disk() {
   start_member m "${spare[0]}" a -- "${calm[@]}"
   eventually says m 'waits until the group has removed it: dpeers remove m'
   votes_are a abcm
+  printf '%s = "%s"\n' name m listen "127.0.0.1:${spare[0]}" key_file "$group/key" state_dir "$group/m" socket "$group/m.sock" >"$group/m.toml"
+  printf 'join = ["127.0.0.1:%s"]\n' "$(port_of a)" >>"$group/m.toml"
+  run env -u COORD_SOCKET dpeers doctor --config "$group/m.toml"
+  [[ $output == *"waits to be let in: m votes, or did, with a disk that is lost"*"dpeers remove m, on another host"* ]]
+  [[ $output != *"it is stopped, or hangs"* ]]
   run -0 dpeers remove m
   eventually serves m
+  [ ! -e "$group/m/waits" ]
   eventually role_is a m 'member alive'
   locks_work m
   # With nothing lost the file says nothing, and goes.

@@ -128,6 +128,11 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     failure = std::move(why);
     io.stop();
   };
+  settings.options.waits = [&](const std::string& why) {
+    // Ready it is only when it serves; until then each address that is silent may take two seconds.
+    coordd::tell_service_manager("EXTEND_TIMEOUT_USEC=120000000");
+    coordd::tell_status(fmt::format("{}: waits to be let in: {}", arguments.peer.name, why));
+  };
   if (Status can = coordd::check_parts(arguments.trace_log); !can) return can.error();
   std::unique_ptr<coordd::TraceLog> trace_log;
   if (!arguments.trace_log.empty()) {

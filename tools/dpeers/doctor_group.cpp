@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The part of dpeers doctor that looks at the running peer, at the others and at what is between them.
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 
 #include "base/format.hpp"
@@ -58,6 +60,25 @@ Result<local::Peers> ask_peer(const cli::ConnectOptions& options, local::Scope* 
 
 namespace {
 
+// Why the group has not let it in yet; empty: that is not so, or is not for this user's eyes.
+std::string waits_for(const std::string& state_dir) {
+  std::ifstream file(fmt::format("{}/{}", state_dir, daemon::waits_file_name));
+  std::string why(1000, '\0');
+  file.read(why.data(), static_cast<std::streamsize>(why.size()));
+  why.resize(static_cast<std::size_t>(file.gcount()));
+  why.resize(std::min(why.find('\n'), why.size()));
+  std::ranges::replace_if(
+      why, [](unsigned char byte) { return std::iscntrl(byte) != 0; }, '?');
+  return why;
+}
+
+void examine_waiting(const Examined& examined, const std::string& why, Findings& findings) {
+  const bool is_for_removal = why.find("dpeers remove") != std::string::npos;
+  add(findings, Health::warn, "state", examined.state_dir, fmt::format("waits to be let in: {}", why),
+      is_for_removal ? fmt::format("dpeers remove {}, on another host", examined.arguments.peer.name)
+                     : "see to it that the group runs, and that --join names a host of it");
+}
+
 // Else it has ended since it was seen.
 bool still_held(const Examined& examined) {
   const auto holder = store::DirectoryLock::holder(examined.state_dir);
@@ -75,7 +96,10 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
   // One that runs is none that the next tool starts.
   const bool hangs =
       (nobody_listens || why == "the peer does not answer") && examined.holder && still_held(examined);
-  if (hangs) {
+  const std::string waits = hangs ? waits_for(examined.state_dir) : std::string();
+  if (!waits.empty()) {
+    examine_waiting(examined, waits, findings);
+  } else if (hangs) {
     add(findings, Health::fail, "socket", answer.error().object,
         fmt::format("process {} is there and does not answer: it is stopped, or hangs", *examined.holder),
         fmt::format("kill -CONT {0} if it is stopped (T in ps {0}); else kill -KILL {0}, the next start "
