@@ -13,14 +13,14 @@ TEST_CASE("a transaction is committed with the last yes, and is done when all ha
   CHECK(deal.finish("a", 1) == "not decided, generation 0");
   CHECK(deal.join("b", 2) == "changed deal; generation 3");
   CHECK(deal.vote("b", 2, true) == "changed deal; generation 3");
-  CHECK(deal.is() == "committed, 2/2 2 0");
+  CHECK(deal.is() == "committed by b, 2/2 2 0");
   (void)deal.abandon("a", 1);  // too late
-  CHECK(deal.is() == "committed, 2/2 2 0");
+  CHECK(deal.is() == "committed by b, 2/2 2 0");
   (void)deal.finish("a", 1);
   (void)deal.finish("b", 2, 7);
-  CHECK(deal.is() == "committed, 2/2 2 1");
+  CHECK(deal.is() == "committed by b, 2/2 2 1");
   (void)deal.finish("b", 2);
-  CHECK(deal.is() == "committed, 2/2 2 2");
+  CHECK(deal.is() == "committed by b, 2/2 2 2");
 }
 
 TEST_CASE("one no aborts, and so does one that waits no longer") {
@@ -93,7 +93,7 @@ TEST_CASE("what is decided may be forgotten and begin anew, and what was said of
   (void)deal.join("a", 2, 1);
   CHECK(deal.vote("a", 2, true, first) == "forgotten, generation 0");
   (void)deal.vote("a", 2, true);
-  CHECK(deal.is() == "committed, 1/1 1 0");
+  CHECK(deal.is() == "committed by a, 1/1 1 0");
 }
 
 TEST_CASE("where no participant has room any more, those that are there come again and end what is open") {

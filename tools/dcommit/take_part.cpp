@@ -177,19 +177,11 @@ Result<cli::Exit> Part::by_log() {
   return follow(CommitView(last_seen_));
 }
 
-// From the one whose word has decided it. Whose yes was the last is known only if it alone was missing.
+// From the one whose word has decided it.
 void Part::count_delays() {
   if (!led_ || talk_.last_open().of.generation != generation_) return;
   const auto& all = last_seen_.participants;
-  auto decider = std::ranges::find(all, last_seen_.of.by, &service::CommitParticipant::id);
-  if (last_seen_.of.outcome == CommitOutcome::committed) {
-    decider = all.end();
-    for (const service::CommitParticipant& each : talk_.last_open().participants) {
-      if (each.vote != CommitVote::none) continue;
-      if (decider != all.end()) return;
-      decider = std::ranges::find(all, each.id, &service::CommitParticipant::id);
-    }
-  }
+  const auto decider = std::ranges::find(all, last_seen_.of.by, &service::CommitParticipant::id);
   if (decider == all.end()) return;
   costs_.delays = log_delays(led_, who_leads(settings_.peer), decider->host);
 }

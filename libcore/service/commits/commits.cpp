@@ -181,7 +181,7 @@ void Commits::on(const VoteCommit& body, Step& step) {
   if (self->vote == CommitVote::no) decide(transaction, CommitOutcome::aborted, body.id);
   const bool all = all_said_yes(transaction);
   if (COORD_RULE_OR(commit_needs_every_yes, all, self->vote == CommitVote::yes))
-    decide(transaction, CommitOutcome::committed, {});
+    decide(transaction, CommitOutcome::committed, body.id);
   changed(body.transaction, transaction.generation, step);
 }
 
