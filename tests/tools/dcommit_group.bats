@@ -83,6 +83,11 @@ versions() { cat {a,b,c}.current | tr '\n' ' '; }
   ends_with c 76
   said c "this host has voted"
   jq -e '.outcome == "blocked" and .id == "c" and .participants[0].id == "c"' told.c
+  # The same line knows that an earlier run has voted.
+  begin c -w 1 --json
+  ends_with c 76
+  said c "this host has voted"
+  jq -e '.outcome == "blocked" and .participants[0].vote == "yes"' told.c
   [ "$(cat c.new)" = 1.4.2 ]
   signal_peer CONT a
   signal_peer CONT b
@@ -167,6 +172,11 @@ votes_without_coordinator() { # PROTOCOL [OPTION...]: of b
   by 2pc b -w 1
   ends_with b 76
   said b "disk was replaced"
+  signal_peer STOP c
+  eventually sees_none b
+  by 2pc b -w 0.5
+  ends_with b 76
+  signal_peer CONT c
   end_peer b
   rm "$group"/b/agreement-*
   mv away/* "$group/b"

@@ -104,7 +104,7 @@ Result<cli::Exit> Part::by_sites() {
   const auto* here = host->has_value() ? std::get_if<agreements::Sites>(&**host) : nullptr;
   if (here == nullptr || here->sites.size() != 1)
     return Error{ErrorKind::unavailable, object_, "the peer does not answer", ""};
-  if (Status joined = join(here->sites.front()); !joined) return joined.error();
+  if (Status joined = join(here->sites.front()); !joined) return not_joined(joined.error());
   auto view = talk_.look(answered_by());
   voted_ = !view || have_come(*view);  // an earlier run may have
   if (!view) return undecided(view.error());

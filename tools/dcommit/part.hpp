@@ -39,6 +39,8 @@ class Part {
   void count_delays();
   Status join(const service::DecisionSite& site);
   Result<cli::Exit> follow(const service::CommitView& view);
+  // It could not be joined, but an earlier run may have been.
+  Result<cli::Exit> not_joined(const Error& why);
   Result<cli::Exit> undecided(const Error& why);
   int run_until_done(const std::string& command, const char* outcome) const;
   const service::CommitParticipant* self(const service::CommitView& view) const;

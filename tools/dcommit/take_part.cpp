@@ -135,6 +135,19 @@ Result<cli::Exit> Part::undecided(const Error& why) {
                "run the same line again"};
 }
 
+// What it has voted is in the log that its peer has, and by a classical algorithm it may have voted as soon
+// as all had come.
+Result<cli::Exit> Part::not_joined(const Error& why) {
+  if (why.kind == ErrorKind::usage) return why;
+  auto view = talk_.look_here();
+  const service::CommitParticipant* const own = view ? self(*view) : nullptr;
+  if (own == nullptr || own->is_done()) return why;
+  const bool by_sites = view->of.protocol != service::CommitBy::majority;
+  voted_ = own->vote != CommitVote::none || (by_sites && view->of.came == view->of.count);
+  last_seen_ = std::move(*view);
+  return undecided(why);
+}
+
 Status Part::join(const service::DecisionSite& site) {
   service::JoinCommit join{settings_.name, id_, talk_.host(), *settings_.count, run_, 0, {}};
   join.by = settings_.protocol;
@@ -149,7 +162,7 @@ Status Part::join(const service::DecisionSite& site) {
 }
 
 Result<cli::Exit> Part::by_log() {
-  if (Status joined = join({}); !joined) return joined.error();
+  if (Status joined = join({}); !joined) return not_joined(joined.error());
   if (is_counted()) led_ = who_leads(settings_.peer);
   auto view = talk_.look(answered_by());
   if (!view) voted_ = true;  // an earlier run may have

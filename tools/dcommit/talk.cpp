@@ -113,11 +113,11 @@ Result<Token> Talk::order(const service::AnyOrder& what, std::optional<Instant> 
   return again_and_again(end, [&] { return try_order(what); });
 }
 
-Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, Enough enough) {
+Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, Enough enough, bool stale) {
   if (Status there = reach(); !there) return there.error();
   const std::uint64_t request = ++request_;
   ++messages_["question"];
-  const local::Question question{request, service::GetCommit{settings_.name}, false, enough != nullptr};
+  const local::Question question{request, service::GetCommit{settings_.name}, stale, enough != nullptr};
   if (Status sent = peer_->send(question); !sent) return lost(sent.error());
   std::optional<service::CommitView> last;
   for (;;) {
@@ -145,6 +145,10 @@ Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, Enough e
 Result<service::CommitView> Talk::look(std::optional<Instant> end) {
   uncertain_ = false;
   return again_and_again(end, [&] { return try_watch(end, nullptr); });
+}
+
+Result<service::CommitView> Talk::look_here() {
+  return try_watch(std::nullopt, nullptr, true);
 }
 
 Result<service::CommitView> Talk::wait_for_outcome(std::optional<Instant> end) {

@@ -24,6 +24,8 @@ class Talk {
   // ErrorKind::unknown if it may have taken effect.
   Result<Token> order(const service::AnyOrder& what, std::optional<Instant> end);
   Result<service::CommitView> look(std::optional<Instant> end);
+  // As this host's peer has it, which may be behind; asked once.
+  Result<service::CommitView> look_here();
   // The view once it is decided or gone; at `end` as it is then, even if not.
   Result<service::CommitView> wait_for_outcome(std::optional<Instant> end);
 
@@ -46,7 +48,7 @@ class Talk {
   Result<Token> try_order(const service::AnyOrder& what);
   // `enough`: whether a view is the last one that is wanted; nullptr: the first.
   using Enough = bool (*)(const service::CommitView&);
-  Result<service::CommitView> try_watch(std::optional<Instant> end, Enough enough);
+  Result<service::CommitView> try_watch(std::optional<Instant> end, Enough enough, bool stale = false);
   Result<std::optional<agreements::ToTool>> try_ask_sites(const agreements::FromTool& what,
                                                           std::optional<Instant> end);
   Error lost(const Error& why);
