@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "clock/log_cut.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <string>
 
 #include "base/format.hpp"
@@ -68,6 +70,30 @@ CutVerdict judge_cut(const EventLog& log, const Cut& cut) {
     }
   });
   return verdict;
+}
+
+Cut largest_cut(const EventLog& log) {
+  const HostIndex hosts = static_cast<HostIndex>(log.hosts().size());
+  Cut cut(hosts, 0);
+  for (HostIndex host = 0; host < hosts; ++host) {
+    if (const auto events = log.of(host); !events.empty()) cut[host] = log[events.back()].own;
+  }
+  for (bool shrinks = true; shrinks;) {
+    shrinks = false;
+    for (HostIndex host = 0; host < hosts; ++host) {
+      for (HostIndex other = 0; other < hosts; ++other) {
+        if (other == host) continue;
+        auto within = log.of(host).first(log.rank(host, cut[host]));
+        const auto beyond = std::partition_point(within.begin(), within.end(), [&](EventIndex event) {
+          return log.count(event, other) <= cut[other];
+        });
+        if (beyond == within.end()) continue;
+        cut[host] = beyond == within.begin() ? 0 : log[*std::prev(beyond)].own;
+        shrinks = true;
+      }
+    }
+  }
+  return cut;
 }
 
 }  // namespace coord::clock

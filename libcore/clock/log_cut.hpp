@@ -28,4 +28,8 @@ struct CutVerdict {
 // The log must be indexed. Messages that no line receives do not show in clocks and are not in flight here.
 CutVerdict judge_cut(const EventLog& log, const Cut& cut);
 
+// The largest in which no event knows of one that is not in it, or in no log: what is beyond it is the tail
+// of logs that ended before the others. Each host's clock must grow.
+Cut largest_cut(const EventLog& log);
+
 }  // namespace coord::clock

@@ -231,6 +231,18 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
 }
 
 @test "--waits --algorithm cmh: a circle through a name that is entered by an algorithm" {
+@test "--log of all hosts: merged up to where the first one ends they validate and draw" {
+  for peer in a b c; do on $peer dlock --algorithm ricart-agrawala --log log.$peer three-logs -- true; done
+  run -1 dclock validate log.a log.b log.c # b has answered c after its log was written
+  run -0 --separate-stderr dclock merge --cut log.a log.b log.c
+  [ -n "$output" ]
+  [[ $stderr == *"left out"* ]]
+  printf '%s\n' "$output" >whole.log
+  run -0 dclock validate whole.log
+  dclock draw whole.log >drawn
+  [ "$(grep -c ' enters$' whole.log)" -ge 1 ]
+}
+
   dlock --waits --algorithm cmh
   mkfifo go.plain
   # a's command is inside of door and asks for plain; b's holds plain and asks to enter door.

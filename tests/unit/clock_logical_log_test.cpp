@@ -199,6 +199,20 @@ TEST_CASE("cut: what is not one") {
         "P1=4: the last event logged is P1=3: choose one that exists");
 }
 
+TEST_CASE("cut: the largest one leaves out what knows of events that no log has") {
+  HostTable hosts;
+  // a has ended; b heard of a's third event, and c of that from b.
+  const Lines logs = {"a {\"a\":1} x\na {\"a\":2} y\n",
+                      "b {\"b\":1} u\nb {\"b\":2,\"a\":2} v\nb {\"b\":3,\"a\":3} w\nb {\"b\":4,\"a\":3} w\n",
+                      "c {\"c\":1,\"b\":2,\"a\":2} r\nc {\"c\":2,\"b\":4,\"a\":3} s\n"};
+  const EventLog log = loaded(logs, hosts);
+  CHECK(largest_cut(log) == Cut{2, 2, 1});
+  HostTable all_hosts;
+  CHECK(largest_cut(loaded(diagram, all_hosts)) == Cut{3, 3, 2});
+  HostTable fewer_hosts;
+  CHECK(largest_cut(loaded({logs[1]}, fewer_hosts)).front() == 1);
+}
+
 TEST_CASE("cut: agrees with the definition on random runs") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     HostTable hosts;

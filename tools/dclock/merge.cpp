@@ -4,8 +4,10 @@
 
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
+#include "clock/log_cut.hpp"
 #include "log_files.hpp"
 #include "verbs.hpp"
 
@@ -15,9 +17,30 @@ namespace {
 struct MergeSettings {
   LogChoice logs;
   clock::MergeOrder order = clock::MergeOrder::clock;
+  bool cut = false;
 };
 
+// Without the tails of logs that go on after another one has ended.
+Result<cli::Exit> merge_cut(const MergeSettings& s) {
+  const auto log = load(s.logs, Texts::keep, s.order);
+  if (!log) return log.error();
+  const clock::EventLog& events = (*log)->events;
+  const clock::Cut cut = clock::largest_cut(events);
+  std::uint64_t left_out = 0;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto event = static_cast<clock::EventIndex>(i);
+    const bool is_within = events[event].own <= cut[events[event].host];
+    left_out += is_within ? 0 : 1;
+    if (is_within) cli::print(std::string(events.line(event)) + '\n');
+  }
+  if (left_out > 0)
+    cli::notice("dclock", fmt::format("{} left out: {} of events that are in no log", left_out,
+                                      left_out == 1 ? "line, which knows" : "lines, which know"));
+  return cli::Exit::done;
+}
+
 Result<cli::Exit> merge(const MergeSettings& s) {
+  if (s.cut) return merge_cut(s);
   clock::HostTable hosts;
   auto merge = open_merge(s.logs, hosts, s.order, cli::is_terminal(STDOUT_FILENO));
   if (!merge) return merge.error();
@@ -44,6 +67,7 @@ void add_merge(cli::Options& tool) {
   auto s = std::make_shared<MergeSettings>();
   verb.synopsis("[options] [LOG...]");
   declare_order(verb, s->order);
+  verb.flag("--cut", s->cut, "leave out what knows of events that no log has");
   s->logs.declare(verb);
   verb.example("dclock merge *.log > all.log", "all hosts' events, causes first");
   verb.example("dclock merge --by wall a.log b.log", "concurrent ones as the wall clocks have it");
