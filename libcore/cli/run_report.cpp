@@ -58,8 +58,7 @@ Status RunReport::write() {
   object.object("messages", counts);
   if (entry) {
     object.text("algorithm", entry->algorithm);
-    const bool has_epochs = entry->epoch != Token{};
-    if (has_epochs) object.id("epoch", entry->epoch);
+    if (entry->has_epochs) object.id("epoch", entry->epoch);
     JsonArray sites;
     for (const std::string& site : entry->sites) sites.text(site);
     object.array("sites", sites);
@@ -68,7 +67,7 @@ Status RunReport::write() {
     } else {
       object.null("delays");
     }
-    if (has_epochs)
+    if (entry->has_epochs)
       object.integer("epoch_sent", entry->epoch_sent).integer("epoch_received", entry->epoch_received);
   }
   return write_output_file(file_, object.line(), fmt::format("report {}", shown(path_)));

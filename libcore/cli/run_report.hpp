@@ -43,7 +43,8 @@ class RunReport {
   // Of dlock --algorithm, and of delect, which has no epochs.
   struct Entry {
     std::string algorithm;
-    Token epoch{};
+    bool has_epochs = false;
+    Token epoch{};  // 0: not entered
     std::vector<std::string> sites;
     std::optional<std::uint32_t> delays;
     MessageCounts messages;                            // the algorithm's, and told instead of the tool's own

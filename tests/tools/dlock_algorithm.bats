@@ -44,7 +44,8 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   run -64 on b dlock -n door true
   [[ $output == *"--algorithm"* ]]
   run -64 on b dlock --algorithm maekawa door true
-  run -1 on b dlock --algorithm ricart-agrawala -w 0.3 door true
+  run -1 on b dlock --algorithm ricart-agrawala -w 0.3 --report busy door true
+  [ "$(jq -c '[.outcome, .epoch, .delays]' busy)" = '["not_acquired","0",null]' ]
   run -5 on b dlock --algorithm ricart-agrawala -w 0.1 -E 5 door true
   run -1 on c dlock --forget-algorithm door
   echo >go.a

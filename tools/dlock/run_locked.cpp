@@ -423,6 +423,7 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   if (settings.algorithm) {
     report->entry = cli::RunReport::Entry{};
     report->entry->algorithm = name_of(*settings.algorithm);
+    report->entry->has_epochs = true;
   }
   // A permit and a minimum hold count from the grant: not for a command that can never start.
   const bool uses_up = settings.rate || settings.min_hold > Duration::zero();

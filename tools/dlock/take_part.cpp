@@ -66,9 +66,10 @@ Status keep_named(agreements::Sites& told, const std::vector<std::string>& named
   const auto is_named = [&](const service::DecisionSite& site) {
     return std::ranges::find(named, site.host) != named.end();
   };
-  std::string there, silent;
+  std::string there, silent, wanted;
   for (const service::DecisionSite& site : sites) there += (there.empty() ? "" : ", ") + site.host;
   for (const std::string& host : named) {
+    wanted += (wanted.empty() ? "" : ", ") + host;
     if (std::ranges::find(sites, host, &service::DecisionSite::host) == sites.end())
       silent += (silent.empty() ? "" : ", ") + host;
   }
@@ -79,7 +80,8 @@ Status keep_named(agreements::Sites& told, const std::vector<std::string>& named
   std::erase_if(sites, [&](const auto& site) { return !is_named(site); });
   if (std::ranges::find(sites, told.self, &service::DecisionSite::node) == sites.end())
     return Error{ErrorKind::usage, object,
-                 "this host is no site, for --among does not name it: ask on one that it names", ""};
+                 fmt::format("this host is no site, for --among does not name it: ask on one of {}", wanted),
+                 ""};
   return done();
 }
 

@@ -68,8 +68,14 @@ cli::JsonObject fields_of(const service::DecisionRecord& record, const std::stri
     object.null("decided_by");
   }
   object.text("algorithm", name_of(record.algorithm)).id("generation", record.generation);
-  return std::move(
-      object.integer("bytes", record.bytes).text("user", record.user).time("since", record.since));
+  if (by_log) {
+    object.integer("bytes", record.bytes);
+  } else if (value != nullptr) {
+    object.integer("bytes", value->size());
+  } else {
+    object.null("bytes");  // its sites know
+  }
+  return std::move(object.text("user", record.user).time("since", record.since));
 }
 
 void print_value(const Settings& settings, const std::string& value) {
