@@ -13,6 +13,7 @@
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
+#include "dpropose/majorities.hpp"
 #include "dpropose/settings.hpp"
 #include "wire/archive.hpp"
 #include "wire/channel.hpp"
@@ -127,36 +128,6 @@ Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
   return Error{ErrorKind::unavailable, unknown, "its signing key is not pinned here, so nothing was proposed",
                "compare `dpeers doctor` there and here, then run `dpeers key pin`"};
 }
-
-namespace {
-
-// Who has answered the proposer so far, this host itself included: each kind of answer is asked
-// for of a majority.
-class Majorities {
- public:
-  Majorities(std::size_t sites, std::string self) : majority_(sites / 2 + 1), self_(std::move(self)) {}
-
-  // With this answer there is one: its hosts; else empty.
-  std::string after(const std::string& text, const std::string& peer) {
-    const std::string kind = text.substr(0, text.find(' '));
-    if (kind != "promise" && kind != "accepted" && kind != "acknowledge") return "";
-    std::vector<std::string>& hosts = answered_[kind];
-    if (hosts.empty()) hosts.push_back(self_);
-    if (std::ranges::find(hosts, peer) != hosts.end()) return "";
-    hosts.push_back(peer);
-    if (hosts.size() != majority_) return "";
-    std::string all;
-    for (const std::string& host : hosts) all += (all.empty() ? "" : ", ") + host;
-    return fmt::format("  (a majority: {})", all);
-  }
-
- private:
-  std::size_t majority_;
-  std::string self_;
-  std::map<std::string, std::vector<std::string>> answered_;
-};
-
-}  // namespace
 
 void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
                  const std::string& self, Duration whole) {
