@@ -214,7 +214,7 @@ struct Undecided {
   void serialize(Archive&) {}
 };
 struct CannotTell {
-  enum class Why : std::uint8_t { no_site, no_majority, wrong, forgotten, store, behind, open };
+  enum class Why : std::uint8_t { no_site, no_majority, wrong, forgotten, store, behind, open, lost };
   Why why = Why::no_site;
   std::string text{};
   bool operator==(const CannotTell&) const = default;
@@ -240,6 +240,8 @@ constexpr const char* name_of(CannotTell::Why value) {
       return "behind";
     case open:
       return "open";
+    case lost:
+      return "sites are lost";
   }
   return nullptr;
 }

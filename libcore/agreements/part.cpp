@@ -112,6 +112,7 @@ std::optional<Instant> AgreementsPart::deadline() const {
     if (at && (!first || *at < *first)) first = at;
   };
   for (const auto& [generation, site] : sites_) {
+    consider(site.asks_at);
     if (!site.is_driven()) continue;
     consider(site.core->deadline());
     consider(site.driven_until);
@@ -134,12 +135,14 @@ std::optional<Instant> AgreementsPart::deadline() const {
     for (const Asking& asking : all) consider(asking.until);
   }
   for (const Gathering& gathering : gathering_) consider(gathering.until);
+  for (const AskingLog& asking : asking_log_) consider(asking.until);
   return first;
 }
 
 void AgreementsPart::time_passes(const node::Moment& moment) {
   for (auto& [generation, site] : sites_) {
     if (site.driven_until && *site.driven_until <= moment.now) site.driven_until.reset();
+    if (site.asks_at && *site.asks_at <= moment.now) ask_the_others(moment, generation, site);
     if (!site.is_driven()) continue;
     const auto due = site.core->deadline();
     if (due && *due <= moment.now) perform(moment, generation, site, site.core->tick(moment.now));
@@ -152,6 +155,7 @@ void AgreementsPart::time_passes(const node::Moment& moment) {
   see_who_answers(moment);
   ask_for_lives(moment);
   questions_end(moment);
+  logs_go_on(moment);
 }
 
 void AgreementsPart::questions_end(const node::Moment& moment) {
@@ -183,6 +187,9 @@ void AgreementsPart::forget_the_forgotten(const node::Moment& moment) {
   const Token last = log_->last_forgotten(moment);
   if (looked_at_ == last) return;
   looked_at_ = last;
+  std::erase_if(told_, [&](const auto& told) {
+    return log_->has_come_to(moment, told.first) && !is_in_log(moment, told.first);
+  });
   std::set<Token> all;
   for (const auto& [generation, site] : sites_) all.insert(generation);
   for (const auto& [generation, kept] : shelf_.kept) all.insert(generation);
@@ -211,6 +218,7 @@ void AgreementsPart::forget(Token generation) {
     deals_.erase(deal);
   }
   deals_kept_.erase(generation);
+  told_.erase(generation);
   shelf_.kept.erase(generation);
   auto work = std::make_shared<Save>();
   work->kept.generation = generation;

@@ -24,9 +24,11 @@
 #include <string_view>
 #include <vector>
 
+#include "agreements/events_here.hpp"
 #include "agreements/group_log.hpp"
 #include "agreements/leadership.hpp"
 #include "agreements/messages.hpp"
+#include "agreements/searching.hpp"
 #include "agreements/shelf.hpp"
 #include "agreements/signing.hpp"
 #include "base/random.hpp"
@@ -50,13 +52,6 @@ inline constexpr Duration sites_answer_in = std::chrono::seconds(1);
 // Who is let in says so within this, or its turn passes on: it may have been stopped.
 inline constexpr Duration begins_within = std::chrono::seconds(2);
 
-// Writes a line of this host's events down; `known`: how many events of each host the last line of its
-// earlier lives knew.
-struct Trace {
-  std::function<void(const std::string& line)> write{};
-  std::map<std::string, std::uint64_t> known{};
-};
-
 class AgreementsPart final : public node::Part {
  public:
   AgreementsPart(const node::Setting& setting, Shelf shelf,
@@ -68,6 +63,7 @@ class AgreementsPart final : public node::Part {
   node::PartActions step(const node::Moment& moment, const node::Event& event) override;
   node::PartActions settle(const node::Moment& moment) override;
   std::optional<Instant> deadline() const override;
+  std::vector<node::Count> counts() const override;
   // Of a tool of this host, in this epoch.
   std::optional<SessionId> inside(Token epoch) const;
 
@@ -98,6 +94,7 @@ class AgreementsPart final : public node::Part {
     bool is_driven() const {
       return (!waiting.empty() || driven_until) && writing == 0 && !broken && !decided;
     }
+    std::optional<Instant> asks_at{};       // others, whether it is decided, while a tool waits
     std::optional<Instant> driven_until{};  // others' proposers ask, and their sites may not serve them
     // A value may be chosen that it has accepted.
     bool begun() const { return !records.empty() || decided || wished || depth > 0 || broken; }
@@ -238,6 +235,7 @@ class AgreementsPart final : public node::Part {
   // ---- part_signing.cpp
   void take_pins();
   void see_whether_it_founds(const node::Moment& moment);
+  void pin_by_itself(NodeId node, const PublicKey& key);
   bool may_be_site(const node::Moment& moment, NodeId node) const;
   void ask_for_keys(const node::Moment& moment);
   void shows_key(const node::Moment& moment, NodeId from, const Bytes& shown);
@@ -250,18 +248,23 @@ class AgreementsPart final : public node::Part {
   TellDecided answer_of(const Site& site, NodeId asked_by, const AskDecided& what) const;
   std::optional<std::string> proved(const node::Moment& moment, const Known& known, Token generation,
                                     const Bytes& proof) const;
+  bool is_signed_by(const node::Moment& moment, NodeId from, const TellDecided& what,
+                    const Known& known) const;
+  bool is_told_by_enough(NodeId from, const TellDecided& what, const Known& known);
   void told_by_signature(const node::Moment& moment, NodeId from, const TellDecided& what,
                          const Known& known);
 
   // ---- part_log.cpp
-  using Clock = std::map<NodeId, std::uint64_t>;
-  struct Log {
-    std::string name;
-    Clock clock;
-    std::vector<std::string> lines;
-    bool whole = true;
+  using Clock = EventClock;
+  struct AskingLog {
+    Tool tool;
+    GetLog what;
+    Instant until;
   };
   void asked(const node::Moment& moment, Tool tool, const GetLog& what);
+  bool is_settled(Token generation) const;
+  void logs_go_on(const node::Moment& moment);
+  void tell_log(Tool tool, const GetLog& what);
   bool may_read(const GetLog& what, std::uint32_t uid, const std::string& user) const;
   void take_in(Clock& clock, const Clock& other) const;
   std::string line_of(const node::Moment& moment, const Clock& clock, const std::string& text) const;
@@ -274,10 +277,6 @@ class AgreementsPart final : public node::Part {
   static std::string words_of(const classical::Algorithm* algorithm, const Item& item);
 
   // ---- part_circles.cpp
-  struct Search {  // of another host, or of this one
-    Instant until{};
-    std::set<std::pair<SessionId, SessionId>> dependent{};  // initiators, and who has been asked for them
-  };
   struct Finding {  // for a tool of this host
     Tool tool{};
     int round = 0;
@@ -286,11 +285,6 @@ class AgreementsPart final : public node::Part {
     std::set<NodeId> silent{};                          // have not answered in this round...
     std::set<NodeId> missed{};                          // ... or in the one before
     std::set<std::vector<WaitStep>> first{}, second{};  // what each round has found
-  };
-  struct Waits {
-    LogIndex position;
-    std::vector<GroupLog::Wait> waits;
-    std::multimap<SessionId, std::size_t> by_session;  // that waits, or that runs one that does
   };
   const Waits& waits_now(const node::Moment& moment);
   void asked(const node::Moment& moment, Tool tool, const FindCircles& what);
@@ -329,6 +323,7 @@ class AgreementsPart final : public node::Part {
   void race_told(const node::Moment& moment, const RaceKey& key, Race& race, const classical::Told& what);
   void store_takes(const node::Moment& moment, NodeId from, const Election& what);
   bool may_give(NodeId from, const Election& what);
+  void no_lease_was_given();
   void longest_lease_saved(const node::Moment& moment, const Save& work);
   void store_answers(const node::Moment& moment, const std::string& name, Store& store, std::uint32_t depth,
                      classical::Actions actions);
@@ -374,6 +369,9 @@ class AgreementsPart final : public node::Part {
   std::optional<Known> known(const node::Moment& moment, Token generation, CannotTell& why) const;
   // It is the one that was fixed: from another disk, or where that counts another life, it is no site's.
   bool is_site(const Known& known, NodeId from) const;
+  std::string lost_majority(const Site& site) const;
+  void tell_of_lost_majorities(NodeId of);
+  void ask_the_others(const node::Moment& moment, Token generation, Site& site);
   bool has_no_room(const Site& site) const;  // behind a write, for what more messages would have it say
   // ---- part_regions.cpp
   // Null: `why` says why not; of `wrong` no later epoch is another either.
@@ -457,16 +455,20 @@ class AgreementsPart final : public node::Part {
   std::map<const node::Work*, Tool> pinning_by_hand_;  // ... and for these
   PinnedKeys other_keys_;        // that were shown last in place of these, or where none is pinned
   std::set<NodeId> other_told_;  // whose was reported
-  std::optional<bool> founds_;   // the group; until that was looked at: not known
-  bool asked_for_keys_ = false;  // whose is not pinned
+  std::optional<bool> founds_;   // the group, if all others do; until that was looked at: not known
+  bool has_group_ = false;       // in this life, so that a group that it founds is founded
+  std::map<NodeId, std::optional<PublicKey>> shown_while_founding_;  // by founders; nullopt: different ones
+  bool asked_for_keys_ = false;                                      // whose is not pinned
   std::map<NodeId, Peer> peers_;
+  channel::Counts of_earlier_lives_;  // of channels to them
   std::map<Token, Site> sites_;
   std::map<Token, Region> regions_;
   std::vector<Finding> finding_;
   std::optional<Waits> waits_;
   std::map<std::pair<NodeId, std::uint64_t>, Search> searches_;
   std::uint64_t last_wait_;  // no other life has numbered one like it
-  std::map<Token, Log> logs_;
+  std::map<Token, EventLog> logs_;
+  std::vector<AskingLog> asking_log_;
   std::function<void(const std::string&)> trace_;
   Clock trace_clock_;
   std::map<RaceKey, Race> races_;
@@ -484,6 +486,7 @@ class AgreementsPart final : public node::Part {
   LogIndex looked_until_{};      // GroupLog::position() when the epochs were looked at
   std::uint64_t last_question_;  // no other life has asked it
   std::map<Token, std::vector<Asking>> asking_;
+  std::map<Token, std::map<NodeId, Digest>> told_;  // that this value is decided, by whom, without a proof
   std::vector<Gathering> gathering_;
   std::optional<Instant> ask_again_;  // lives that are not known
   std::optional<Token> looked_at_;    // GroupLog::last_forgotten() when the forgotten were looked for

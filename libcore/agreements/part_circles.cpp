@@ -83,7 +83,7 @@ void AgreementsPart::begin_search(const node::Moment& moment, const Probe& probe
 }
 
 // The log's, looked through once as long as it stays.
-const AgreementsPart::Waits& AgreementsPart::waits_now(const node::Moment& moment) {
+const Waits& AgreementsPart::waits_now(const node::Moment& moment) {
   const LogIndex position = log_->position(moment);
   if (waits_ && waits_->position == position) return *waits_;
   waits_ = Waits{position, log_->waits(moment), {}};
@@ -94,7 +94,7 @@ const AgreementsPart::Waits& AgreementsPart::waits_now(const node::Moment& momen
   return *waits_;
 }
 
-AgreementsPart::Search& AgreementsPart::search_of(const node::Moment& moment, const Probe& probe) {
+Search& AgreementsPart::search_of(const node::Moment& moment, const Probe& probe) {
   std::erase_if(searches_, [&](const auto& entry) { return entry.second.until <= moment.now; });
   if (searches_.size() >= most_searches) searches_.erase(searches_.begin());
   Search& search = searches_[{probe.origin, probe.search}];

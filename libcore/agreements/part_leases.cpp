@@ -3,7 +3,8 @@
 //
 // The first founder of the group by name gives them, whether it votes or not: another one would not know
 // which stand. It keeps them in memory only, and on its disk how long the longest one is. Started again it
-// does not know which stand, so it gives none until one of that length is over.
+// does not know which stand, so it gives none until one of that length is over. A disk that is new may stand
+// in for one that was lost: then of the longest that any may have, unless the group was founded with it.
 #include <algorithm>
 #include <utility>
 
@@ -35,6 +36,12 @@ void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const 
   if (!may_give(from, what)) return;
   Store* store = nullptr;
   if (const auto found = stores_.find(what.name); found != stores_.end()) store = &found->second;
+  const bool is_full = store != nullptr && store->candidates.size() >= most_candidates &&
+                       role_among(store->candidates, from) == NodeId{};
+  if (is_full && !store->core->deadline()) {  // nobody stands; hosts come again under other numbers
+    stores_.erase(what.name);
+    store = nullptr;
+  }
   if (store != nullptr && store->bound != what.bound) {
     if (store->core->deadline()) {  // it has given some
       if (from != self_)
@@ -75,6 +82,15 @@ bool AgreementsPart::may_give(NodeId from, const Election& what) {
   work->kept = kept_longest_lease(longest.saving);
   out_.push_back(node::Do{std::move(work)});
   return false;
+}
+
+// Before this life: in it the group was founded.
+void AgreementsPart::no_lease_was_given() {
+  if (longest_lease_.before == Duration{}) return;
+  longest_lease_.before = {};
+  auto work = std::make_shared<Save>();
+  work->kept = kept_longest_lease({});
+  out_.push_back(node::Do{std::move(work)});
 }
 
 // Without its disk it gives none: candidates say again that they stand.

@@ -7,6 +7,7 @@
 // other one is of all generations together; it runs where its events are written down, and goes on from there
 // after a restart.
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "agreements/part.hpp"
@@ -61,9 +62,9 @@ void AgreementsPart::event(const node::Moment& moment, Token generation, const s
   if (log == logs_.end()) {
     // The oldest goes: of an epoch that is over, or a decision of long ago.
     if (logs_.size() >= most_logs) logs_.erase(logs_.begin());
-    log = logs_.emplace(generation, Log{name, {}, {}, true}).first;
+    log = logs_.emplace(generation, EventLog{name, {}, {}, true}).first;
   }
-  Log& of = log->second;
+  EventLog& of = log->second;
   if (received != nullptr) take_in(of.clock, received->clock);
   ++of.clock[self_];
   of.whole = of.whole && of.lines.size() < most_lines;
@@ -96,10 +97,35 @@ std::string AgreementsPart::words_of(const classical::Algorithm* algorithm, cons
   return text->text.starts_with(text->type) ? text->text : fmt::format("{} ({})", text->type, text->text);
 }
 
-void AgreementsPart::asked(const node::Moment&, Tool tool, const GetLog& what) {
+// What stands behind a write is said, and so an event, when that is over.
+bool AgreementsPart::is_settled(Token generation) const {
+  const auto site = sites_.find(generation);
+  if (site != sites_.end() && !site->second.broken &&
+      (site->second.writing > 0 || !site->second.held.empty()))
+    return false;
+  const auto deal = deals_.find(generation);
+  return deal == deals_.end() || deal->second.broken ||
+         (deal->second.writing == 0 && deal->second.held.empty() && deal->second.local.empty());
+}
+
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetLog& what) {
+  constexpr Duration at_most = std::chrono::seconds(2);
+  if (is_settled(what.generation)) return tell_log(tool, what);
+  asking_log_.push_back({tool, what, moment.now + at_most});
+}
+
+void AgreementsPart::logs_go_on(const node::Moment& moment) {
+  std::erase_if(asking_log_, [&](const AskingLog& asking) {
+    if (!is_settled(asking.what.generation) && asking.until > moment.now) return false;
+    tell_log(asking.tool, asking.what);
+    return true;
+  });
+}
+
+void AgreementsPart::tell_log(Tool tool, const GetLog& what) {
   LogIs page;
   if (const auto found = logs_.find(what.generation); found != logs_.end()) {
-    const Log& log = found->second;
+    const EventLog& log = found->second;
     page.whole = log.whole;
     std::size_t bytes = 0;
     for (std::size_t i = what.after; i < log.lines.size(); ++i) {

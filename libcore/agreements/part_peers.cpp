@@ -66,12 +66,14 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello&
     // What the earlier life has not taken is void.
     const bool is_first = peer.life == 0;
     peer.life = what.life;
+    if (peer.channel) of_earlier_lives_ += peer.channel->counts();
     peer.channel.emplace(life_, what.life);
     for (const Bytes& bytes : std::exchange(peer.unsent, {})) peer.channel->offer(bytes);
     peer.unsent_bytes = 0;
     another_life(moment, from, is_first);
   }
   peer.disk = what.disk;
+  tell_of_lost_majorities(from);
   shows_key(moment, from, what.key);
   if (what.asks) hello(from, false);
 }
@@ -126,6 +128,23 @@ void AgreementsPart::ask_for_lives(const node::Moment& moment) {
     hello(node, true);
     ask_again_ = moment.now + ask_every;
   }
+}
+
+std::vector<node::Count> AgreementsPart::counts() const {
+  channel::Counts all = of_earlier_lives_;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.channel) all += peer.channel->counts();
+  }
+  return {
+      {"agreements_items", "Messages of classical algorithms, and questions about them, to other hosts.",
+       true, all.items},
+      {"agreements_resent", "Pieces of these that were sent again: they were not acknowledged in time.", true,
+       all.resent},
+      {"agreements_acknowledgements", "Acknowledgements of what came from other hosts.", true,
+       all.acknowledgements},
+      {"agreements_doubled", "Pieces that came a second time.", true, all.doubled},
+      {"agreements_strayed", "Packets for another life of a peer.", true, all.strayed},
+  };
 }
 
 // ---- items

@@ -19,14 +19,12 @@ std::string_view as_text(const Bytes& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+ByteView as_bytes(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 Canonical item_words(const Item& item) {
   return std::move(Canonical().put("item").put(as_text(item.message)));
-}
-// The question is of one life of who asked.
-Canonical told_words(const TellDecided& what, NodeId asked_by) {
-  Canonical words;
-  words.put("told").put(asked_by).put(what.question).put(what.begun ? 1U : 0U).put(what.decided ? 1U : 0U);
-  return words;
 }
 
 Bytes bytes_of(const Signature& signature) {
@@ -41,6 +39,14 @@ bool is_signed(const consensus::Notary& notary, NodeId by, const Canonical& word
 }
 
 }  // namespace
+
+// The question is of one life of who asked.
+Canonical told_words(const TellDecided& what, const Digest& value, NodeId asked_by) {
+  Canonical words;
+  words.put("told").put(asked_by).put(what.question).put(what.begun ? 1U : 0U).put(what.decided ? 1U : 0U);
+  if (COORD_RULE_OR(the_value_is_signed, true, false)) words.put(value);
+  return words;
+}
 
 // ---- keys
 
@@ -67,10 +73,38 @@ void AgreementsPart::ask_for_keys(const node::Moment& moment) {
   }
 }
 
-// This life of this peer founds the group: it began with nothing, and so had all others.
+// This life of this peer founds the group if it began with nothing, and so had all others. The latter is
+// known once it has founded: whose disk was lost begins with nothing too, and never does.
 void AgreementsPart::see_whether_it_founds(const node::Moment& moment) {
   if (!founds_) founds_ = std::ranges::binary_search(founders_, self_) && log_->has_nothing(moment);
   if (*founds_ && log_->is_learning_anew(moment)) founds_ = false;
+  if (!*founds_) shown_while_founding_.clear();
+  if (has_group_) return;
+  has_group_ = COORD_RULE_OR(only_a_group_that_was_founded_here_pins, !log_->has_nothing(moment), true);
+  if (!has_group_ || !*founds_) return;
+  no_lease_was_given();
+  for (const auto& [node, key] : shown_while_founding_) {
+    if (key) {
+      pin_by_itself(node, *key);
+    } else {
+      out_.push_back(node::Report{fmt::format(
+          "agreements: two signing keys were shown under the name of {} while the group was founded: none of "
+          "them is pinned; pin the one that `dpeers doctor` on {} says is its own, by `dpeers key pin`",
+          host_of(node), host_of(node))});
+    }
+  }
+}
+
+// Of a founder. Two keys shown under one name: somebody is not who he says he is.
+void AgreementsPart::pin_by_itself(NodeId node, const PublicKey& key) {
+  const auto shown = shown_while_founding_.try_emplace(node, key).first;
+  if (shown->second != key) shown->second.reset();
+  if (!has_group_ || !shown->second || !pinning_.insert(node).second) return;
+  auto work = std::make_shared<Pin>();
+  work->node = node;
+  work->host = host_of(node);
+  work->key = key;
+  out_.push_back(node::Do{std::move(work)});
 }
 
 // By itself only what the founders show each other while they found the group. Later anybody who has the
@@ -82,16 +116,10 @@ void AgreementsPart::shows_key(const node::Moment& moment, NodeId from, const By
   const auto pinned = pinned_.find(from);
   if (pinned == pinned_.end()) {
     const bool is_founder = std::ranges::binary_search(founders_, from);
-    if (!COORD_RULE(only_a_new_group_pins_by_itself, is_founder && founds_.value_or(false))) {
-      if (may_be_site(moment, from)) other_keys_[from] = key;
-      return;
-    }
-    if (!pinning_.insert(from).second) return;
-    auto work = std::make_shared<Pin>();
-    work->node = from;
-    work->host = host_of(from);
-    work->key = key;
-    return out_.push_back(node::Do{std::move(work)});
+    if (may_be_site(moment, from)) other_keys_[from] = key;
+    if (COORD_RULE(only_a_new_group_pins_by_itself, is_founder && founds_.value_or(false)))
+      pin_by_itself(from, key);
+    return;
   }
   // Whoever has the group's key can show one under any name.
   if (pinned->second == key) {
@@ -117,9 +145,11 @@ void AgreementsPart::pinned(const node::Moment& moment, const Pin& work) {
   }
   pins_[work.host] = work.key;
   take_pins();
-  const auto other = other_keys_.find(work.node);
-  if (other != other_keys_.end() && other->second == work.key) other_keys_.erase(other);
-  other_told_.erase(work.node);
+  // Of all numbers that the host has had.
+  std::erase_if(other_keys_, [&](const auto& other) {
+    return host_of(other.first) == work.host && other.second == work.key;
+  });
+  std::erase_if(other_told_, [&](NodeId node) { return host_of(node) == work.host; });
   if (work.by_hand)
     out_.push_back(node::Report{
         fmt::format("agreements: the signing key of {} is {}, by hand", work.host, text_of(work.key))});
@@ -224,8 +254,14 @@ TellDecided AgreementsPart::answer_of(const Site& site, NodeId asked_by, const A
     if (site.decided) answer.value = site.decided->value;
     return answer;
   }
-  if (site.decided) answer.proof = site.core->proof().value_or(Bytes{});
-  answer.signature = bytes_of(site.notary->sign(told_words(answer, asked_by).view()));
+  // A proof is worth nothing to those who have another key of one whose word is in it: they count who says
+  // so.
+  if (site.decided) {
+    answer.proof = site.core->proof().value_or(Bytes{});
+    answer.value = site.decided->value;
+  }
+  const Digest value = site.notary->digest(as_bytes(answer.value));
+  answer.signature = bytes_of(site.notary->sign(told_words(answer, value, asked_by).view()));
   return answer;
 }
 
@@ -253,27 +289,48 @@ std::optional<std::string> AgreementsPart::proved(const node::Moment& moment, co
   return std::nullopt;
 }
 
-// That something was decided counts by its proof, whoever sends it; that it was not, by who says so.
+bool AgreementsPart::is_signed_by(const node::Moment& moment, NodeId from, const TellDecided& what,
+                                  const Known& known) const {
+  const auto notary = this->notary(moment, known, what.generation);
+  const service::DecisionSite* const fixed = known.site(from);
+  if (!notary || fixed == nullptr || fixed->disk == 0) return false;
+  return is_signed(*notary, from, told_words(what, notary->digest(as_bytes(what.value)), self_),
+                   what.signature);
+}
+
+// By so many sites that one of them does not lie: what is decided is never another value later, so that an
+// answer to an earlier question counts as well.
+bool AgreementsPart::is_told_by_enough(NodeId from, const TellDecided& what, const Known& known) {
+  const std::size_t faulty = (known.sites.size() - 1) / 3;
+  auto& told = told_[what.generation];
+  told[from] = signer_->digest(as_bytes(what.value));
+  const auto same = std::ranges::count_if(told, [&](const auto& each) { return each.second == told[from]; });
+  const std::size_t enough = COORD_RULE_OR(told_by_one_who_does_not_lie, faulty + 1, std::size_t{1});
+  return static_cast<std::size_t>(same) >= enough;
+}
+
+// That something was decided counts by its proof, whoever sends it, or by f+1 who say so; that it was not, by
+// who says so.
 void AgreementsPart::told_by_signature(const node::Moment& moment, NodeId from, const TellDecided& what,
                                        const Known& known) {
   TellDecided believed = what;
   if (what.decided) {
     auto value = proved(moment, known, what.generation, what.proof);
-    if (!value) return;
-    believed.value = std::move(*value);
+    if (!value && (!is_signed_by(moment, from, what, known) || !is_told_by_enough(from, what, known))) return;
     CannotTell why;
     Site* const own = site(moment, what.generation, why);
-    if (own != nullptr && !own->decided && !own->broken) {
-      auto actions = own->core->receive(moment.now, from, what.proof);
-      if (actions) perform(moment, what.generation, *own, std::move(*actions));
+    const bool is_open = own != nullptr && !own->decided && !own->broken;
+    if (value) {
+      believed.value = std::move(*value);
+      if (is_open) {
+        auto actions = own->core->receive(moment.now, from, what.proof);
+        if (actions) perform(moment, what.generation, *own, std::move(*actions));
+      }
+    } else if (is_open) {
+      decide(moment, what.generation, *own, what.value);
     }
-  } else {
-    const auto notary = this->notary(moment, known, what.generation);
-    const service::DecisionSite* const fixed = known.site(from);
-    if (!notary || fixed == nullptr || fixed->disk == 0) return;
-    if (!COORD_RULE(answers_are_signed_by_their_sender,
-                    is_signed(*notary, from, told_words(what, self_), what.signature)))
-      return;
+  } else if (!COORD_RULE(answers_are_signed_by_their_sender, is_signed_by(moment, from, what, known))) {
+    return;
   }
   answered(what.generation, from, believed);
 }

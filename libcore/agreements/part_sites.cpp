@@ -120,6 +120,38 @@ AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Toke
   return &sites_.emplace(generation, std::move(made)).first->second;
 }
 
+// Too many of its sites are not those that were fixed any more, and never will be: in words. Else empty.
+std::string AgreementsPart::lost_majority(const Site& site) const {
+  const std::vector<service::DecisionSite>& sites = site.known.sites;
+  std::string lost;
+  std::size_t left = 0;
+  for (const service::DecisionSite& each : sites) {
+    const auto peer = peers_.find(each.node);
+    const bool is_heard = peer != peers_.end() && peer->second.life != 0;
+    const bool is_lost =
+        each.node != self_ && (each.disk == 0 || (is_heard && !is_site(site.known, each.node)));
+    if (is_lost) lost += (lost.empty() ? "" : ", ") + each.host;
+    left += is_lost ? 0 : 1;
+  }
+  const std::size_t faulty = (sites.size() - 1) / 3;  // may lie, where some may
+  const std::size_t enough = site.algorithm->proves ? 2 * faulty + 1 : sites.size() / 2 + 1;
+  if (left >= enough) return "";
+  return fmt::format("too many of its sites are lost: {} ({})", lost,
+                     site.algorithm->stores
+                         ? "the disk was replaced, or was not heard when the sites were fixed"
+                         : "the peer was restarted, or was not heard when the sites were fixed");
+}
+
+// Whoever waits for what cannot be any more is told so.
+void AgreementsPart::tell_of_lost_majorities(NodeId of) {
+  for (auto& [generation, site] : sites_) {
+    if (site.waiting.empty() || site.known.site(of) == nullptr) continue;
+    const std::string lost = lost_majority(site);
+    if (lost.empty()) continue;
+    for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, CannotTell{Why::lost, lost});
+  }
+}
+
 void AgreementsPart::note(const node::Moment& moment, Site& site, bool sent, NodeId peer,
                           const Bytes& message) {
   const auto text = site.algorithm->describe(message);

@@ -20,6 +20,7 @@ using Why = CannotTell::Why;
 
 constexpr Duration gather_for = std::chrono::milliseconds(500);  // the sites that are there
 constexpr Duration others_tell_in = std::chrono::milliseconds(1500);
+constexpr Duration ask_others_every = std::chrono::seconds(2);
 constexpr std::ptrdiff_t most_questions = 16;  // of a tool, that are not answered
 
 }  // namespace
@@ -44,13 +45,14 @@ void AgreementsPart::forget_questions(replica::ConnectionId connection) {
   }
   std::erase_if(asking_, [](const auto& entry) { return entry.second.empty(); });
   std::erase_if(gathering_, [&](const Gathering& gathering) { return its(gathering.tool); });
+  std::erase_if(asking_log_, [&](const AskingLog& asking) { return its(asking.tool); });
   std::erase_if(pinning_by_hand_, [&](const auto& entry) { return its(entry.second); });
 }
 
 // A tool asks one thing at a time; one that asks many at once is no tool of ours.
 bool AgreementsPart::asks_too_much(const Tool& tool) const {
   const auto its = [&](const auto& of) { return of.tool.connection == tool.connection; };
-  std::ptrdiff_t questions = std::ranges::count_if(gathering_, its);
+  std::ptrdiff_t questions = std::ranges::count_if(gathering_, its) + std::ranges::count_if(asking_log_, its);
   for (const auto& [generation, all] : asking_) questions += std::ranges::count_if(all, its);
   for (const auto& [generation, site] : sites_)
     questions += std::ranges::count(site.waiting, tool.connection, &Tool::connection);
@@ -171,6 +173,14 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose&
   if (found->decided) return tell(tool, *found->decided);
   if (found->broken)
     return tell(tool, CannotTell{Why::store, "this host's disk cannot be written: propose on another host"});
+  if (const std::string lost = lost_majority(*found); !lost.empty())
+    return tell(tool, CannotTell{Why::lost, lost});
+  if (found->algorithm->proves && !found->asks_at) found->asks_at = moment.now + ask_others_every;
+  for (const service::DecisionSite& other : found->known.sites) {
+    const auto peer = peers_.find(other.node);
+    const bool is_heard = peer != peers_.end() && peer->second.life != 0;
+    if (!is_heard && other.node != self_ && is_known(other.node)) hello(other.node, true);
+  }
   if (!found->wished) {
     auto actions = found->core->wish(moment.now, classical::Propose{what.value});
     if (!actions) return tell(tool, CannotTell{Why::wrong, actions.error().text()});
@@ -181,6 +191,16 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose&
     return perform(moment, what.generation, *found, std::move(*actions));
   }
   found->waiting.push_back(tool);  // its value is one of a host that proposes already
+}
+
+// It may be decided without this site, by messages that it does not believe.
+void AgreementsPart::ask_the_others(const node::Moment& moment, Token generation, Site& site) {
+  site.asks_at.reset();
+  if (site.waiting.empty() || site.decided) return;
+  site.asks_at = moment.now + ask_others_every;
+  for (const service::DecisionSite& other : site.known.sites) {
+    if (other.node != self_) (void)offer(moment, other.node, AskDecided{generation, next_question()});
+  }
 }
 
 // On a host that is no site too: the others know.

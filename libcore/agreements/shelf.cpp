@@ -6,6 +6,7 @@
 
 #include "agreements/signing.hpp"
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "store/crc32c.hpp"
 #include "wire/archive.hpp"
 
@@ -114,6 +115,15 @@ Status save(Disk& disk, const Kept& kept) {
   return kept.records.empty() ? remove_file(disk, name) : write_file(disk, name, wire::encode(kept, 2));
 }
 
+// A disk that is new may stand in for one that was lost, by which leases were given.
+Shelf new_shelf(std::uint64_t drawn) {
+  Shelf shelf;
+  shelf.disk = drawn | 1U;
+  if (COORD_RULE_OR(a_wiped_giver_may_have_given, true, false))
+    shelf.kept.emplace(longest_lease_place, kept_longest_lease(longest_of_leases));
+  return shelf;
+}
+
 Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
   auto shelf = read_all(disk);
   if (!shelf && shelf.error().kind == ErrorKind::data && shelf.error().object != disk_file) {
@@ -122,7 +132,13 @@ Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
     if (!removed) return removed.error();
   }
   if (!shelf || shelf->disk != 0) return shelf;
-  shelf->disk = drawn | 1U;
+  Shelf fresh = new_shelf(drawn);
+  if (const auto lease = fresh.kept.extract(longest_lease_place);
+      lease && !shelf->kept.contains(longest_lease_place)) {
+    if (Status written = save(disk, lease.mapped()); !written) return written.error();
+    shelf->kept.emplace(longest_lease_place, lease.mapped());
+  }
+  shelf->disk = fresh.disk;
   ByteWriter out;
   out.put(shelf->disk);
   if (Status written = write_file(disk, disk_file, out.take()); !written) return written.error();
@@ -134,11 +150,7 @@ Shelf no_shelf(Disk& disk) {
   const std::string name = file_of(longest_lease_place);
   const auto names = disk.list();
   if (!names) return shelf;
-  Kept none_given = kept_longest_lease({});
-  if (std::ranges::find(*names, name) == names->end()) {
-    shelf.kept.emplace(longest_lease_place, std::move(none_given));
-    return shelf;
-  }
+  if (std::ranges::find(*names, name) == names->end()) return shelf;
   const auto bytes = read_file(disk, name);
   auto kept = bytes ? wire::decode<Kept>(*bytes) : Result<Kept>(bytes.error());
   if (kept && kept->generation == longest_lease_place)

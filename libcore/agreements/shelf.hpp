@@ -42,6 +42,8 @@ struct Shelf {
   std::map<Token, Kept> kept{};
 };
 
+// With what is to be feared of it until the group turns out to be new.
+Shelf new_shelf(std::uint64_t drawn);
 // `drawn`: the number of a disk that has none yet.
 Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn);
 // Where that cannot be read: no site, with what can be told of leases all the same. Without that, nothing is

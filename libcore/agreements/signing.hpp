@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agreements/peer_messages.hpp"
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
 #include "base/ids.hpp"
@@ -49,6 +50,9 @@ struct Keys {
   std::shared_ptr<const Signer> signer{};  // null: this peer has no key that can be read, and signs nothing
   std::map<std::string, PublicKey> pinned{};  // by host
 };
+
+// What a site signs that tells whether it is decided: `value` is of what it says.
+consensus::Canonical told_words(const TellDecided& what, const Digest& value, NodeId asked_by);
 
 using PinnedKeys = std::map<NodeId, PublicKey>;
 

@@ -138,7 +138,7 @@ prepared() { [ -e "$1.new" ]; }
   done
 }
 
-has_stored() { compgen -G "$group/$1/agreement-[0-9]*" >/dev/null; }
+has_stored() { compgen -G "$group/$1/agreement-[1-9]*" >/dev/null; }
 # a coordinates. c's disk takes no vote, so that a waits for it, with b's yes; then a's peer is killed.
 votes_without_coordinator() { # PROTOCOL [OPTION...]: of b
   mkdir "$group/c/agreement-tmp"

@@ -231,7 +231,6 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   run -64 dlock --log mine.log plain -- true
 }
 
-@test "--waits --algorithm cmh: a circle through a name that is entered by an algorithm" {
 @test "--log of all hosts: merged up to where the first one ends they validate and draw" {
   for peer in a b c; do on $peer dlock --algorithm ricart-agrawala --log log.$peer three-logs -- true; done
   run -1 dclock validate log.a log.b log.c # b has answered c after its log was written
@@ -244,6 +243,7 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   [ "$(grep -c ' enters$' whole.log)" -ge 1 ]
 }
 
+@test "--waits --algorithm cmh: a circle through a name that is entered by an algorithm" {
   dlock --waits --algorithm cmh
   mkfifo go.plain
   # a's command is inside of door and asks for plain; b's holds plain and asks to enter door.

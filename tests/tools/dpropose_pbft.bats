@@ -210,3 +210,20 @@ names_another() { [[ $(signing "$1" d) == *"are not accepted"* ]]; }
   [ "$status" -eq 64 ]
   [[ $stderr == *"4, 7, 10"* ]]
 }
+
+@test "pbft: a founder whose disk was lost pins nobody by itself" {
+  new_group "$BATS_TEST_TMPDIR/lost" a b c d
+  start_group "${calm[@]}"
+  for peer in a b c d; do eventually pinned $peer; done
+  end_peer a
+  rm -r "$group/a"
+  mkdir "$group/a"
+  start_peer a "${calm[@]}"
+  mute() { grep -q "state that is lost now" "$group/a.log"; }
+  eventually mute
+  shows() { [[ $(signing a b) == "not pinned"* ]]; }
+  eventually shows
+  sleep 1
+  [ ! -e "$group/a/peer-keys" ]
+  stop_group
+}

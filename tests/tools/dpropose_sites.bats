@@ -34,6 +34,12 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   [ "$(on c dpropose --list --json | jq -r .algorithm)" = paxos ]
 }
 
+@test "paxos: --log of all hosts is one log, which validates and draws" {
+  for host in a b c; do on $host dpropose --algorithm paxos plan "from $host" --log log.$host; done
+  run -0 dclock validate log.a log.b log.c
+  dclock draw log.a log.b log.c | grep -q 'decided'
+}
+
 @test "paxos: hosts that propose at once print the same" {
   for peer in a b c; do
     on $peer dpropose --algorithm paxos race "from $peer" >"out.$peer" 3>&- &
@@ -98,6 +104,24 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   run -64 --separate-stderr on b dpropose --algorithm ben-or open 0
   [[ $stderr == *"peer process was replaced"* ]]
   gets b bit 1
+}
+
+@test "paxos: a site whose disk was replaced takes no part; where a majority has lost its disks a proposal ends (69), until --forget" {
+  on b dpropose --algorithm paxos other x
+  end_peer a
+  [ "$(on b dpropose --algorithm paxos plan v)" = v ]
+  for peer in b c; do end_peer $peer; done
+  rm "$group"/[bc]/agreement-*
+  for peer in a b c; do start_peer $peer "${calm[@]}"; done
+  eventually group_has_leader
+  run -64 --separate-stderr on b dpropose --algorithm paxos plan w
+  [[ $stderr == *"disk was replaced"* ]]
+  run -69 --separate-stderr timeout 60 dpropose --algorithm paxos plan w --report report
+  [[ $stderr == *"too many of its sites are lost: b, c "*"--forget"* ]]
+  [ "$(jq -r .outcome report)" = no_quorum ]
+  on c dpropose --forget plan
+  [ "$(on b dpropose --algorithm paxos plan w)" = w ]
+  gets a plan w
 }
 
 @test "another algorithm than the first's is refused, exchange wants --i-know, and --forget begins anew" {

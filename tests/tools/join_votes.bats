@@ -103,6 +103,73 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   done
 }
 
+signing() { on "$1" dpeers doctor --json | jq -r 'select(.check == "signing" and .object == "'"$2"'") | .what'; }
+shows_key() { [[ $(signing "$1" "$2") == *ed25519:* ]]; }
+begun() { [ "$(cat "$BATS_TEST_TMPDIR/led.$1" 2>/dev/null)" = "$1" ]; }
+pin_all_of_each_other() { # HOST...
+  local one other
+  for one; do
+    for other; do
+      [ "$one" = "$other" ] || on "$one" dpeers key pin "$other" "$(signing "$other" 'this host')"
+    done
+  done
+}
+
+@test "pbft with a host that came later: once its key is pinned by hand; without its vote it is no site, and is told what was decided" {
+  member m "${spare[0]}" a
+  run -64 on m dpropose --algorithm pbft later v
+  run -0 dpeers promote m
+  eventually voters_are abcm
+  eventually shows_key m 'this host'
+  run -69 --separate-stderr on m dpropose --algorithm pbft later v -w 2
+  [[ $stderr == *"signing key is not pinned here"* ]]
+  pin_all_of_each_other a b c m
+  [ "$(on m dpropose --algorithm pbft later v -w 20)" = v ]
+  [ "$(on a dpropose --get later)" = v ]
+  run -0 dpeers remove m
+  eventually role_is m member
+  eventually serves m
+  run -64 on m dpropose --algorithm pbft new v
+  [ "$(on m dpropose --get later)" = v ]
+  on a dpropose --algorithm paxos other x
+  [ "$(on m dpropose --get other)" = x ]
+  run -0 dpeers remove m
+  eventually unlisted m
+  eventually peer_gone m
+}
+
+@test "bully and lease-race with a host that came later, once it votes; without its vote it leads no more" {
+  member m "${spare[0]}" a
+  run -64 on m delect --algorithm bully --bound 0.4 --i-know jobs -- true
+  run -0 dpeers promote m
+  eventually voters_are abcm
+  for by in "bully --bound 0.4 --i-know" "lease-race --ttl 1"; do
+    rm -f led.m
+    # shellcheck disable=SC2086 # options
+    on m delect --algorithm $by jobs -- sh -c 'echo m >led.m; sleep 60' 3>&- &
+    standing+=($!)
+    eventually begun m
+  done
+  run -0 dpeers remove m
+  for each in "${standing[@]}"; do eventually gone "$each"; done
+  run -0 dpeers remove m
+  eventually unlisted m
+  eventually peer_gone m
+}
+
+@test "2pc with a participant on a host that came later and has no vote is refused there; by majority it takes part" {
+  member m "${spare[0]}" a
+  run -64 on m dcommit deal -n 2 --protocol 2pc --i-know --prepare true --commit true --abort false
+  on m dcommit deal -n 2 --prepare true --commit true --abort false --report report.m 3>&- &
+  other=$!
+  on a dcommit deal -n 2 --prepare true --commit true --abort false
+  ended_with "$other" 0
+  jq -e '.delays >= 3' report.m
+  run -0 dpeers remove m
+  eventually unlisted m
+  eventually peer_gone m
+}
+
 @test "a host without a vote that holds something is not removed, and what holds is named" {
   member n "${spare[0]}" b
   hold n job

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "agreements_group.hpp"
+#include "protocol/election/lease_race.hpp"
 
 using namespace coord;
 using namespace coord::agreements;
@@ -262,4 +263,38 @@ TEST_CASE("lease-race: another length than the others' is refused") {
   stand(net, 3, ElectBy::lease_race, 1, 2 * bound);
   net.run(1s);
   CHECK(leads(net, 3) == "refused");
+}
+
+// A host whose disk was lost comes again under another number.
+TEST_CASE("lease-race: numbers of which nobody stands any more keep nobody out") {
+  Network net(2);
+  auto& log = net.log[NodeId{1}];
+  log.voters.emplace();
+  for (std::uint64_t i = 1; i <= 70; ++i) log.members[NodeId{i}] = std::to_string(i);
+  for (std::uint64_t i = 1; i <= 70; ++i) log.voters->push_back(NodeId{i});
+  ++log.members_at.value;
+  for (std::uint64_t i = 3; i <= 70; ++i) net.cut.insert(NodeId{i});  // they are none of this network
+  net.run(2s);
+  const auto joins = [&](std::uint64_t host) {
+    const Election what{Election::Kind::message,
+                        ElectBy::lease_race,
+                        "reports",
+                        bound,
+                        2,
+                        1,
+                        1,
+                        wire::encode(election::lease_race::Message(election::lease_race::Join{1, 1}))};
+    net.step(NodeId{1}, node::FromPeer{NodeId{host}, wire::encode(ToPeer(what), 2), 2, node::Way::stream});
+    while (net.does_some_work()) {
+    }
+    const bool answered =
+        std::ranges::any_of(net.on_way, [&](const auto& sent) { return sent.to == NodeId{host}; });
+    net.on_way.clear();
+    return answered;
+  };
+  for (std::uint64_t host = 3; host < 67; ++host) CHECK(joins(host));
+  CHECK_FALSE(joins(67));
+  net.run(2s);  // all leases are over
+  CHECK(joins(67));
+  CHECK(joins(68));
 }

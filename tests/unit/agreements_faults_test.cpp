@@ -68,6 +68,24 @@ bool a_lease_that_nobody_remembers_is_waited_for() {
   return !std::get<Standing>(net.told[three].back()).leads;
 }
 
+// Who gives leases has lost its disk, and with it what it has given; somebody leads by a long one, and is cut
+// off.
+bool a_lease_of_a_lost_disk_is_waited_for() {
+  Network net(3);
+  net.found();
+  net.run(2min);
+  net.ask_as(2, 1, Stand{ElectBy::lease_race, "reports", 60s});
+  net.run(1s);
+  if (!std::get<Standing>(net.told[two].back()).leads) return false;
+  net.cut = {two};
+  net.replace_disk(1);
+  net.run(3s);
+  net.start(one);  // the next life knows no more
+  net.ask_as(3, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(20s);
+  return !std::get<Standing>(net.told[three].back()).leads;
+}
+
 // One and four are one man, whose key the second believes for both.
 bool who_has_two_names_votes_once() {
   Network net(4, [](NodeId node) {
@@ -96,6 +114,7 @@ TEST_CASE("every rule of agreements under faults that is removed is noticed") {
   mutants::check_stories(
       {{"patience_begins_when_it_was_said", one_whose_disk_was_slow_hears_what_was_decided},
        {"unknown_leases_may_be_the_longest", a_lease_that_nobody_remembers_is_waited_for},
+       {"a_wiped_giver_may_have_given", a_lease_of_a_lost_disk_is_waited_for},
        {"one_key_is_one_voice", who_has_two_names_votes_once}});
 }
 
@@ -107,11 +126,12 @@ TEST_CASE("what is known of leases is read where the rest of the shelf cannot be
   Disk& disk = **opened;
   const auto longest = [&] {
     const Shelf shelf = no_shelf(disk);
-    CHECK(shelf.disk == 0);
     const auto kept = shelf.kept.find(longest_lease_place);
     return kept == shelf.kept.end() ? std::optional<Duration>() : longest_lease_in(kept->second);
   };
-  CHECK(longest() == Duration{});  // it has given none
+  CHECK_FALSE(longest().has_value());  // it may have been lost
+  REQUIRE(read_shelf(disk, 1).ok());
+  CHECK(longest_lease_in(read_shelf(disk, 1)->kept.at(longest_lease_place)) == longest_of_leases);
   REQUIRE(save(disk, kept_longest_lease(40s)).ok());
   REQUIRE(save(disk, {Token{7}, {{"state", Bytes{1}}}}).ok());
   CHECK(longest() == 40s);
@@ -124,10 +144,32 @@ TEST_CASE("what is known of leases is read where the rest of the shelf cannot be
   damage("agreement-7");
   CHECK_FALSE(read_shelf(disk, 1).ok());
   CHECK(longest() == 40s);
+  REQUIRE(disk.remove("agreement-7").ok());
+  REQUIRE(read_shelf(disk, 1).ok());  // another disk, of which that is known
+  CHECK(longest() == 40s);
   REQUIRE(disk.remove("agreement-0").ok());
   damage("agreement-0");
   CHECK_FALSE(longest().has_value());
   std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("lease-race: in a group that is new nobody waits for leases of earlier disks") {
+  Network net(3);
+  for (const NodeId node : {one, two, three}) {
+    net.shelves[node] = new_shelf(net.shelves[node].disk);
+    net.start(node);
+  }
+  net.ask_as(2, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(3s);
+  CHECK_FALSE(std::get<Standing>(net.told[two].back()).leads);
+  net.found();
+  net.run(3s);
+  CHECK(std::get<Standing>(net.told[two].back()).leads);
+  net.cut = {two};
+  net.start(one);  // it knows what was given
+  net.ask_as(3, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(10s);
+  CHECK(std::get<Standing>(net.told[three].back()).leads);
 }
 
 TEST_CASE("three phases: a coordinator that is killed before anybody was asked makes nobody wait") {

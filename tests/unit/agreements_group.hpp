@@ -38,7 +38,7 @@ class ToldLog final : public GroupLog {
     std::map<NodeId, std::string> members;
     LogIndex members_at;
     std::set<NodeId> removed;
-    bool is_new = true;  // the group
+    bool has_nothing = true;  // the group is not founded yet
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
@@ -53,7 +53,7 @@ class ToldLog final : public GroupLog {
   std::map<NodeId, std::string> members(const node::Moment&) const override { return state_.members; }
   LogIndex members_at(const node::Moment&) const override { return state_.members_at; }
   bool has_place(const node::Moment&, NodeId node) const override { return !state_.removed.contains(node); }
-  bool has_nothing(const node::Moment&) const override { return state_.is_new; }
+  bool has_nothing(const node::Moment&) const override { return state_.has_nothing; }
   std::vector<Wait> waits(const node::Moment&) const override { return state_.waits; }
   // Session 10 * n and those after it are of node n.
   std::optional<NodeId> home_of(const node::Moment&, SessionId session) const override {
@@ -228,8 +228,14 @@ struct Network {
   void ask(NodeId node, const FromTool& what) {
     step(node, node::FromTool{replica::ConnectionId{1}, {0, "root", {}, 2}, 1, wire::encode(what, 2)});
   }
+  // Who lives, of those who have nothing yet.
+  void found() {
+    for (auto& [node, state] : log) state.has_nothing = false;
+    for (auto& [node, part] : parts) step(node, node::Tick{});
+  }
   // All nodes up to `sites` are the sites, as they are now.
   void open(std::string_view algorithm, std::uint64_t sites, bool region = false) {
+    found();
     ask(NodeId{1}, GetSites{});
     run(std::chrono::milliseconds(600));
     auto found = std::get<Sites>(told[NodeId{1}].back()).sites;
@@ -335,7 +341,7 @@ struct Network {
   }
   // Its disk is lost: it begins with an empty one.
   void replace_disk(std::uint64_t node) {
-    shelves[NodeId{node}] = Shelf{200 + node, {}};
+    shelves[NodeId{node}] = new_shelf(200 + node);
     start(NodeId{node});
   }
 };

@@ -71,6 +71,19 @@ class Liar {
     item.signature = {signature.bytes.begin(), signature.bytes.end()};
     say(to, AnyItem(item));
   }
+  // That this is decided, without a proof: signed with his own key, as if the value were `signed_value`.
+  void say_decided(NodeId to, const std::string& value, const std::string& signed_value) {
+    TellDecided lie;
+    lie.generation = generation;
+    lie.begun = lie.decided = true;
+    lie.value = value;
+    const SiteNotary own = notary(as_.value);
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(signed_value.data());
+    const Digest digest = own.digest({bytes, signed_value.size()});
+    const Signature signature = own.sign(told_words(lie, digest, to).view());
+    lie.signature = {signature.bytes.begin(), signature.bytes.end()};
+    say(to, AnyItem(lie));
+  }
   SiteNotary notary(std::uint64_t with_key, std::string_view of_name = "plan") const {
     return {std::make_shared<ToySigner>(with_key), no_pins_, as_, "", of_name, generation, listed()};
   }
@@ -127,7 +140,8 @@ inline const NodeId one{1}, two{2}, three{3}, four{4};
 
 struct Four : Network {
   Four() : Network(4, toy_keys) {
-    run(std::chrono::seconds(1));  // keys are pinned
+    run(std::chrono::seconds(1));  // keys are shown
+    found();
     open(service::Agreement::pbft, 4);
   }
   std::string all_say(std::initializer_list<std::uint64_t> nodes) {

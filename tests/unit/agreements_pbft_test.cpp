@@ -210,6 +210,73 @@ TEST_CASE("pbft: a key that somebody shows under a host's name is forgotten when
   CHECK(net.reports[one].front().find("or somebody does under its name") != std::string::npos);
 }
 
+TEST_CASE("pbft: of two keys that are shown under one name while the group is founded none is pinned") {
+  Network net(4, toy_keys);
+  const PublicKey key = ToySigner(77).own();
+  const Hello hello{77, net.shelves[two].disk, false, {key.begin(), key.end()}};
+  net.step(one, node::FromPeer{two, wire::encode(ToPeer(hello), 2), 2, node::Way::stream});
+  net.run(1s);
+  CHECK(net.pins[one].empty());  // as long as it is not founded
+  net.found();
+  net.run(1s);
+  CHECK(net.pins[one].size() == 2);
+  CHECK_FALSE(net.pins[one].contains("2"));
+  REQUIRE(net.reports[one].size() == 1);
+  CHECK(net.reports[one].front().find("two signing keys were shown under the name of 2") !=
+        std::string::npos);
+  net.start(two);
+  net.run(1s);
+  CHECK_FALSE(net.pins[one].contains("2"));
+}
+
+TEST_CASE("pbft: what is pinned by hand counts for a host that has come again under another number") {
+  Four net;
+  for (auto& [node, state] : net.log) {
+    state.members[NodeId{1'004}] = "4";
+    ++state.members_at.value;
+    state.voters = std::vector{one, two, three, NodeId{1'004}};
+  }
+  const PublicKey key = ToySigner(77).own();
+  const Hello hello{77, 77, false, {key.begin(), key.end()}};
+  net.step(one, node::FromPeer{NodeId{1'004}, wire::encode(ToPeer(hello), 2), 2, node::Way::stream});
+  const auto shown = [&] {
+    net.ask(one, GetSigningKeys{});
+    return std::get<SigningKeys>(net.told[one].back()).others.back().shown;
+  };
+  CHECK(shown() == text_of(key));
+  net.ask(one, PinSigningKey{"4", text_of(key)});
+  net.run(100ms);
+  CHECK(shown().empty());
+}
+
+// The proof that the others have has a word in it by a key that nobody who was away believes any more.
+TEST_CASE("pbft: what was decided with a key that was replaced since is told by those who know it") {
+  for (const bool by_asking : {true, false}) {
+    Four net;
+    net.cut = {four};
+    net.propose(1, "v");
+    net.run(1s);
+    REQUIRE(net.last_told(1) == "decided v");
+    net.keys = [](NodeId node) { return toy_keys(node == three ? NodeId{77} : node); };
+    for (auto& [node, pins] : net.pins) {
+      if (node != three) pins["3"] = ToySigner(77).own();
+    }
+    for (const NodeId node : {one, two, three, four}) net.start(node);
+    net.cut.clear();
+    net.run(1s);
+    if (by_asking) {
+      CHECK(net.get(4) == "decided v");
+    } else {
+      net.propose(4, "w");
+      net.run(10s);
+      CHECK(net.last_told(4) == "decided v");
+    }
+    net.cut = {one, two, three};
+    net.start(four);  // it knows that by itself now
+    CHECK(net.get(4, 10ms) == "decided v");
+  }
+}
+
 TEST_CASE("pbft: a host that was not heard when the sites were fixed is told that, and not of its disk") {
   Four net;
   for (auto& [node, state] : net.log) state.known->sites.at(3).disk = 0;
@@ -243,7 +310,7 @@ TEST_CASE("the file of pinned keys is read as it is written, and not otherwise")
 
 TEST_CASE("pbft: keys are pinned by hand in a group that lives, and believed from then on") {
   Four net;
-  for (auto& [node, state] : net.log) state.is_new = false;
+  for (auto& [node, state] : net.log) state.has_nothing = false;
   net.pins.clear();
   for (const NodeId node : {one, two, three, four}) net.start(node);
   net.run(1s);

@@ -183,6 +183,94 @@ TEST_CASE("ben-or: a peer that was started again is no site any more") {
   CHECK(net.last_told(2) == "no site");
 }
 
+TEST_CASE("whoever proposes where too many sites are lost is told so, and so is whoever waits") {
+  for (const auto algorithm : {service::Agreement::paxos, service::Agreement::ben_or}) {
+    Network net(3);
+    net.open(algorithm, 3);
+    net.cut = {NodeId{2}, NodeId{3}};
+    net.propose(1, "1");
+    net.run(1s);
+    CHECK(net.last_told(1) == "sites");  // it waits
+    algorithm == service::Agreement::paxos ? net.replace_disk(2) : net.start(NodeId{2});
+    net.cut = {NodeId{3}};
+    net.run(2s);
+    CHECK(net.last_told(1) == "sites");  // the third one may come back
+    net.cut.clear();
+    algorithm == service::Agreement::paxos ? net.replace_disk(3) : net.start(NodeId{3});
+    net.run(2s);
+    CHECK(net.last_told(1) == "sites are lost");
+    net.told[NodeId{1}].clear();
+    net.propose(1, "1");
+    CHECK(net.last_told(1) == "sites are lost");
+    net.start(NodeId{1});  // it has heard of nobody yet
+    net.told[NodeId{1}].clear();
+    net.propose(1, "1");
+    net.run(1s);
+    CHECK(net.last_told(1) == (algorithm == service::Agreement::paxos ? "sites are lost" : "no site"));
+  }
+}
+
+// They are none of the algorithm's messages.
+TEST_CASE("what links send again is counted apart") {
+  const auto count = [](Network& net, const std::string& name) {
+    for (const node::Count& each : net.parts[NodeId{1}]->counts()) {
+      if (each.name == name) return each.value;
+    }
+    return std::uint64_t{0};
+  };
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.propose(1, "v");
+  net.run(1s);
+  CHECK(net.last_told(1) == "decided v");
+  CHECK(count(net, "agreements_resent") == 0);
+  CHECK(count(net, "agreements_acknowledgements") > 0);
+  const std::uint64_t before = count(net, "agreements_items");
+  CHECK(before >= 6);
+  net.cut = {NodeId{3}};
+  net.ask(NodeId{1}, GetDecided{generation});
+  net.forget();
+  net.open(service::Agreement::paxos, 3);
+  net.propose(1, "w");
+  net.run(2s);
+  CHECK(net.last_told(1) == "decided w");
+  const Decided* const decided = net.decided(1);
+  REQUIRE(decided != nullptr);
+  CHECK(decided->messages.at("prepare") == 2);
+  CHECK(count(net, "agreements_resent") > 0);
+  const std::uint64_t resent = count(net, "agreements_resent");
+  net.start(NodeId{3});  // its channel begins anew
+  net.cut.clear();
+  net.run(2s);
+  CHECK(count(net, "agreements_resent") >= resent);
+  CHECK(count(net, "agreements_items") > before);
+}
+
+// What is said behind a write belongs to it: a log that leaves it out is none with the others'.
+TEST_CASE("the log of a decision is told when what is decided is on the disk, and has been said") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.propose(1, "v");
+  const auto said = [&](const std::string& words) {
+    net.ask(NodeId{1}, GetLog{generation, 0});
+    const auto* log = std::get_if<LogIs>(&net.told[NodeId{1}].back());
+    return log != nullptr && std::ranges::any_of(log->lines, [&](const std::string& line) {
+             return line.find(words) != std::string::npos;
+           });
+  };
+  net.run(1s, [&] { return net.decided(1) != nullptr; });
+  REQUIRE(net.decided(1) != nullptr);
+  net.stalled = {NodeId{1}};
+  CHECK_FALSE(said("chosen"));  // it waits
+  net.run(1s);
+  CHECK(std::get_if<LogIs>(&net.told[NodeId{1}].back()) == nullptr);
+  net.stalled.clear();
+  net.run(100ms);
+  CHECK(std::get_if<LogIs>(&net.told[NodeId{1}].back()) != nullptr);
+  CHECK(said("chosen v to 2"));
+  CHECK(said("chosen v to 3"));
+}
+
 TEST_CASE("a host that is none of the sites is told so when it proposes, and what is decided when it asks") {
   Network net(4);
   net.open(service::Agreement::paxos, 3);
@@ -322,7 +410,7 @@ TEST_CASE("what was promised is read again by the next life, until it is forgott
   REQUIRE(save(disk, {Token{8}, {}}).ok());  // there was none
   again = read_shelf(disk, 1000);
   REQUIRE(again.ok());
-  CHECK(again->kept.size() == 1);
+  CHECK(again->kept.size() == 2);  // the longest lease too
 }
 
 TEST_CASE("a worker whose disk is away says so") {

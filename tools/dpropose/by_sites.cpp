@@ -23,6 +23,8 @@ namespace coord::dpropose {
 namespace {
 
 constexpr const char* was_forgotten = "it was forgotten after this proposal was made";
+constexpr const char* begin_anew =
+    "ask the others with --get; if none knows it, begin anew after dpropose --forget";
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::agreements);
 
 Error error_of(const std::string& object, const agreements::CannotTell& why) {
@@ -32,6 +34,8 @@ Error error_of(const std::string& object, const agreements::CannotTell& why) {
       return {ErrorKind::usage, object, why.text, ""};
     case agreements::CannotTell::Why::forgotten:
       return {ErrorKind::unavailable, object, was_forgotten, "propose again for a new decision"};
+    case agreements::CannotTell::Why::lost:
+      return {ErrorKind::unavailable, object, why.text, begin_anew};
     case agreements::CannotTell::Why::no_majority:
     case agreements::CannotTell::Why::store:
     case agreements::CannotTell::Why::behind:
@@ -45,6 +49,10 @@ Error error_of(const std::string& object, const agreements::CannotTell& why) {
 
 bool is_forgotten(const Error& error) {
   return error.what == was_forgotten;
+}
+
+bool is_lost(const Error& error) {
+  return error.remedy == begin_anew;
 }
 
 Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
@@ -101,19 +109,19 @@ Status choose_sites(const Settings& settings, const std::string& self,
       return Error{ErrorKind::usage, "--among", fmt::format("{} is none of them", cli::shown(self)),
                    fmt::format("propose on one of {}", hosts_of(sites))};
   }
-  if (settings.algorithm != service::Agreement::pbft) return done();
-  if (sites.size() < 4 || sites.size() % 3 != 1)
+  const bool may_lie = settings.algorithm == service::Agreement::pbft;
+  if (may_lie && (sites.size() < 4 || sites.size() % 3 != 1))
     return Error{
         ErrorKind::usage, "--algorithm pbft",
         fmt::format("it needs 4, 7, 10, ... sites, and there are {}: {}", sites.size(), hosts_of(sites)),
         "choose so many by --among"};
-  // With a site that is not known it would have one failure less to withstand, for ever.
+  // A site that is not known takes no part, for ever: it would have one failure less to withstand.
   std::vector<service::DecisionSite> unknown = sites;
   std::erase_if(unknown, [](const service::DecisionSite& site) { return site.disk != 0; });
-  if (unknown.empty()) return done();
+  if (may_lie ? unknown.empty() : sites.size() - unknown.size() > sites.size() / 2) return done();
   return Error{ErrorKind::unavailable, hosts_of(unknown),
                "its peer was not heard yet, so nothing was proposed",
-               "start it, or choose 4, 7, 10, ... others by --among"};
+               may_lie ? "start it, or choose 4, 7, 10, ... others by --among" : "start it"};
 }
 
 Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,

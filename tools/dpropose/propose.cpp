@@ -182,7 +182,7 @@ Status Proposal::ask_the_sites() {
   auto told = ask_sites(*peer_, object_, agreements::Propose{*generation_, settings_.value}, until);
   if (!told) {
     void_ = is_forgotten(told.error());
-    if (told.error().kind == ErrorKind::usage) uncertain_ = before;
+    if (told.error().kind == ErrorKind::usage || is_lost(told.error())) uncertain_ = before;
     peer_.reset();
     return told.error();
   }
@@ -210,6 +210,8 @@ Status Proposal::order() {
     if (refused == nullptr && ordered == nullptr) continue;
     if (ordered != nullptr && ordered->done) {
       generation_ = ordered->token;
+      if (settings_.algorithm != service::Agreement::raft)
+        uncertain_ = before;  // its sites have no value yet
       return done();
     }
     const local::RefusedKind kind = ordered != nullptr ? ordered->kind : refused->kind;
@@ -317,7 +319,7 @@ Result<cli::Exit> Proposal::whole() {
       return cli::Exit::failed;
     }
     if (why.kind == ErrorKind::usage) return why;
-    if (!may_wait()) {
+    if (!may_wait() || is_lost(why)) {
       const Error last = given_up(why);
       if (last.kind == ErrorKind::unknown) outcome_ = "unknown";
       return last;

@@ -43,10 +43,11 @@ Result<cli::Exit> forget(const Settings& settings);   //
 Result<cli::Exit> list(const Settings& settings);     //
 
 // What the sites of a decision by a classical algorithm say to this request (by_sites.cpp), until `end`.
-// CannotTell is an Error: of usage, or (forgotten) see `is_forgotten`.
+// CannotTell is an Error: of usage, or see `is_forgotten` and `is_lost`.
 Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
                                      const agreements::FromTool& what, std::optional<Instant> end);
 bool is_forgotten(const Error& error);
+bool is_lost(const Error& error);  // waiting is of no use
 // Where sites may lie: whom this host does not believe would be one of those that fail, for ever.
 Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
                   const std::vector<service::DecisionSite>& sites);

@@ -103,6 +103,16 @@ struct Counts {
   std::uint64_t acknowledgements = 0;  // sent
   std::uint64_t doubled = 0;           // pieces that had arrived before
   std::uint64_t strayed = 0;           // messages for other lives
+
+  Counts& operator+=(const Counts& other) {
+    items += other.items;
+    sent += other.sent;
+    resent += other.resent;
+    acknowledgements += other.acknowledgements;
+    doubled += other.doubled;
+    strayed += other.strayed;
+    return *this;
+  }
 };
 
 class Channel {
