@@ -32,6 +32,12 @@ Status StorageWorker::on(Reserve& reserve) {
   auto last = storage_->last_write();
   if (!last) return last.error();
   reserve.first = *last + 1;
+  if (reserve.begins_life) {
+    auto life = storage_->last_life();
+    if (!life) return life.error();
+    reserve.life = *life + 1;
+    if (Status begun = storage_->set_last_life(reserve.life); !begun) return begun;
+  }
   return storage_->set_last_write(*last + reserve.count);
 }
 

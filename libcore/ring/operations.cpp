@@ -278,6 +278,8 @@ void Replicas::erase(std::uint64_t id) {
   if (found == operations_.end()) return;
   const std::pair key{found->second.ring, found->second.key};
   released_ += found->second.work->value.size();
+  if (found->second.phase == Operation::Phase::storing && !found->second.by_one)
+    keep_unfinished(found->second);
   operations_.erase(found);
   const auto line = writers_.find(key);
   if (line == writers_.end()) return;

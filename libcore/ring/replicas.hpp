@@ -33,6 +33,7 @@
 namespace coord::ring {
 
 inline constexpr std::size_t most_graves = 256;
+inline constexpr std::size_t most_unfinished = 4096;  // keys
 inline constexpr Duration disk_rests_for = std::chrono::seconds(3);  // after it has failed
 // Entries that others store here.
 inline constexpr std::size_t most_takings = 4096;
@@ -142,6 +143,9 @@ class Replicas {
   static bool is_hopeless(const Operation& operation);
   static Partly partly(const Operation& operation);
   static Refused refused_by_disks(const Operation& operation, std::size_t copies);
+  void keep_unfinished(const Operation& operation);
+  void forget_unfinished(const Operation& operation, const Entry& stored);
+  Entry unheard_of(const Operation& operation, const Entry& known) const;
   void send_stores(std::uint64_t id);
   void stored(std::uint64_t id);
   void give_up(std::uint64_t id);
@@ -321,7 +325,12 @@ class Replicas {
   std::uint64_t taking_bytes_ = 0;                                  // of their values
   std::map<std::uint64_t, std::pair<std::string, bool>> row_asks_;  // ring, and whether it gains
   std::uint64_t next_number_ = 0, end_number_ = 0;                  // of writes
+  std::uint64_t life_ = 0;                                          // in whose name they are given
+  bool takes_new_name_ = true;                                      // before the next one is given
   bool reserves_ = false;
+  // By ring and key: what this host has sent out, and what a majority need not have heard of (writing.cpp).
+  // Of each name the newest; without versions.
+  std::map<std::pair<std::string, std::string>, Entry> unfinished_;
   std::optional<Instant> tick_at_;
   std::deque<std::pair<NodeId, copies::Message>> to_self_;
   node::PartActions out_;

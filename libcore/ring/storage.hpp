@@ -40,6 +40,9 @@ class Storage {
   virtual Result<std::uint64_t> last_write() = 0;
   virtual Result<std::uint64_t> last_change() = 0;
   virtual Status set_last_write(std::uint64_t number) = 0;
+  // The number of this host's last life; 0: it has had none.
+  virtual Result<std::uint64_t> last_life() = 0;
+  virtual Status set_last_life(std::uint64_t life) = 0;
 
   virtual Result<std::optional<Entry>> find(const std::string& ring, const std::string& key) = 0;
   // As the newest change; an entry without versions is forgotten.

@@ -25,7 +25,10 @@ namespace coord::ring {
 // Numbers of writes to give: durable before the first of them is.
 struct Reserve {
   std::uint64_t count = 0;
-  std::uint64_t first = 0;  // what came of it
+  bool begins_life = false;  // they are given in another name than those before
+  // What came of it.
+  std::uint64_t first = 0;
+  std::uint64_t life = 0;
 };
 // What is known of a key.
 struct Look {

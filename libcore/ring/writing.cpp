@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MIT
 // What a tool writes of one key, stored by a majority of its copies.
+//
+// Problem: a context says "all dots of this name up to that number were heard of", and the name is this
+// host's. A write that ended before a majority had it is perhaps on a copy that does not answer the next one's
+// read; its number is below the next one's, and whoever has heard of that one would take it for replaced,
+// together with what it has replaced itself. Algorithm: this host remembers the dots that it has sent out and
+// of which it does not know that a majority has heard of them. A write that replaces all that there is
+// replaces those as well. One that names what it replaces must leave them beside itself: it is given a dot in
+// another name, which says nothing of them. What is remembered ends with the process, so that dots of each
+// life have a name of their own: a key's context grows by 16 bytes for each life in which it was written by
+// way of this host.
 #include <algorithm>
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
+#include "ring/writer.hpp"
 
 namespace coord::ring {
 
@@ -21,17 +32,30 @@ void Replicas::write(std::uint64_t id) {
   const Ring& ring = rings_.at(operation.ring);
   // One that has not all it is to keep may be on a new disk, and give a number that it gave before.
   if (!is_complete(operation.ring, ring)) return;
-  if (next_number_ == end_number_) return reserve();
+  if (takes_new_name_ || next_number_ == end_number_) return reserve();
   const auto* put = std::get_if<Put>(&operation.work->what);
   Entry entry = all_of(operation.seen);
-  if (put == nullptr && entry.values().empty()) return finish(id, Absent{});
   const auto& replaces = put ? put->replaces : std::get<Remove>(operation.work->what).replaces;
-  operation.dot = Dot{NodeId{own(ring)->joined.value}, next_number_++};
+  const Entry unheard = unheard_of(operation, entry);
+  const bool is_there = !entry.values().empty() || (!replaces && !unheard.context.empty());
+  if (put == nullptr && !is_there) return finish(id, Absent{});
+  const NodeId name = name_in_life(*own(ring), life_);
+  if (replaces && unheard.context.contains(name)) {
+    takes_new_name_ = true;
+    return reserve();
+  }
+  operation.dot = Dot{name, next_number_++};
   if (entry.has_heard_of(operation.dot))
     return finish(id, Refused{Why::failed, "another host has given this host's numbers"});
   const std::uint64_t size = operation.work->value.size();
   ring::write(entry, Version{operation.dot, operation.work->time, put == nullptr, size}, replaces);
-  if (!fits_one_key(entry)) return finish(id, Refused{Why::usage, "the key has too many siblings already"});
+  if (!replaces) {
+    for (const auto& [each, number] : unheard.context)
+      entry.context[each] = std::max(entry.context[each], number);
+  }
+  const bool fits = fits_one_key(entry) &&
+                    (!replaces || entry.versions.size() + unheard.context.size() <= most_siblings);
+  if (!fits) return finish(id, Refused{Why::usage, "the key has too many siblings already"});
   operation.entry = std::move(entry);
   operation.phase = Operation::Phase::storing;
   operation.stores_since = now_;
@@ -39,14 +63,54 @@ void Replicas::write(std::uint64_t id) {
   ask(id);
 }
 
+// Nothing is said any more of those that are too many, and of one that leads to other keys: who replaces it
+// would have to lead there.
+void Replicas::keep_unfinished(const Operation& operation) {
+  const Version* sent = operation.entry.find(operation.dot);
+  const bool leads_on = sent != nullptr && !sent->after.empty();
+  const bool is_full = unfinished_.size() >= most_unfinished;
+  if (is_full) unfinished_.clear();
+  takes_new_name_ = takes_new_name_ || leads_on || is_full;
+  if (leads_on) return;
+  std::uint64_t& newest = unfinished_[{operation.ring, operation.key}].context[operation.dot.host];
+  newest = std::max(newest, operation.dot.number);
+}
+
+// A majority has this one.
+void Replicas::forget_unfinished(const Operation& operation, const Entry& stored) {
+  const auto found = unfinished_.find({operation.ring, operation.key});
+  if (found == unfinished_.end()) return;
+  std::erase_if(found->second.context, [&](const auto& newest) {
+    return stored.has_heard_of({newest.first, newest.second});
+  });
+  if (found->second.context.empty()) unfinished_.erase(found);
+}
+
+// What this host has sent out of the key, and what those who have answered do not know.
+Entry Replicas::unheard_of(const Operation& operation, const Entry& known) const {
+  Entry unheard;
+  const auto found = unfinished_.find({operation.ring, operation.key});
+  if (found == unfinished_.end()) return unheard;
+  for (const auto& [name, number] : found->second.context) {
+    if (!COORD_RULE_OR(ring_unfinished_writes_are_known, known.has_heard_of({name, number}), true))
+      unheard.context.emplace(name, number);
+  }
+  return unheard;
+}
+
 // More numbers for writes; those that wait for one go on, or end with what the disk has said.
 void Replicas::reserve() {
   if (std::exchange(reserves_, true)) return;
-  perform(Reserve{reserved_at_once}, [this](InnerWork& work) {
+  perform(Reserve{reserved_at_once, takes_new_name_}, [this](InnerWork& work) {
     reserves_ = false;
+    const auto& reserved = std::get<Reserve>(work.what);
     if (!work.failed) {
-      next_number_ = std::get<Reserve>(work.what).first;
+      next_number_ = reserved.first;
       end_number_ = next_number_ + reserved_at_once;
+    }
+    if (!work.failed && reserved.begins_life) {
+      life_ = COORD_RULE_OR(ring_dots_are_of_one_life, reserved.life, 0);
+      takes_new_name_ = false;
     }
     std::vector<std::uint64_t> all;
     for (const auto& [number, each] : operations_) all.push_back(number);
@@ -99,6 +163,8 @@ void Replicas::stored(std::uint64_t id) {
   rest.hints = std::move(operation.hints);
   rest.until = now_ + lingers;
   const bool is_on_all = rest.stored.size() == operation.set.all().size();
+  forget_unfinished(operation, rest.row.entry);
+  operation.phase = Operation::Phase::waiting;
   finish(id, answer);
   if (!is_on_all) deliver(id, std::move(rest));
 }

@@ -76,6 +76,8 @@ class SqliteStorage final : public ring::Storage {
   Result<std::uint64_t> last_write() override { return counter("write"); }
   Result<std::uint64_t> last_change() override { return counter("change"); }
   Status set_last_write(std::uint64_t number) override { return set_counter("write", number); }
+  Result<std::uint64_t> last_life() override { return counter("life"); }
+  Status set_last_life(std::uint64_t life) override { return set_counter("life", life); }
 
   Result<std::optional<Entry>> find(const std::string& ring, const std::string& key) override;
   Status keep(const std::string& ring, const std::string& key, const Entry& entry) override;
@@ -133,7 +135,9 @@ Status SqliteStorage::prepare() {
       {&begin_, "BEGIN IMMEDIATE"},
       {&commit_, "COMMIT"},
       {&counter_, "SELECT value FROM counters WHERE name = CAST(? AS TEXT)"},
-      {&set_counter_, "UPDATE counters SET value = ? WHERE name = CAST(? AS TEXT)"},
+      {&set_counter_,
+       "INSERT INTO counters (value, name) VALUES (?, CAST(? AS TEXT)) "
+       "ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
       {&find_, "SELECT entry FROM entries WHERE ring = ? AND key = ?"},
       {&keep_, "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)"},
       {&forget_, "DELETE FROM entries WHERE ring = ? AND key = ?"},
