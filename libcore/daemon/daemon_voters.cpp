@@ -109,10 +109,9 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
     *node = number ? *number : settings_.roster.id_of(*name);
     const bool removes = request.verb == local::VoterVerb::remove;
     if (removes && (number ? is_out(*node) : has_removed(connection, *name, *node))) return is_so();
-    const bool is_known =
-        number ? (removes || request.verb == local::VoterVerb::demote) &&
-                     node_->voter()->raft().voters().has(*node)
-               : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
+    const bool is_known = number ? (removes || request.verb == local::VoterVerb::demote) &&
+                                       node_->voter()->raft().voters().has(*node)
+                                 : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
     if (!is_known) return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
   if (const net::Roster::Node* const named = settings_.roster.find(order.node)) {

@@ -79,8 +79,8 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
     if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
   answer.founders = who.founders;
   answer.of_name = known(who, who.roster.find(question.name), question.node);
-  answer.name_lives = answer.of_name && answer.of_name->node != question.node &&
-                      who.seems_alive(answer.of_name->node);
+  answer.name_lives =
+      answer.of_name && answer.of_name->node != question.node && who.seems_alive(answer.of_name->node);
   answer.of_node = known(who, who.roster.find(question.node), question.node);
   answer.is_out = question.node != NodeId{} && who.is_out(question.node);
   const auto& registrations = who.machine.state().registrations;

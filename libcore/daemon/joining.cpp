@@ -231,9 +231,10 @@ class Joining {
     if (rounds_of_living_name_ > 0)
       return fmt::format("{} at {} is of the group and lives, and does not answer here", answer.of_name->name,
                          answer.of_name->address);
-    return fmt::format("{} votes, or did, with a disk that is lost: this host waits until the group "
-                       "has removed it: dpeers remove {}, on another host",
-                       settings_.name, settings_.name);
+    return fmt::format(
+        "{} votes, or did, with a disk that is lost: this host waits until the group "
+        "has removed it: dpeers remove {}, on another host",
+        settings_.name, settings_.name);
   }
 
   // Nobody else has the name or the number: by one that is not behind. False: not yet.
@@ -311,11 +312,11 @@ class Joining {
   }
 
   Status name_is_taken(const wire::KnownPeer& by) const {
-    return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
-                 fmt::format("{} at {} {}; this host is at {}", by.name, by.address,
-                             by.votes ? "is one of the peers that vote" : "is of the group and lives",
-                             own_address_),
-                 "give this host a name and a state directory of its own, above all if it was cloned"};
+    return Error{
+        ErrorKind::usage, fmt::format("'{}'", settings_.name),
+        fmt::format("{} at {} {}; this host is at {}", by.name, by.address,
+                    by.votes ? "is one of the peers that vote" : "is of the group and lives", own_address_),
+        "give this host a name and a state directory of its own, above all if it was cloned"};
   }
 
   // Listening everywhere it is seen from whichever network its question went by: the address that the group

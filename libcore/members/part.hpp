@@ -95,8 +95,8 @@ class MembersPart final : public node::Part {
 
   std::optional<membership::Swim> swim_;
   std::optional<LogIndex> contacts_at_;  // of the roster in the state, when they were noted
-  std::optional<Incarnation> durable_;  // all up to this one may be told
-  std::set<NodeId> not_told_;           // of the own incarnation, which was not durable then
+  std::optional<Incarnation> durable_;   // all up to this one may be told
+  std::set<NodeId> not_told_;            // of the own incarnation, which was not durable then
   bool writing_ = false;
   std::optional<Instant> write_again_;  // what has failed
   std::optional<Question> question_;

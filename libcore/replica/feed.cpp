@@ -80,8 +80,7 @@ void Feed::feed(NodeId node, Member& member, const Source& source, Letters& lett
     said = true;
   }
   const bool leader_is_new = std::exchange(member.leader, source.leader) != source.leader;
-  if (!said && (!member.answered || leader_is_new))
-    letters.emplace_back(node, nothing_new(member, source));
+  if (!said && (!member.answered || leader_is_new)) letters.emplace_back(node, nothing_new(member, source));
   member.answered = true;
 }
 

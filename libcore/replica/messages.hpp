@@ -110,7 +110,7 @@ struct Fed {
   Term term;                 // of the sender
   LogIndex after;
   std::vector<raft::Entry> entries;
-  std::vector<NodeId> voters;  // at `after`; empty: as before
+  std::vector<NodeId> voters;      // at `after`; empty: as before
   std::vector<NodeId> learners{};  // with them
 
   bool operator==(const Fed&) const = default;

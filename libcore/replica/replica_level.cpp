@@ -52,9 +52,8 @@ std::optional<LevelView::Missing> Replica::why_missing(NodeId voter, Level level
 Level Replica::known_by_all() const {
   Level known = machine_.level();
   const std::vector<NodeId> all = who_must_know(raft_.voters(), machine_.level());
-  while (known < config_.level && std::ranges::none_of(all, [&](NodeId voter) {
-           return why_missing(voter, known + 1).has_value();
-         }))
+  while (known < config_.level &&
+         std::ranges::none_of(all, [&](NodeId voter) { return why_missing(voter, known + 1).has_value(); }))
     ++known;
   return known;
 }

@@ -33,7 +33,7 @@
 namespace coord::ring {
 
 inline constexpr std::size_t most_graves = 256;
-inline constexpr std::size_t most_unfinished = 4096;  // keys
+inline constexpr std::size_t most_unfinished = 4096;                 // keys
 inline constexpr Duration disk_rests_for = std::chrono::seconds(3);  // after it has failed
 // Entries that others store here.
 inline constexpr std::size_t most_takings = 4096;

@@ -53,8 +53,8 @@ void Replicas::write(std::uint64_t id) {
     for (const auto& [each, number] : unheard.context)
       entry.context[each] = std::max(entry.context[each], number);
   }
-  const bool fits = fits_one_key(entry) &&
-                    (!replaces || entry.versions.size() + unheard.context.size() <= most_siblings);
+  const bool fits =
+      fits_one_key(entry) && (!replaces || entry.versions.size() + unheard.context.size() <= most_siblings);
   if (!fits) return finish(id, Refused{Why::usage, "the key has too many siblings already"});
   operation.entry = std::move(entry);
   operation.phase = Operation::Phase::storing;

@@ -328,7 +328,8 @@ TEST_CASE("raise_counts_who_knows_it: a voter below the level that is counted is
   CHECK(level() > first_level);
 }
 
-TEST_CASE("raise_counts_learners: a level that one does not know who learns is not raised to, and he is named") {
+TEST_CASE(
+    "raise_counts_learners: a level that one does not know who learns is not raised to, and he is named") {
   struct Seen {
     bool rises = false, is_named = false;
   };

@@ -258,8 +258,8 @@ TEST_CASE("a host without a vote knows who votes and who learns, as of the place
   CHECK(member.log().learns(c));
   say(LogIndex{at.value - 1}, {a, b, c}, {});  // of an earlier time
   CHECK(member.log().learns(c));
-  std::vector<raft::Entry> entries{{Term{3}, LogIndex{at.value + 1}, raft::EntryKind::members,
-                                    raft::encode(raft::Voters{{a}, {b}}), 2}};
+  std::vector<raft::Entry> entries{
+      {Term{3}, LogIndex{at.value + 1}, raft::EntryKind::members, raft::encode(raft::Voters{{a}, {b}}), 2}};
   member.hear(a, Fed{member.life(), member.asked().number, a, Term{3}, at, std::move(entries), {}});
   CHECK(member.log().voters() == std::vector{a});
   CHECK(member.log().learns(b));

@@ -102,7 +102,8 @@ TEST_CASE(
 #endif
 }
 
-TEST_CASE("a host that begins anew, and was removed since it was of the group, does not come again by itself") {
+TEST_CASE(
+    "a host that begins anew, and was removed since it was of the group, does not come again by itself") {
   World world;
   REQUIRE(world.run().ok());
   world.settings.registered_at = LogIndex{world.last};
@@ -385,7 +386,14 @@ TEST_CASE("living_name_is_not_taken: whoever asks for it") {
   world.is_alive = NodeId{50};
   const auto admits = [&](const std::string& address) {
     const wire::IntroductionQuestion question{"delta", NodeId{12}, 9, address, group, 2, true};
-    const auto told = introduce({"alpha", 5, group, true, true, world.roster, world.machine, {},
+    const auto told = introduce({"alpha",
+                                 5,
+                                 group,
+                                 true,
+                                 true,
+                                 world.roster,
+                                 world.machine,
+                                 {},
                                  [](NodeId) { return false; },
                                  [&](NodeId node) { return node == world.is_alive; }},
                                 question, "10.0.0.9");

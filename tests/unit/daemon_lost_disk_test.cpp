@@ -130,7 +130,14 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
     REQUIRE(other.roster.admit({NodeId{9}, named, {"10.0.0.4", 7411}, false, false}).ok());
     wire::IntroductionQuestion question{"delta", NodeId{12}, 9, "10.0.0.4:7411", group, 2, true};
     question.retires = NodeId{9};
-    const auto told = introduce({"alpha", 5, group, true, true, other.roster, other.machine, {},
+    const auto told = introduce({"alpha",
+                                 5,
+                                 group,
+                                 true,
+                                 true,
+                                 other.roster,
+                                 other.machine,
+                                 {},
                                  [=](NodeId node) { return node == out; },
                                  [=](NodeId node) { return node == alive; }},
                                 question, "10.0.0.4");
@@ -194,7 +201,8 @@ TEST_CASE("who founded the group is remembered, whatever the book says of who ha
   CHECK(world.settings.founders == world.founders);
 }
 
-TEST_CASE("a book that gives this host's name to another number, or its number to another name, is a hint only") {
+TEST_CASE(
+    "a book that gives this host's name to another number, or its number to another name, is a hint only") {
   for (const bool has_its_name : {true, false}) {
     World world;
     REQUIRE(world.run().ok());

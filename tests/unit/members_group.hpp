@@ -125,8 +125,8 @@ class Group {
     for (const NodeId node : registered) {
       service::Command command;
       command.wall = WallTime{1'000'000'000};
-      command.body = service::Register{
-          node, node.value, {}, 2, "host-" + std::to_string(node.value), "192.0.2.1:7411"};
+      command.body =
+          service::Register{node, node.value, {}, 2, "host-" + std::to_string(node.value), "192.0.2.1:7411"};
       (void)machine.apply(LogIndex{++last.value}, command);
     }
     const NodeId voter{1};
@@ -151,7 +151,8 @@ class Group {
     tell(replica::Greeted{voter, 2, 1});
     const Bytes state = wire::encode_state(machine.state());
     const std::uint64_t life = service.log().life();
-    tell(replica::FromPeer{voter, replica::FedState{life, number, last, 2, state.size(), 0, state, {}}, 2, false});
+    tell(replica::FromPeer{voter, replica::FedState{life, number, last, 2, state.size(), 0, state, {}}, 2,
+                           false});
     return service;
   }
 

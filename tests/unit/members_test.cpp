@@ -86,7 +86,8 @@ TEST_CASE("a group none of whose founders is left: those that came later watch e
   const auto hold_each_other = [&] {
     for (const NodeId here : {d, e, f})
       for (const NodeId of : {d, e, f})
-        if (here != of && !(group.is_held(here, of, State::alive) && group.part(here).view(group.now, of)->phi))
+        if (here != of &&
+            !(group.is_held(here, of, State::alive) && group.part(here).view(group.now, of)->phi))
           return false;
     return true;
   };

@@ -177,7 +177,8 @@ TEST_CASE("a host of another group of the same key has no link, and both are nam
   CHECK_FALSE(d->link("a").up);
 }
 
-TEST_CASE("an address of this host is told from others, by number and by name, and no name server is waited for") {
+TEST_CASE(
+    "an address of this host is told from others, by number and by name, and no name server is waited for") {
   CHECK(is_local("127.0.0.1", 1s));
   CHECK(is_local("localhost", 10s));
   CHECK_FALSE(is_local("192.0.2.77", 1s));

@@ -101,8 +101,7 @@ const Named<replica::PeerMessage>& peer_messages() {
                                              NodeId{1},
                                              {{NodeId{1}, NodeId{2}}, {NodeId{4}}}}}},
       {"fed_state",
-       replica::FedState{
-           17, 4, LogIndex{40}, 2, 8192, 4096, {1, 2, 3}, {NodeId{1}, NodeId{2}}, {NodeId{4}}}},
+       replica::FedState{17, 4, LogIndex{40}, 2, 8192, 4096, {1, 2, 3}, {NodeId{1}, NodeId{2}}, {NodeId{4}}}},
   };
   return all;
 }

@@ -165,9 +165,10 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
     if (const std::string state = trouble_of(peer.name, answer, "state: "); peer.local && !state.empty()) {
       add(findings, Health::fail, "state", examined.state_dir.empty() ? peer.name : examined.state_dir,
           fmt::format("its disk was replaced or emptied: {}", state),
-          fmt::format("dpeers remove {} on another host, and it comes back by itself; or {}. If the disks of a "
-                      "majority are lost, neither helps: {}",
-                      peer.name, how_to_rejoin(examined), way_out_of_lost_majority));
+          fmt::format(
+              "dpeers remove {} on another host, and it comes back by itself; or {}. If the disks of a "
+              "majority are lost, neither helps: {}",
+              peer.name, how_to_rejoin(examined), way_out_of_lost_majority));
       return;
     }
     if (peer.local && !answer.not_begun.empty()) return;  // said of the group
