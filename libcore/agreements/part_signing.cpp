@@ -254,8 +254,8 @@ TellDecided AgreementsPart::answer_of(const Site& site, NodeId asked_by, const A
     if (site.decided) answer.value = site.decided->value;
     return answer;
   }
-  // A proof is worth nothing to those who have another key of one whose word is in it: they count who says
-  // so.
+  // A proof is worth nothing to those who have another key of one whose word is in it: they count the sites
+  // that say so.
   if (site.decided) {
     answer.proof = site.core->proof().value_or(Bytes{});
     answer.value = site.decided->value;

@@ -57,8 +57,8 @@ OwnPlace own_place(const wire::Introduction& said, const std::string& group, std
                    LogIndex seen = {});
 
 // Who stands goes by its own log. `word` is the last entry of that which says who votes, `own` that of this
-// host's log, which names that number or does not. A disk that was lost, and turns up again, names its number,
-// and knows nothing of the change that took its vote.
+// host's log, which names that number or does not. A disk that was lost, and turns up again, names its
+// number, and knows nothing of the change that took its vote.
 bool is_heard_by_its_word(LogIndex word, LogIndex own, bool is_named_here);
 
 }  // namespace coord::daemon

@@ -40,8 +40,8 @@ bool is_another(const wire::IntroductionQuestion& question, const wire::Introduc
          (node && (node->votes || node->name != question.name));
 }
 
-// The number that is refused for ever from then on: that of a founder's disk, or of the disk that was lost, if
-// its vote is gone and nobody else has that number.
+// The number that is refused for ever from then on: that of a founder's disk, or of the disk that was lost,
+// if its vote is gone and nobody else has that number.
 NodeId retired_by(const Introducer& who, const wire::IntroductionQuestion& question) {
   const net::Roster::Node* const founder = who.roster.find(question.name);
   if (founder != nullptr && founder->founder && founder->id != question.node) return founder->id;

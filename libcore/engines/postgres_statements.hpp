@@ -41,9 +41,8 @@ inline constexpr std::array<const char*, 8> statements{
     "returning prefix) "
     "delete from coordutils_log where prefix in (select prefix from h) and position < $4::bigint",
     "select log, state_epoch::text, state_position::text, state, coalesce((select e.xmin::text from "
-    "coordutils_log e where e.prefix = h.prefix and e.position = h.state_position), '') from coordutils_head "
-    "h "
-    "where prefix = $1::text",
+    "coordutils_log e where e.prefix = h.prefix and e.position = h.state_position), '') "
+    "from coordutils_head h where prefix = $1::text",
     // The prefix, the last position that is known: with its row, if it is there, and what has written each.
     // Sorted by the column's number, not by the text that is answered.
     "select position::text, epoch::text, key, entry, xmin::text from coordutils_log where prefix = $1::text "

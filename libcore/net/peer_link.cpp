@@ -174,8 +174,8 @@ void PeerLink::on_pong(ByteView payload) {
   if (!std::exchange(is_taken_, true)) taken();
 }
 
-// Who refuses has answered the hello before it says so: only a pong tells that the other side has taken this
-// one's.
+// Who refuses has answered the hello before it says so: only a pong tells that the other side has taken
+// this one's.
 void PeerLink::taken() {
   status_.answers = true;
   backoff_ = times_.backoff_low;

@@ -2,14 +2,14 @@
 // What a tool writes of one key, stored by a majority of its copies.
 //
 // Problem: a context says "all dots of this name up to that number were heard of", and the name is this
-// host's. A write that ended before a majority had it is perhaps on a copy that does not answer the next one's
-// read; its number is below the next one's, and whoever has heard of that one would take it for replaced,
-// together with what it has replaced itself. Algorithm: this host remembers the dots that it has sent out and
-// of which it does not know that a majority has heard of them. A write that replaces all that there is
-// replaces those as well. One that names what it replaces must leave them beside itself: it is given a dot in
-// another name, which says nothing of them. What is remembered ends with the process, so that dots of each
-// life have a name of their own: a key's context grows by 16 bytes for each life in which it was written by
-// way of this host.
+// host's. A write that ended before a majority had it is perhaps on a copy that does not answer the next
+// one's read; its number is below the next one's, and whoever has heard of that one would take it for
+// replaced, together with what it has replaced itself. Algorithm: this host remembers the dots that it has
+// sent out and of which it does not know that a majority has heard of them. A write that replaces all that
+// there is replaces those as well. One that names what it replaces must leave them beside itself: it is
+// given a dot in another name, which says nothing of them. What is remembered ends with the process, so
+// that dots of each life have a name of their own: a key's context grows by 16 bytes for each life in
+// which it was written by way of this host.
 #include <algorithm>
 
 #include "base/format.hpp"

@@ -68,8 +68,8 @@ bool a_lease_that_nobody_remembers_is_waited_for() {
   return !std::get<Standing>(net.told[three].back()).leads;
 }
 
-// Who gives leases has lost its disk, and with it what it has given; somebody leads by a long one, and is cut
-// off.
+// The giver of leases has lost its disk, and with it what it has given; somebody leads by a long one, and
+// is cut off.
 bool a_lease_of_a_lost_disk_is_waited_for() {
   Network net(3);
   net.found();
