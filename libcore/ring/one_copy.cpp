@@ -29,9 +29,10 @@ constexpr std::size_t most_written = 1024;  // that are remembered
 constexpr Duration delivered_within = std::chrono::seconds(30);
 constexpr Duration writer_answers_within = std::chrono::seconds(3);
 
-NodeId writer_of(const Host& host) {
-  return NodeId{
-      COORD_RULE_OR(ring_one_copy_has_a_name_of_its_own, host.joined.value | by_itself, host.joined.value)};
+// `life`: in which it gives dots where a majority answers.
+NodeId writer_of(const Host& host, [[maybe_unused]] std::uint64_t life) {
+  return NodeId{COORD_RULE_OR(ring_one_copy_has_a_name_of_its_own, host.joined.value | by_itself,
+                              name_in_life(host, life).value)};
 }
 
 }  // namespace
@@ -250,7 +251,7 @@ void Replicas::receive(NodeId from, copies::WriteOne&& message) {
   taking.until = now_ + give_up_after;
   taking.write = WriteHere{stored_ring(message.ring),
                            message.key,
-                           writer_of(*own(ring)),
+                           writer_of(*own(ring), life_),
                            message.removed,
                            message.time,
                            std::move(message.replaces),
