@@ -12,7 +12,8 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration again_every = std::chrono::milliseconds(500);
-constexpr std::size_t asked_for_a_value = 10;  // times, each of its holders
+constexpr std::size_t asked_for_a_value = 10;                  // times, each of its holders
+constexpr Duration others_wait_for = std::chrono::seconds(1);  // behind a write that goes on waiting
 
 }  // namespace
 
@@ -110,7 +111,20 @@ void Replicas::start(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   operation.phase = Operation::Phase::reading;
   operation.number = {};
+  operation.reads_since = now_;
   ask(id);
+}
+
+// It goes to the end of its line, and reads anew when it has its turn again.
+void Replicas::let_others_pass(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  const auto line = writers_.find({operation.ring, operation.key});
+  if (line == writers_.end() || line->second.size() < 2 || now_ - operation.reads_since < others_wait_for)
+    return;
+  std::erase(line->second, id);
+  line->second.push_back(id);
+  operation.phase = Operation::Phase::waiting;
+  start(line->second.front());
 }
 
 // Whom it has to ask still; everybody, after a change of the ring.
@@ -171,7 +185,8 @@ void Replicas::go_on(std::uint64_t id) {
   const bool is_write = writes(*operation.work);
   if (operation.phase == Operation::Phase::reading && operation.set.can_read(hosts_of(operation.seen)) &&
       (is_write || operation.seen.size() >= operation.copies)) {
-    if (is_write && !COORD_RULE(ring_named_versions_are_heard_of, knows_what_is_named(id))) return;
+    if (is_write && !COORD_RULE(ring_named_versions_are_heard_of, knows_what_is_named(id)))
+      return let_others_pass(id);
     if (is_write) return write(id);
     return answer_read(id);
   }

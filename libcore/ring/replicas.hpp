@@ -123,6 +123,7 @@ class Replicas {
   static std::set<Host> hosts_of(const std::map<Host, Entry>& seen);
   static bool writes(const Work& work);
   void start(std::uint64_t id);
+  void let_others_pass(std::uint64_t id);
   void ask(std::uint64_t id);
   void go_on(std::uint64_t id);
   void answer_read(std::uint64_t id);

@@ -133,7 +133,7 @@ struct Operation {
   std::map<Host, Entry> seen;
   std::set<Host> stored;
   Hints hints;
-  Instant stores_since{};
+  Instant reads_since{}, stores_since{};
   std::map<Host, Why> not_stored;  // by their last word
   Entry entry;
   std::vector<copies::Holder> holders;  // of its values, while it is stored

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Writes of a ring's key: who waits for whom, what counts as stored, and what is left when they are over.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ring_group.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+void pass_turns(Group& group, int times) {
+  for (int i = 0; i < times; ++i) group.run();
+}
+
+}  // namespace
+
+TEST_CASE("a write that waits for a version which it names lets others pass", "[ring]") {
+  Group group(3);
+  group.found(3);
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  group.stop(3);
+  const std::vector<Dot> unknown{{NodeId{99}, 1}};
+  const std::uint64_t waits = group.begin(1, Put{"r", "k", 1, {}, unknown, {}}, "w");
+  const std::uint64_t too = group.begin(1, Put{"r", "k", 1, {}, unknown, {}}, "x");
+  pass_turns(group, 2);
+  CHECK(is_stored(group.ask(1, Put{"r", "k", 3, {}, {}, std::chrono::seconds(4)}, "new")));
+  CHECK(group.get(2, "k") == "new");
+  CHECK_FALSE(group.told.contains(waits));
+  // All copies say that they have never heard of it.
+  group.start(3);
+  pass_turns(group, 20);
+  REQUIRE(group.told.contains(waits));
+  REQUIRE(group.told.contains(too));
+  CHECK(is_stored(group.told.at(waits)));
+  CHECK(is_stored(group.told.at(too)));
+}
