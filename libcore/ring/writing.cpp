@@ -141,7 +141,12 @@ void Replicas::send_stores(std::uint64_t id) {
   for (const Host& host : operation.set.all()) {
     if (!operation.stored.contains(host)) send(host.host, store);
   }
-  if (now_ - operation.stores_since >= hints_after) send_hints(store, operation.stored, operation.hints);
+  if (now_ - operation.stores_since < hints_after) return;
+  std::set<Host> none_for = operation.stored;
+  for (const auto& [host, why] : operation.not_stored) {
+    if (why == Why::quota) none_for.insert(host);  // it would not take it later either
+  }
+  send_hints(store, none_for, operation.hints);
 }
 
 // On enough disks. The others get it all the same, and the next write of the key may come.
@@ -183,11 +188,13 @@ bool Replicas::is_hopeless(const Operation& operation) {
   return !operation.set.is_written(rest) || rest.size() < operation.copies;
 }
 
-// Disks have said no, and without them there are too few. A copy that was asked may be stored.
+// Disks have said no, and without them there are too few. A copy that was asked may be stored, and so may a
+// hint, which is handed over when there is room.
 void Replicas::give_up(std::uint64_t id) {
   const Operation& operation = operations_.at(id);
   const std::size_t copies = operation.set.all().size();
-  if (operation.not_stored.size() < copies) return finish(id, partly(operation));
+  const bool may_be_stored = operation.not_stored.size() < copies || operation.hints.next > 0;
+  if (may_be_stored) return finish(id, partly(operation));
   finish(id, refused_by_disks(operation, copies));
 }
 

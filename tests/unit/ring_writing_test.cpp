@@ -38,3 +38,28 @@ TEST_CASE("a write that waits for a version which it names lets others pass", "[
   CHECK(is_stored(group.told.at(waits)));
   CHECK(is_stored(group.told.at(too)));
 }
+
+TEST_CASE("a write of which a hint is kept is not said to be stored nowhere", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  REQUIRE(is_stored(group.put(1, key, "old")));
+  group.run();
+  group.full = {1};
+  bool is_slow = true;
+  group.stuck = [&](std::uint64_t host, const Inner& what) {
+    return (host == 2 || host == 3) && is_slow && std::holds_alternative<Merge>(what);
+  };
+  const std::uint64_t put = group.begin(1, Put{"r", key, 3, {}, {}, {}}, "new");
+  pass_turns(group, 4);
+  is_slow = false;
+  group.full = {1, 2, 3};
+  pass_turns(group, 4);
+  REQUIRE(group.told.contains(put));
+  CHECK(std::holds_alternative<Partly>(group.told.at(put)));
+  // It is handed over when there is room.
+  group.full.clear();
+  pass_turns(group, 30);
+  CHECK(group.get(2, key) == "new");
+  CHECK_FALSE(group.keeps(4, key));
+}
