@@ -191,7 +191,8 @@ void Replicas::go_on(std::uint64_t id) {
     return answer_read(id);
   }
   if (operation.phase != Operation::Phase::storing) return;
-  if (operation.set.is_written(operation.stored) && operation.stored.size() >= operation.copies)
+  if (operation.set.is_written(operation.stored) &&
+      lasting(operation.set, operation.stored) >= operation.copies)
     return stored(id);
   const Hosts all = operation.set.all();
   const bool all_have_answered = operation.stored.size() + operation.not_stored.size() == all.size();

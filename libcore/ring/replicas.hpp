@@ -142,6 +142,7 @@ class Replicas {
   void write(std::uint64_t id);
   void reserve();
   static bool is_hopeless(const Operation& operation);
+  static std::size_t lasting(const ReplicaSet& set, const std::set<Host>& stored);
   static Partly partly(const Operation& operation);
   static Refused refused_by_disks(const Operation& operation, std::size_t copies);
   void keep_unfinished(const Operation& operation);

@@ -177,7 +177,15 @@ void Replicas::stored(std::uint64_t id) {
 Partly Replicas::partly(const Operation& operation) {
   const std::size_t copies = operation.set.all().size();
   if (operation.by_one) return {std::max(1U, operation.copies), operation.on_disks, copies};
-  return {std::max<std::uint64_t>(operation.set.wanted(), operation.copies), operation.stored.size(), copies};
+  const std::size_t stored =
+      operation.copies == 0 ? operation.stored.size() : lasting(operation.set, operation.stored);
+  return {std::max<std::uint64_t>(operation.set.wanted(), operation.copies), stored, copies};
+}
+
+// How many of these are copies for good: while the ring changes not who goes, or gives the key away.
+std::size_t Replicas::lasting(const ReplicaSet& set, const std::set<Host>& stored) {
+  const auto stays = [&](const Host& host) { return stored.contains(host); };
+  return static_cast<std::size_t>(std::ranges::count_if(set.now, stays));
 }
 
 bool Replicas::is_hopeless(const Operation& operation) {
@@ -185,7 +193,7 @@ bool Replicas::is_hopeless(const Operation& operation) {
   for (const Host& host : operation.set.all()) {
     if (!operation.not_stored.contains(host)) rest.insert(host);
   }
-  return !operation.set.is_written(rest) || rest.size() < operation.copies;
+  return !operation.set.is_written(rest) || lasting(operation.set, rest) < operation.copies;
 }
 
 // Disks have said no, and without them there are too few. A copy that was asked may be stored, and so may a

@@ -63,3 +63,16 @@ TEST_CASE("a write of which a hint is kept is not said to be stored nowhere", "[
   CHECK(group.get(2, key) == "new");
   CHECK_FALSE(group.keeps(4, key));
 }
+
+TEST_CASE("a copy on a host that leaves is none of those that are wanted", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  group.leave(3);
+  for (const std::uint64_t other : {1, 2, 3}) group.part(4, other);
+  const Put put{"r", key, 1, {}, {}, std::chrono::seconds(2), Consistency::quorum, {}, {3, false}};
+  CHECK(group.ask(1, put, "v") == Answer(Partly{3, 2, 4}));
+  group.cut.clear();
+  CHECK(is_stored(group.ask(1, put, "v")));
+  CHECK(group.keeps(4, key));
+}
