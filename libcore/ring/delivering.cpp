@@ -55,7 +55,20 @@ void Replicas::delivered(std::uint64_t id, const Host& by) {
     if (!ReplicaSet{set.now, {}}.is_written(delivery.stored)) return;
   } else {
     if (!COORD_RULE(ring_arc_is_dropped_when_all_have_it, std::ranges::all_of(set.now, has_it))) return;
-    perform(DropRow{stored_ring(delivery.ring), delivery.row.key, delivery.row.entry}, [](InnerWork&) {});
+    perform(DropRow{stored_ring(delivery.ring), delivery.row.key, delivery.row.entry, {}},
+            [this, name = delivery.ring, number = delivery.number](InnerWork& work) {
+              const auto ring = rings_.find(name);
+              // Else all is read again that is here.
+              if (ring == rings_.end() || ring->second.placement.number() != number) return;
+              auto& drop = std::get<DropRow>(work.what);
+              // Hints of writes beside each other are one row.
+              if (drop.stays) keep_hint(name, drop.key, std::move(*drop.stays));
+              if (!work.failed) return;
+              ring->second.surplus.not_before = now_ + disk_rests_for;
+              ring->second.surplus.after.clear();
+              ring->second.surplus.more = true;
+              tick_at_ = tick_at_.value_or(ring->second.surplus.not_before);
+            });
   }
   const std::string name = delivery.ring;
   deliveries_.erase(id);

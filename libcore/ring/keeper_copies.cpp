@@ -204,10 +204,15 @@ Status StorageWorker::on(KeepRemoved& keep) {
   return done();
 }
 
-Status StorageWorker::on(const DropRow& drop) {
+Status StorageWorker::on(DropRow& drop) {
+  drop.stays.reset();
   auto found = storage_->find(drop.ring, drop.key);
   if (!found) return found.error();
-  if (!*found || **found != drop.entry) return done();
+  if (!*found) return done();
+  if (**found != drop.entry) {
+    drop.stays = std::move(**found);
+    return done();
+  }
   for (const Version& version : drop.entry.versions) {
     if (version.removed) continue;
     if (Status dropped = storage_->drop_value(drop.ring, drop.key, version.dot); !dropped) return dropped;

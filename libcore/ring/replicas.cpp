@@ -87,6 +87,7 @@ void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   mine.gains.clear();
   std::erase_if(row_asks_, [&](const auto& asked) { return asked.second == std::pair(name, true); });
   mine.reading.next.clear();
+  forget_gone(mine);
   for (auto& [host, source] : mine.repair) {
     if (source.is_compared || source.operation == 0) continue;
     row_asks_.erase(source.operation);
@@ -100,6 +101,21 @@ void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   }
   check_hand_over(name, mine);
   tick_at_ = now_;
+}
+
+// Who is in no more has nothing to say of what was missed; who has moved is the same one, elsewhere.
+void Replicas::forget_gone(Ring& ring) {
+  const Hosts all = ring.placement.all();
+  for (auto source = ring.repair.begin(); source != ring.repair.end();) {
+    const auto found = std::ranges::find(all, source->first, &Host::host);
+    if (found != all.end()) {
+      source->second.host = *found;
+      ++source;
+    } else {
+      row_asks_.erase(source->second.operation);
+      source = ring.repair.erase(source);
+    }
+  }
 }
 
 Replicas::Standing Replicas::standing(const std::string& ring) const {

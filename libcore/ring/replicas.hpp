@@ -108,6 +108,7 @@ class Replicas {
   bool is_complete(const std::string& name, const Ring& ring) const;
   const Host* own(const Ring& ring) const;
   void agreed(const std::string& name, const service::Ring& ring);
+  void forget_gone(Ring& ring);
   void send(NodeId to, copies::Message message);
   void perform(Inner what, std::function<void(InnerWork&)> then);
   void tell(const Work& work, const Answer& answer);

@@ -89,6 +89,7 @@ std::size_t bucket_of(const std::string& key);
 struct DropRow {
   std::string ring, key;
   Entry entry;
+  std::optional<Entry> stays{};  // what came of it: as what
 };
 // Keys of which nothing is left but tombstones.
 struct ReadRemoved {
@@ -198,7 +199,7 @@ class StorageWorker final : public node::Worker {
   Status on(ReadDigests& read);
   Status on(ReadRemoved& read);
   Status on(KeepRemoved& keep);
-  Status on(const DropRow& drop);
+  Status on(DropRow& drop);
   Status on(DropEnded& drop);
   Status on(ReadChanges& read);
   Status on(ReadChunk& read);

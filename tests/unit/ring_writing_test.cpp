@@ -76,3 +76,36 @@ TEST_CASE("a copy on a host that leaves is none of those that are wanted", "[rin
   CHECK(is_stored(group.ask(1, put, "v")));
   CHECK(group.keeps(4, key));
 }
+
+TEST_CASE("hints of writes beside each other are handed over, and go", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  group.stop(3);
+  // Neither has heard of the other one.
+  for (const std::uint64_t at : {1, 2}) group.begin(at, Put{"r", key, 1, {}, std::vector<Dot>{}, {}}, "v");
+  pass_turns(group, 12);
+  REQUIRE(group.keeps(4, key));
+  group.start(3);
+  pass_turns(group, 20);
+  CHECK(group.get_one(3, key) == "siblings");
+  CHECK_FALSE(group.keeps(4, key));
+}
+
+TEST_CASE("a host that was given up is asked no more for what was missed", "[ring]") {
+  Group group(4);
+  group.found(4);
+  for (const std::uint64_t other : {1, 2, 3}) {
+    group.part(4, other);
+    group.see(4, other);
+  }
+  group.run();
+  REQUIRE(group.adopt(1, {NodeId{4}}));
+  pass_turns(group, 8);
+  const std::size_t asked = group.sent<copies::AskDigest>();
+  for (int i = 0; i < 4; ++i) {
+    group.pass(std::chrono::seconds(11));
+    group.run();
+  }
+  CHECK(group.sent<copies::AskDigest>() == asked);
+}
