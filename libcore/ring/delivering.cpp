@@ -20,7 +20,7 @@ constexpr std::size_t most_deliveries = 16384;
 
 // What was sent under this number. Too much at once: comparing finds it.
 void Replicas::deliver(std::uint64_t id, Delivery delivery) {
-  if (!delivery.is_surplus && !delivery.is_awaited && deliveries_.size() >= most_deliveries) return;
+  if (!delivery.is_surplus && !delivery.awaited_by && deliveries_.size() >= most_deliveries) return;
   delivery.again = now_ + sent_again_after;
   deliveries_.emplace(id, std::move(delivery));
   tick_at_ = tick_at_.value_or(now_ + sent_again_after);
@@ -47,7 +47,8 @@ void Replicas::delivered(std::uint64_t id, const Host& by) {
   const ReplicaSet set = found->second.placement.of_key(delivery.row.key);
   const auto has_it = [&](const Host& host) { return delivery.stored.contains(host); };
   if (!delivery.is_surplus) {
-    if (delivery.is_awaited) count_written(id, static_cast<std::uint32_t>(delivery.stored.size()));
+    if (delivery.awaited_by)
+      count_written(*delivery.awaited_by, static_cast<std::uint32_t>(lasting(set, delivery.stored)));
     if (std::ranges::all_of(set.all(), has_it)) deliveries_.erase(id);
     return;
   }

@@ -25,7 +25,7 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration give_up_after = std::chrono::seconds(30);
-constexpr std::size_t most_written = 1024;  // that are remembered
+constexpr std::size_t most_written = 16384;  // that are remembered
 constexpr Duration delivered_within = std::chrono::seconds(30);
 constexpr Duration writer_answers_within = std::chrono::seconds(3);
 
@@ -231,9 +231,8 @@ bool Replicas::writes_by_itself(const std::string& name, const std::string& key)
 }
 
 void Replicas::receive(NodeId from, copies::WriteOne&& message) {
-  for (Written& written : written_) {
-    if (written.from == from && written.answer.operation == message.operation) return answer_written(written);
-  }
+  if (const auto found = written_.find({from, message.operation}); found != written_.end())
+    return answer_written(found->second);
   for (const auto& [id, taking] : takings_) {
     if (taking.write && taking.from == from && taking.operation == message.operation)
       return send(from, copies::WritingOne{message.operation, true, 0});
@@ -299,13 +298,14 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
   const auto found = rings_.find(taking.merge.ring);
   if (found == rings_.end() || own(found->second) == nullptr) return;
   const Host by = *own(found->second);
+  // Of the entry who has asked is told no more than the values.
+  const Entry told{{}, did.entry.values()};
+  const WroteFor asked{taking.from, taking.operation};
   Written written{
-      taking.from, {taking.operation, by, did.dot, did.entry, did.too_many_siblings}, 0, taking.copies, 1};
-  if (written_.size() >= most_written) written_.pop_front();
+      taking.from, {taking.operation, by, did.dot, told, did.too_many_siblings}, 0, taking.copies, 1};
   if (!did.dot) {
     written.copies = 1;
-    written_.push_back(std::move(written));
-    return answer_written(written_.back());
+    return answer_written(remember_written(asked, std::move(written)));
   }
   Delivery delivery;
   delivery.ring = taking.merge.ring;
@@ -323,21 +323,30 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
     store.value = std::move(did.value);
   }
   written.delivery = number;
-  delivery.is_awaited = written.copies > 1;
-  written_.push_back(std::move(written));
+  if (written.copies > 1) delivery.awaited_by = asked;
+  Written& done = remember_written(asked, std::move(written));
   deliver(number, std::move(delivery));
-  answer_written(written_.back());
+  answer_written(done);
   for (const Host& other : found->second.placement.of_key(did.key).all()) {
     if (other.host != self_) send(other.host, store);
   }
 }
 
-void Replicas::count_written(std::uint64_t delivery, std::uint32_t stored) {
-  for (Written& written : written_) {
-    if (written.delivery != delivery || written.stored >= written.copies) continue;
-    written.stored = stored;
-    if (written.stored >= written.copies) answer_written(written);
+// The oldest is forgotten: by then whoever asked for it has been answered, or asks no more.
+Replicas::Written& Replicas::remember_written(const WroteFor& asked, Written written) {
+  while (written_in_order_.size() >= most_written) {
+    written_.erase(written_in_order_.front());
+    written_in_order_.pop_front();
   }
+  written_in_order_.push_back(asked);
+  return written_.insert_or_assign(asked, std::move(written)).first->second;
+}
+
+void Replicas::count_written(const WroteFor& asked, std::uint32_t stored) {
+  const auto found = written_.find(asked);
+  if (found == written_.end() || found->second.stored >= found->second.copies) return;
+  found->second.stored = stored;
+  if (found->second.stored >= found->second.copies) answer_written(found->second);
 }
 
 // While whoever asked is there, it goes on to the others.

@@ -91,6 +91,7 @@ class Replicas {
   using Tracing = under_way::Tracing;
   using Fingering = under_way::Fingering;
   using Written = under_way::Written;
+  using WroteFor = under_way::WroteFor;
   using Watching = under_way::Watching;
   using Waiter = under_way::Waiter;
   using Taking = under_way::Taking;
@@ -265,7 +266,8 @@ class Replicas {
   void write_here(std::uint64_t id);
   void wrote_here(std::uint64_t id, WriteHere&& did);
   void answer_written(Written& written);
-  void count_written(std::uint64_t delivery, std::uint32_t stored);
+  void count_written(const WroteFor& asked, std::uint32_t stored);
+  Written& remember_written(const WroteFor& asked, Written written);
 
   // collected.cpp
   bool is_collected(std::uint64_t id);
@@ -322,7 +324,8 @@ class Replicas {
   std::optional<Instant> watch_at_;
   std::map<NodeId, Instant> silent_;  // did not say that they live, and were not heard since
   // Writes by this copy that are done: asked for again, they are not done again.
-  std::deque<Written> written_;
+  std::map<WroteFor, Written> written_;
+  std::deque<WroteFor> written_in_order_;
   std::map<std::uint64_t, Tracing> traces_;
   std::map<std::uint64_t, Fingering> fingerings_;
   std::uint64_t taking_bytes_ = 0;                                  // of their values

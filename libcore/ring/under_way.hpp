@@ -48,6 +48,8 @@ struct Hints {
   std::set<Host> kept_for;
   std::size_t next = 0;  // who is asked next, of the hosts behind the key's own
 };
+// Whose operation a copy has written by itself.
+using WroteFor = std::pair<NodeId, std::uint64_t>;
 // An entry on its way to all who are to keep it, for which no tool waits (any more).
 struct Delivery {
   std::string ring;
@@ -57,9 +59,10 @@ struct Delivery {
   std::set<Host> stored{};
   Hints hints{};
   Instant again{};
-  bool is_surplus = false;         // this host is not to keep it, or leaves
-  bool is_awaited = false;         // somebody waits until so many have it (one_copy.cpp)
-  std::optional<Instant> until{};  // not longer: who is away finds by comparing what it has missed
+  std::size_t tries = 0;
+  bool is_surplus = false;               // this host is not to keep it, or leaves
+  std::optional<WroteFor> awaited_by{};  // who waits until so many have it (one_copy.cpp)
+  std::optional<Instant> until{};        // not longer: who is away finds by comparing what it has missed
 };
 // Digests of what this host and another one are to keep: who has asked for them (comparing.cpp).
 struct DigestWish {

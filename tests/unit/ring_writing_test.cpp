@@ -109,3 +109,24 @@ TEST_CASE("a host that was given up is asked no more for what was missed", "[rin
   }
   CHECK(group.sent<copies::AskDigest>() == asked);
 }
+
+TEST_CASE("what one copy has written is not written again when many are asked for anew", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const Placement placement(group.ring);
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 1100; ++i) {
+    const Hosts hosts = placement.of_key(std::to_string(i)).now;
+    if (std::ranges::find(hosts, NodeId{3}, &Host::host) == hosts.end()) keys.push_back(std::to_string(i));
+  }
+  group.loses = [](std::uint64_t, std::uint64_t, const copies::Message& message) {
+    return std::holds_alternative<copies::WroteOne>(message);
+  };
+  for (const std::string& key : keys)
+    group.begin(3, Put{"r", key, 1, {}, std::vector<Dot>{}, {}, Consistency::one}, "v");
+  pass_turns(group, 2);
+  group.loses = nullptr;
+  pass_turns(group, 4);
+  const auto are_siblings = [&](const std::string& key) { return group.get_one(1, key) != "v"; };
+  CHECK(std::ranges::count_if(keys, are_siblings) == 0);
+}
