@@ -14,6 +14,8 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration sent_again_after = std::chrono::seconds(2);
+constexpr Duration sent_rarely_after = std::chrono::seconds(10);
+constexpr std::size_t tried_before_others = 3;
 constexpr std::size_t most_deliveries = 16384;
 
 }  // namespace
@@ -26,9 +28,15 @@ void Replicas::deliver(std::uint64_t id, Delivery delivery) {
   tick_at_ = tick_at_.value_or(now_ + sent_again_after);
 }
 
+// A surplus row for which its hosts have no room, or that are away: the next ones have their turn.
+bool Replicas::holds_others_up(const Delivery& delivery) {
+  return !delivery.is_surplus || delivery.tries <= tried_before_others;
+}
+
 void Replicas::send_again(std::uint64_t id) {
   Delivery& delivery = deliveries_.at(id);
-  delivery.again = now_ + sent_again_after;
+  ++delivery.tries;
+  delivery.again = now_ + (holds_others_up(delivery) ? sent_again_after : sent_rarely_after);
   copies::Store store{
       id, delivery.ring, delivery.number, delivery.row.key, delivery.row.entry, delivery.holders, {}, {}};
   store.is_acknowledged = true;

@@ -19,6 +19,7 @@ namespace coord::ring {
 namespace {
 
 constexpr std::size_t surplus_at_once = 16;
+constexpr std::size_t most_at_once = 1024;  // with those that were tried several times
 
 }  // namespace
 
@@ -35,8 +36,11 @@ void Replicas::give_back(const std::string& name, Ring& ring) {
   const bool leaves = ring.placement.is_leaving(self_);
   if (leaves ? !memberships_ : !is_complete(name, ring) || ring.placement.is_changing()) return;
   const auto is_its = [&](const auto& each) { return each.second.is_surplus && each.second.ring == name; };
-  auto open = static_cast<std::size_t>(std::ranges::count_if(deliveries_, is_its));
-  for (; !ring.surplus.rows.empty() && open < surplus_at_once; ++open) {
+  const auto is_new = [&](const auto& each) { return is_its(each) && holds_others_up(each.second); };
+  auto open = static_cast<std::size_t>(std::ranges::count_if(deliveries_, is_new));
+  auto all_open = static_cast<std::size_t>(std::ranges::count_if(deliveries_, is_its));
+  for (; !ring.surplus.rows.empty() && open < surplus_at_once && all_open < most_at_once;
+       ++open, ++all_open) {
     Delivery delivery;
     delivery.ring = name;
     delivery.number = ring.placement.number();

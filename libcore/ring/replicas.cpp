@@ -232,6 +232,9 @@ bool Replicas::heard(const node::FromPeer& event) {
 
 void Replicas::greeted(NodeId peer) {
   for (auto& [name, ring] : rings_) begin_repair(name, ring, peer);
+  for (auto& [id, delivery] : deliveries_) {
+    if (delivery.is_surplus) delivery.again = now_;
+  }
 }
 
 void Replicas::tool_gone(replica::ConnectionId connection) {

@@ -250,6 +250,7 @@ class Replicas {
   // delivering.cpp
   void deliver(std::uint64_t id, Delivery delivery);
   void send_again(std::uint64_t id);
+  static bool holds_others_up(const Delivery& delivery);
   void delivered(std::uint64_t id, const Host& by);
   void tick_deliveries();
 

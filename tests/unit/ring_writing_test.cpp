@@ -16,6 +16,20 @@ void pass_turns(Group& group, int times) {
   for (int i = 0; i < times; ++i) group.run();
 }
 
+// The first keys of exactly these hosts that this other one keeps hints of.
+std::vector<std::string> keys_hinted_at(const Group& group, std::uint64_t keeper,
+                                        const std::set<std::uint64_t>& hosts, std::size_t count) {
+  const Placement placement(group.ring);
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < count; ++i) {
+    const std::string key = std::to_string(i);
+    std::set<std::uint64_t> of;
+    for (const Host& host : placement.of_key(key).now) of.insert(host.host.value);
+    if (of == hosts && placement.behind(key).front().host == NodeId{keeper}) keys.push_back(key);
+  }
+  return keys;
+}
+
 }  // namespace
 
 TEST_CASE("a write that waits for a version which it names lets others pass", "[ring]") {
@@ -129,4 +143,25 @@ TEST_CASE("what one copy has written is not written again when many are asked fo
   pass_turns(group, 4);
   const auto are_siblings = [&](const std::string& key) { return group.get_one(1, key) != "v"; };
   CHECK(std::ranges::count_if(keys, are_siblings) == 0);
+}
+
+TEST_CASE("rows that a full disk does not take hold up no others", "[ring]") {
+  Group group(5);
+  group.found(5);
+  group.full = {2};
+  for (const std::string& key : keys_hinted_at(group, 4, {1, 2, 3}, 20)) {
+    REQUIRE(is_stored(group.put(1, key, "v")));
+  }
+  pass_turns(group, 6);
+  const std::string other = keys_hinted_at(group, 4, {1, 3, 5}, 1).front();
+  group.stop(3);
+  REQUIRE(is_stored(group.put(1, other, "v")));
+  pass_turns(group, 6);
+  REQUIRE(group.keeps(4, other));
+  group.start(3);
+  pass_turns(group, 30);
+  CHECK_FALSE(group.keeps(4, other));
+  group.full.clear();
+  pass_turns(group, 40);
+  CHECK(group.rows(4, group.stored_ring(4)) == 0);
 }
