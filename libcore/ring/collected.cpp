@@ -46,7 +46,7 @@ void Replicas::heard_elsewhere(std::uint64_t id, const copies::EntryIs& message)
   const auto found = rings_.find(operation.ring);
   if (found == rings_.end() || found->second.placement.number() != message.number) return;
   const Hosts all = found->second.placement.all();
-  const std::vector<Dot>& dots = waited_for(*operation.work);
+  const std::vector<Dot> dots = waited_for(*operation.work);
   const bool has_some =
       std::ranges::any_of(dots, [&](const Dot& dot) { return message.entry.has_heard_of(dot); });
   // It hands that over, and is asked again.
@@ -69,15 +69,15 @@ void Replicas::heard_elsewhere(std::uint64_t id, const copies::EntryIs& message)
   ask(now);
 }
 
-// Versions of the key: those that a session has seen, or that a write by a majority names.
-const std::vector<Dot>& Replicas::waited_for(const Work& work) {
+// Versions of the key: those that a session has seen, and that a write names.
+std::vector<Dot> Replicas::waited_for(const Work& work) {
   if (const auto* everywhere = std::get_if<AskEverywhere>(&work.what)) return everywhere->dots;
-  const auto* named = versions_named(work);
-  return named != nullptr ? *named : past_of(work).at_least;
+  std::vector<Dot> all = past_of(work).at_least;
+  if (const auto* named = versions_named(work)) all.insert(all.end(), named->begin(), named->end());
+  return all;
 }
 
 const std::vector<Dot>* Replicas::versions_named(const Work& work) {
-  if (wants_one(work)) return nullptr;
   const auto* put = std::get_if<Put>(&work.what);
   const auto* remove = std::get_if<Remove>(&work.what);
   if (put != nullptr && put->replaces) return &*put->replaces;

@@ -88,7 +88,9 @@ Status StorageWorker::on(WriteHere& write) {
   write.entry = entry;
   // Else it would stand beside what it follows, as if it were concurrent with it.
   write.is_behind =
-      !COORD_RULE(ring_causal_write_follows_its_past, entry.has_heard_of_all(write.past.at_least));
+      !COORD_RULE(ring_causal_write_follows_its_past, entry.has_heard_of_all(write.past.at_least)) ||
+      (write.replaces &&
+       !COORD_RULE(ring_one_copy_knows_what_is_named, entry.has_heard_of_all(*write.replaces)));
   if (write.is_behind) return done();
   if (write.removed && entry.values().empty()) return done();
   auto last = storage_->last_write();

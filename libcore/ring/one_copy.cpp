@@ -117,8 +117,11 @@ void Replicas::ask_one(std::uint64_t id) {
       if (value.size() <= chunk_bytes) write.value = value;
       write.past = past_of(*operation.work);
       const Entry known = all_of(operation.seen);
-      if (!known.has_heard_of_all(write.past.at_least) && is_collected(id))
-        std::erase_if(write.past.at_least, [&](const Dot& dot) { return !known.has_heard_of(dot); });
+      if (!known.has_heard_of_all(waited_for(*operation.work)) && is_collected(id)) {
+        const auto is_gone = [&](const Dot& dot) { return !known.has_heard_of(dot); };
+        std::erase_if(write.past.at_least, is_gone);
+        if (write.replaces) std::erase_if(*write.replaces, is_gone);
+      }
       write.copies = std::max(1U, operation.copies);
       write.user = operation.work->user;
       write.all_users = operation.work->all_users;

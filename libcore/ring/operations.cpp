@@ -320,7 +320,14 @@ void Replicas::tick_operations() {
     if (is_over || ring == rings_.end()) {
       if (operation.phase == Operation::Phase::storing || operation.may_be_stored) {
         finish(id, partly(operation));
-      } else if (versions_named(*operation.work) != nullptr &&
+      } else if (operation.phase == Operation::Phase::waiting) {
+        finish(id, NoQuorum{"another write of the key by way of this host has its turn, and waits"});
+      } else if (operation.by_one && versions_named(*operation.work) != nullptr &&
+                 !(operation.seen.empty() && operation.passed_over.empty())) {
+        finish(id,
+               NoQuorum{"of the copies that answer none writes it: a version that is named may be unknown "
+                        "to them"});
+      } else if (versions_named(*operation.work) != nullptr && !operation.by_one &&
                  operation.set.can_read(hosts_of(operation.seen))) {
         finish(id, NoQuorum{fmt::format("a version that is named is unknown to {} of {} copies, and the "
                                         "others do not answer",

@@ -274,8 +274,8 @@ class Replicas {
   bool is_collected(std::uint64_t id);
   void ask_elsewhere(std::uint64_t id);
   void heard_elsewhere(std::uint64_t id, const copies::EntryIs& message);
-  static const std::vector<Dot>& waited_for(const Work& work);
-  static const std::vector<Dot>* versions_named(const Work& work);  // by a write of a majority
+  static std::vector<Dot> waited_for(const Work& work);
+  static const std::vector<Dot>* versions_named(const Work& work);  // by a write
   bool knows_what_is_named(std::uint64_t id);
 
   // tracing.cpp

@@ -96,6 +96,22 @@ bool removed_stays_removed() {
   for (int i = 0; i < 8; ++i) group.run();
   return group.get(2, key) == "absent";
 }
+// What the write names is on host 2 alone, which is away: it would stand beside the new one.
+bool one_copy_knows_what_is_named() {
+  Group group(3);
+  group.found(3);
+  for (const std::uint64_t other : {1, 3}) group.part(2, other);
+  const Answer named = group.put_one(2, "k", "named");
+  if (!is_stored(named)) return false;
+  const std::vector<Dot> replaces{std::get<Stored>(named).dot};
+  const std::uint64_t put =
+      group.begin(1, Put{"r", "k", 3, {}, replaces, std::chrono::seconds(20), Consistency::one}, "new");
+  for (int i = 0; i < 4; ++i) group.run();
+  group.cut.clear();
+  for (const std::uint64_t other : {1, 3}) group.see(2, other);
+  for (int i = 0; i < 16; ++i) group.run();
+  return group.told.contains(put) && is_stored(group.told.at(put)) && group.get(2, "k") == "new";
+}
 
 }  // namespace
 
@@ -103,6 +119,7 @@ TEST_CASE("every rule of a write after one that is unfinished that is removed is
   const std::vector<std::pair<const char*, std::function<bool()>>> stories{
       {"ring_unfinished_writes_are_known", unfinished_writes_are_known},
       {"ring_unfinished_writes_are_known", removed_stays_removed},
+      {"ring_one_copy_knows_what_is_named", one_copy_knows_what_is_named},
       {"ring_dots_are_of_one_life", dots_are_of_one_life}};
   for (const auto& [rule, story] : stories) {
     INFO(rule);
