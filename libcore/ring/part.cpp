@@ -49,6 +49,32 @@ const char* fault_of(const Request& request) {
       request);
 }
 
+// `@/x` is one's own, as everywhere: the ring, the key, and what begins so. What is longer than it may be
+// then is said; nullptr: nothing.
+const char* expand_own(Request& request, const replica::Credentials& who) {
+  const auto expand = [&](std::string& name) { name = service::expand_own(name, who.uid, who.user); };
+  return std::visit(
+      [&](auto& what) -> const char* {
+        expand(what.ring);
+        if (what.ring.size() > longest_ring_name)
+          return "the ring's name is too long with its user's: shorten it";
+        if constexpr (requires { what.key; }) {
+          expand(what.key);
+          if (what.key.size() > longest_key) return "the key is too long with its user's name: shorten it";
+        }
+        if constexpr (requires { what.prefix; }) {
+          expand(what.prefix);
+          if (what.prefix.size() > longest_key)
+            return "the prefix is too long with its user's name: shorten it";
+        }
+        if constexpr (requires { what.past; }) {
+          for (Dependency& each : what.past.after) expand(each.key);
+        }
+        return nullptr;
+      },
+      request);
+}
+
 // Whose word counts that hosts are lost: who may order the change of the ring that follows.
 bool may_order(const replica::Credentials& who, const Request& request) {
   const auto* wait = std::get_if<AwaitHandOver>(&request);
@@ -113,14 +139,18 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
   auto work = std::make_shared<Work>();
   work->connection = event.connection;
   work->request = event.request;
-  work->user = event.who.user;
+  work->user = service::owner_name(event.who.uid, event.who.user);
   work->all_users = event.who.uid == 0;
   work->time = moment.wall;
   auto request = wire::decode<Request>(event.bytes);
   if (!request)
     return tell(*work,
                 Refused{Why::usage, fmt::format("the request cannot be read: {}", request.error().what)});
+  if (const char* fault = expand_own(*request, event.who)) return tell(*work, Refused{Why::usage, fault});
   if (const char* fault = fault_of(*request)) return tell(*work, Refused{Why::usage, fault});
+  if (!COORD_RULE(ring_of_a_user_is_for_that_user,
+                  service::may_use(ring_of(*request), event.who.uid, event.who.user)))
+    return tell(*work, Refused{Why::foreign, "the ring is another user's"});
   if (!may_order(event.who, *request))
     return tell(*work, Refused{Why::foreign, "only root and the peer's own user may give hosts up for lost"});
   auto* const put = std::get_if<Put>(&*request);
@@ -259,8 +289,10 @@ void RingPart::on(const node::Moment&, const node::Worked& event) {
     waiting_[{work->connection, work->request}] = work;
     return;
   }
-  if (auto* status = std::get_if<StatusOf>(&work->answer); status != nullptr && replicas_)
-    replicas_->answer_status(*status, ring_of(work->what));
+  if (auto* status = std::get_if<StatusOf>(&work->answer)) {
+    status->user = work->user;
+    if (replicas_) replicas_->answer_status(*status, ring_of(work->what));
+  }
   tell(*work, work->answer);
   if (work->changed) look_again();
 }

@@ -29,3 +29,29 @@ teardown() { end_place; }
   [[ $stderr == *"only root and the peer's own user"* ]]
   chordctl ring --check -w 30
 }
+
+@test "@/ is one's own, of keys and of rings: another user neither reads nor writes it, and root does both" {
+  begin_peer chordctl keys
+  as games chordctl put @/k mine
+  [ "$(as games chordctl get @/k)" = mine ]
+  [ "$(as games chordctl keys @/)" = @games/k ]
+  [ "$(as games chordctl lookup @/k)" = "owner	one" ]
+  run -1 as daemon chordctl get @games/k
+  run -1 as daemon chordctl get @/k
+  run -3 as daemon chordctl put @games/k theirs
+  chordctl put @/k root
+  [ "$(chordctl get @root/k)" = root ]
+  [ "$(chordctl get @games/k)" = mine ]
+  as games chordctl --ring @/own put k v
+  [ "$(chordctl --ring @games/own get k)" = v ]
+  run -64 --separate-stderr as daemon chordctl --ring @games/own get k
+  [[ $stderr == *"the ring is another user's"* ]]
+  run -3 as daemon chordctl --ring @games/own put k w
+  run -1 as daemon chordctl --ring @/own get k
+  # Who has no name is no user that is called so.
+  anon() { setpriv --reuid 60001 --regid "$(id -g games)" --clear-groups env HOME="$place/home" XDG_RUNTIME_DIR="$place/run" chordctl "$@"; }
+  anon put @/k number
+  [ "$(chordctl get @#60001/k)" = number ]
+  [ "$(anon keys @/)" = "@#60001/k" ]
+  run -3 anon put @60001/k theirs
+}

@@ -92,7 +92,7 @@ const Named<Answer>& answers() {
       {"absent", Absent{}},
       {"found", Found{{value}, bytes, dots, after}},
       {"page", Page{{{key, {value}}}, true, 17, {"a,b"}, key, {{Token{40}, 18}}}},
-      {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}}},
+      {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}, "alice"}},
       {"refused", Refused{Why::full, "there is no room"}},
       {"no_quorum", NoQuorum{"too few"}},
       {"partly", Partly{2, 1, 3}},

@@ -182,6 +182,18 @@ bool guest_gives_no_host_up() {
   return !answers_at_once("r", 1000, false) && answers_at_once("r", 1000, true) &&
          answers_at_once("@other/r", 2000, false);
 }
+bool anothers_ring_is_refused() {
+  RingPart part;
+  const auto is_refused = [&](const std::string& ring, std::uint32_t uid, std::uint64_t request) {
+    const replica::Credentials who{uid, "u", {}, 2, true};
+    const auto actions = part.step({}, node::FromTool{replica::ConnectionId{1}, who, request,
+                                                      wire::encode(Request{Get{ring, "k", {}, 0}})});
+    return std::ranges::any_of(actions,
+                               [](const auto& each) { return std::holds_alternative<node::ToTool>(each); });
+  };
+  return !is_refused("r", 1000, 1) && !is_refused("@u/r", 1000, 2) && !is_refused("@other/r", 0, 3) &&
+         is_refused("@other/r", 1000, 4);
+}
 // Written at host 1 while it is cut off, and asked for at host 2 by who knows of it.
 Answer behind_at_two(bool writes) {
   Group group(3);
@@ -450,6 +462,7 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_leaver_writes_nothing_new", leaver_writes_nothing_new},
       {"ring_living_host_is_not_lost", living_host_is_not_lost},
       {"ring_hosts_are_lost_by_its_operators_word", guest_gives_no_host_up},
+      {"ring_of_a_user_is_for_that_user", anothers_ring_is_refused},
       {"ring_causal_read_waits_for_its_past", causal_read_waits},
       {"ring_causal_write_follows_its_past", causal_write_follows},
       {"ring_version_carries_its_past", version_carries_its_past},

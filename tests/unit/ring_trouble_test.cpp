@@ -15,6 +15,19 @@ void run(Group& group, int times) {
   for (int i = 0; i < times; ++i) group.run();
 }
 
+// What the storage is asked, of what a user of this name and number has asked.
+std::shared_ptr<Work> asked_of_disk(const Request& request, std::uint32_t uid, const std::string& user) {
+  RingPart part;
+  const auto actions =
+      part.step({}, node::FromTool{replica::ConnectionId{1}, replica::Credentials{uid, user, {}, 2, false}, 1,
+                                   wire::encode(request)});
+  for (const auto& action : actions) {
+    const auto* work = std::get_if<node::Do>(&action);
+    if (work != nullptr) return std::static_pointer_cast<Work>(work->work);
+  }
+  return nullptr;
+}
+
 Answer answer_to(const Request& request) {
   RingPart part;
   const auto actions = part.step(
@@ -34,6 +47,34 @@ TEST_CASE("a write that depends on what is no key is refused", "[ring]") {
        {std::string(), std::string(longest_key + 1, 'k'), std::string("a\0b", 3)}) {
     const Past past{{}, {{other, {NodeId{1}, 1}}}};
     const Answer answer = answer_to(Put{"r", "k", 1, {'v'}, {}, {}, Consistency::causal, past, {}});
+    REQUIRE(std::holds_alternative<Refused>(answer));
+    CHECK(std::get<Refused>(answer).why == Why::usage);
+  }
+}
+
+TEST_CASE("@/ is one's own: of ring, key, prefix and dependencies", "[ring]") {
+  const Past past{{}, {{"@/other", {NodeId{1}, 1}}}};
+  const auto put =
+      asked_of_disk(Put{"@/r", "@/k", 1, {'v'}, {}, {}, Consistency::causal, past, {}}, 1000, "alice");
+  REQUIRE(put);
+  CHECK(put->user == "alice");
+  CHECK(std::get<Put>(put->what).ring == "@alice/r");
+  CHECK(std::get<Put>(put->what).key == "@alice/k");
+  CHECK(std::get<Put>(put->what).past.after.front().key == "@alice/other");
+  const auto list = asked_of_disk(List{"r", "@/k", ""}, 1000, "alice");
+  REQUIRE(list);
+  CHECK(std::get<List>(list->what).prefix == "@alice/k");
+
+  // A uid without a name is no user who is called so.
+  const auto get = asked_of_disk(Get{"r", "@/k", {}, 0}, 60001, "60001");
+  REQUIRE(get);
+  CHECK(get->user == "#60001");
+  CHECK(std::get<Get>(get->what).key == "@#60001/k");
+
+  for (const Request& longer : {Request(Get{"r", "@/" + std::string(longest_key - 2, 'k'), {}, 0}),
+                                Request(List{"r", "@/" + std::string(longest_key - 2, 'k'), ""}),
+                                Request(AskStatus{"@/" + std::string(longest_ring_name - 2, 'r')})}) {
+    const Answer answer = answer_to(longer);
     REQUIRE(std::holds_alternative<Refused>(answer));
     CHECK(std::get<Refused>(answer).why == Why::usage);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "base/format.hpp"
 #include "cli/connect.hpp"
@@ -132,6 +133,24 @@ Result<ring::Answer> Client::ask(ring::Request request) {
   return std::move(answered->answer);
 }
 
+bool Client::pause(Duration time) const {
+  // The next question takes some time as well.
+  if (until_ && process::boot_now() + 2 * time > *until_) return false;
+  std::this_thread::sleep_for(time);
+  return true;
+}
+
+Status Client::expand_own(const std::string& ring, std::string& key) {
+  if (!key.starts_with("@/")) return done();
+  auto answer = ask(ring::AskStatus{ring});
+  if (!answer) return answer.error();
+  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, ring);
+  const auto* status = std::get_if<ring::StatusOf>(&*answer);
+  if (status == nullptr) return unexpected_answer();
+  key = "@" + status->user + key.substr(1);
+  return check_key(key);
+}
+
 Result<std::vector<local::PeerRecord>> Client::peers() {
   if (Status sent = peer_.send(local::ListPeers{++last_}); !sent) return sent.error();
   for (;;) {
@@ -183,6 +202,10 @@ Result<Client::Ordered> Client::order(service::AnyOrder what) {
     if (ordered == nullptr || ordered->request != number) continue;
     return Ordered{ordered->done, ordered->why, ordered->token};
   }
+}
+
+Error unexpected_answer() {
+  return {ErrorKind::unavailable, "peer", "it answers something else", "install one release of both"};
 }
 
 Status check_key(const std::string& key) {

@@ -52,11 +52,17 @@ class Client {
   };
   Result<Answered> receive();
 
+  // Pauses before it asks anew; false: so much is not left of its time.
+  bool pause(Duration time) const;
+
   // From now on a wait for an answer ends this program once nobody reads its output any more.
   void end_unread() { ends_unread_ = true; }
 
   // One request and its answer. `writes`: one that is lost may have taken effect (ErrorKind::unknown).
   Result<ring::Answer> ask(ring::Request request);
+
+  // `@/x` as this user's own key; the peer says which user that is. Any other key stays as it is.
+  Status expand_own(const std::string& ring, std::string& key);
 
   Result<std::vector<local::PeerRecord>> peers();
   Result<Addresses> addresses();
@@ -87,6 +93,7 @@ class Client {
   bool told_ = false;  // that it waits
 };
 
+Error unexpected_answer();
 // A key as the command line gives it (ErrorKind::usage), and the name of a ring.
 Status check_key(const std::string& key);
 // A version as it is printed.

@@ -54,10 +54,6 @@ WallTime wall_now() {
               .count()};
 }
 
-Error unexpected_answer() {
-  return {ErrorKind::unavailable, "peer", "it answers something else", "install one release of both"};
-}
-
 Result<Known> look(const Common& common, Client& client, bool stale) {
   auto view = client.view(common.ring, stale);
   if (!view) return view.error();

@@ -34,7 +34,6 @@ Result<Known> look_at_ring(const Common& common, Client& client, bool stale = fa
 // Of a listing: before it was asked for, so that nothing in it is older.
 WallTime wall_now();
 
-Error unexpected_answer();
 // "zone", of a host of the ring.
 void add_zone(cli::JsonObject& line, const ring::Host& host);
 

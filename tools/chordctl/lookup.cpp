@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // chordctl lookup, fingers: where a key is, how Chord gets there, and what each host knows for it.
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -124,26 +123,21 @@ void print_role(const LookupSettings& s, const Known& known, const char* role, c
   cli::print(line.line());
 }
 
-// Another user's, as the peer judges it where it is read.
-bool is_hidden(const std::string& key) {
-  if (ring::owner_of(key).empty() || ::geteuid() == 0) return false;
-  const passwd* const user = ::getpwuid(::geteuid());
-  return ring::is_foreign(key, user == nullptr ? "" : user->pw_name, false);
-}
-
-Result<cli::Exit> lookup(const LookupSettings& s) {
-  const std::string& key = s.operands.front();
+Result<cli::Exit> lookup(LookupSettings& s) {
+  std::string& key = s.operands.front();
   if (Status right = check_key(key); !right) return right.error();
-  if (is_hidden(key)) {
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  if (Status own = client->expand_own(s.common.ring, key); !own) return own.error();
+  auto known = look_at_ring(s.common, *client, s.trace);
+  if (!known) return known.error();
+  // As the peer judges it where it is read.
+  if (ring::is_foreign(key, known->here.user, ::geteuid() == 0)) {
     cli::notice("chordctl", fmt::format("{}: there is no such key", cli::shown(key)));
     return cli::Exit::no;
   }
-  auto client = Client::open(s.common, s.patience);
-  if (!client) return client.error();
-  auto known = look_at_ring(s.common, *client, s.trace);
-  if (!known) return known.error();
   if (!s.json || !s.trace) {
-    const ring::ReplicaSet set = known->placement().of_key(s.operands.front());
+    const ring::ReplicaSet set = known->placement().of_key(key);
     for (std::size_t i = 0; i < set.now.size(); ++i)
       print_role(s, *known, i == 0 ? "owner" : "replica", set.now[i]);
   }

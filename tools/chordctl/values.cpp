@@ -133,7 +133,7 @@ Result<cli::Exit> written(const ValuesSettings& s, const Result<Client::Answered
   return cli::Exit::done;
 }
 
-Result<cli::Exit> put(const ValuesSettings& s) {
+Result<cli::Exit> put(ValuesSettings& s) {
   if (Status plain = check_unconditional(s); !plain) return plain.error();
   if (s.batch) {
     if (!s.operands.empty())
@@ -152,6 +152,7 @@ Result<cli::Exit> put(const ValuesSettings& s) {
   if (!file) return file.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
+  if (Status own = client->expand_own(s.common.ring, s.operands.front()); !own) return own.error();
   auto past = past_of(s, *file, *client);
   if (!past) return past.error();
   const std::vector<ring::Dependency> after = past->after;
@@ -163,7 +164,7 @@ Result<cli::Exit> put(const ValuesSettings& s) {
   return written(s, client->receive(), *file, after);
 }
 
-Result<cli::Exit> rm(const ValuesSettings& s) {
+Result<cli::Exit> rm(ValuesSettings& s) {
   if (Status plain = check_unconditional(s); !plain) return plain.error();
   if (Status right = check_key(s.key()); !right) return right.error();
   auto replaces = replaced(s);
@@ -172,6 +173,7 @@ Result<cli::Exit> rm(const ValuesSettings& s) {
   if (!file) return file.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
+  if (Status own = client->expand_own(s.common.ring, s.operands.front()); !own) return own.error();
   auto past = past_of(s, *file, *client);
   if (!past) return past.error();
   const std::vector<ring::Dependency> after = past->after;
@@ -237,7 +239,7 @@ Status keep_read(const ValuesSettings& s, std::optional<SessionFile>& file, Clie
   return file ? file->has_read(client, s.key(), found) : done();
 }
 
-Result<cli::Exit> get(const ValuesSettings& s) {
+Result<cli::Exit> get(ValuesSettings& s) {
   if (Status right = check_key(s.key()); !right) return right.error();
   std::optional<ring::Dot> version;
   if (s.version) {
@@ -248,10 +250,11 @@ Result<cli::Exit> get(const ValuesSettings& s) {
   }
   auto file = session_of(s);
   if (!file) return file.error();
-  const std::vector<ring::Dot> at_least =
-      *file ? (*file)->session().at_least(s.key()) : std::vector<ring::Dot>();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
+  if (Status own = client->expand_own(s.common.ring, s.operands.front()); !own) return own.error();
+  const std::vector<ring::Dot> at_least =
+      *file ? (*file)->session().at_least(s.key()) : std::vector<ring::Dot>();
   if (s.all) {
     auto answer =
         client->ask(ring::Get{s.common.ring, s.key(), version, 0, {}, s.level, {at_least, {}}, s.wanted()});
