@@ -243,12 +243,8 @@ void RingPart::submit(std::shared_ptr<Work> work) {
   const bool is_change =
       std::holds_alternative<AwaitHandOver>(work->what) || std::holds_alternative<Forget>(work->what);
   switch (replicas_->standing(ring_of(work->what))) {
-    case Replicas::Standing::unknown: {
-      if (is_change) return replicas_->begin(std::move(work));
-      if (!replicas_->has_standing(ring_of(work->what))) return replicas_->hold(std::move(work));
-      bytes_held_ -= std::exchange(work->value, {}).size();
-      return tell(*work, NoQuorum{"this host is in the ring, and does not know the others yet"});
-    }
+    case Replicas::Standing::unknown:
+      return is_change ? replicas_->begin(std::move(work)) : replicas_->hold(std::move(work));
     case Replicas::Standing::alone:
       if (is_change) return replicas_->begin(std::move(work));
       if (const auto* watch = std::get_if<Watch>(&work->what); watch != nullptr && !watch->cursors.empty())

@@ -149,9 +149,9 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
       if (work.failed) {
         read_memberships_again_ = now_ + tick_every;
         tick_at_ = tick_at_.value_or(read_memberships_again_);
-        for (const auto& held : std::exchange(held_, {})) {
-          released_ += held->value.size();
-          tell(*held, Refused{Why::failed, work.failed->text()});
+        for (const Held& held : std::exchange(held_, {})) {
+          released_ += held.work->value.size();
+          tell(*held.work, Refused{Why::failed, work.failed->text()});
         }
         return;
       }
@@ -179,13 +179,35 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
   });
 }
 
+void Replicas::hold(std::shared_ptr<Work> work) {
+  const std::optional<Duration> patience = std::visit(
+      [](const auto& what) -> std::optional<Duration> {
+        if constexpr (requires { what.patience; }) return what.patience;
+        return std::nullopt;
+      },
+      work->what);
+  held_.push_back({std::move(work), patience ? std::optional(now_ + *patience) : std::nullopt});
+}
+
 std::vector<std::shared_ptr<Work>> Replicas::take_ready() {
-  if (held_.empty()) return {};
-  if (!memberships_) {
-    set_member({}, 0);
-    return {};
+  std::vector<std::shared_ptr<Work>> ready;
+  if (held_.empty()) return ready;
+  if (!memberships_) set_member({}, 0);
+  std::vector<Held> waits;
+  for (Held& held : std::exchange(held_, {})) {
+    const std::string& ring =
+        std::visit([](const auto& what) -> const std::string& { return what.ring; }, held.work->what);
+    if (standing(ring) != Standing::unknown) {
+      ready.push_back(std::move(held.work));
+    } else if (held.until && *held.until <= now_) {
+      released_ += held.work->value.size();
+      tell(*held.work, NoQuorum{"this host is in the ring, and does not know the others yet"});
+    } else {
+      waits.push_back(std::move(held));
+    }
   }
-  return std::exchange(held_, {});
+  held_ = std::move(waits);
+  return ready;
 }
 
 void Replicas::answer_status(StatusOf& status, const std::string& ring) const {
@@ -252,9 +274,10 @@ void Replicas::tool_gone(replica::ConnectionId connection) {
     std::erase_if(ring.awaiting, [&](const auto& each) { return each.second->connection == connection; });
     if (ring.doubt && ring.doubt->work && ring.doubt->work->connection == connection) ring.doubt.reset();
   }
-  std::erase_if(held_, [&](const auto& each) {
-    if (each->connection != connection) return false;
-    released_ += each->value.size();
+  std::erase_if(unheard_of_, [&](const auto& each) { return each->connection == connection; });
+  std::erase_if(held_, [&](const Held& each) {
+    if (each.work->connection != connection) return false;
+    released_ += each.work->value.size();
     return true;
   });
 }
@@ -325,6 +348,9 @@ std::optional<Instant> Replicas::deadline() const {
   std::optional<Instant> first = tick_at_;
   for (const auto& other : {compare_at_, links_at_, watch_at_}) {
     if (other && (!first || *other < *first)) first = other;
+  }
+  for (const Held& held : held_) {
+    if (held.until && (!first || *held.until < *first)) first = held.until;
   }
   return first;
 }

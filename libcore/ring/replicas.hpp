@@ -53,8 +53,6 @@ class Replicas {
   // What a tool asks of this ring: here, of this host alone, or nobody knows yet.
   enum class Standing : std::uint8_t { unknown, alone, member };
   Standing standing(const std::string& ring) const;
-  // Its standing follows from the disk; false: what the disk says is being read or changed.
-  bool has_standing(const std::string& ring) const { return memberships_ && !forgetting_.contains(ring); }
   void begin(std::shared_ptr<Work> work);  // of a member; also AwaitHandOver and Forget of whoever
   std::string stored_ring(const std::string& ring) const;  // under which name it is on the disk
 
@@ -71,7 +69,7 @@ class Replicas {
   bool take_changed() { return std::exchange(changed_, false); }         // something was stored
   std::vector<std::shared_ptr<Work>> take_ready();                       // may be judged anew
 
-  void hold(std::shared_ptr<Work> work) { held_.push_back(std::move(work)); }
+  void hold(std::shared_ptr<Work> work);  // until it is known whether this host is in the ring
   void answer_status(StatusOf& status, const std::string& ring) const;
 
  private:
@@ -304,7 +302,12 @@ class Replicas {
   Instant read_memberships_again_{};  // after a disk has failed
   std::set<std::string> forgetting_;  // rings of which the disk is being told that this host has left
   Instant forget_again_{};            // after a disk has failed
-  std::vector<std::shared_ptr<Work>> held_;
+  struct Held {
+    std::shared_ptr<Work> work;
+    std::optional<Instant> until;
+  };
+  std::vector<Held> held_;
+  std::vector<std::shared_ptr<Work>> unheard_of_;  // of changes that this host has not heard of yet
   std::uint64_t last_;  // number of an operation, a source, a taking or a listing; never 0
   std::map<std::uint64_t, Operation> operations_;
   std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;

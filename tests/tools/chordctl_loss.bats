@@ -112,3 +112,19 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   [ "$(on a chordctl ring -w 10 | head -n 1)" = "ring main: 3 hosts, 3 copies of each key; with so few hosts, each keeps all" ]
   gets a k1 new
 }
+
+@test "all hosts are killed: what was acknowledged is there when they are back, and until then a get waits" {
+  join_all
+  for i in $(seq 30); do on a chordctl put "k$i" "v$i"; done
+  lose a b c d e
+  start_peer a "${calm[@]}"
+  answers() { on a dpeers >/dev/null 2>&1; }
+  eventually answers
+  run -69 on a chordctl get -w 1 k1
+  on a chordctl get k1 >got 3>&- &
+  waits=$!
+  for peer in b c d e; do start_peer "$peer" "${calm[@]}"; done
+  wait "$waits"
+  [ "$(cat got)" = v1 ]
+  for i in $(seq 30); do [ "$(on b chordctl get "k$i")" = "v$i" ]; done
+}
