@@ -15,6 +15,21 @@ constexpr Duration again_every = std::chrono::milliseconds(500);
 constexpr std::size_t asked_for_a_value = 10;                  // times, each of its holders
 constexpr Duration others_wait_for = std::chrono::seconds(1);  // behind a write that goes on waiting
 
+// A ring of this host alone: there is nothing to read. While the next one comes, only the command that has
+// made the ring, which knows its first number, may say so: another one may speak of a disk that was lost.
+bool has_founded(const Placement& placement, NodeId self, Token asked) {
+  const Host* host = placement.member(self);
+  if (host == nullptr) return false;
+  const Hosts all = placement.all();
+  if (!placement.is_changing()) return all.size() == 1 && host->joined == placement.number();
+  const auto was_there = [&](const Host& each) {
+    const Host* before = placement.earlier_member(each.host);
+    return before != nullptr && *before == each;
+  };
+  return COORD_RULE(ring_founder_is_who_has_ordered_it, asked == host->joined) && was_there(*host) &&
+         std::ranges::count_if(all, was_there) == 1;
+}
+
 }  // namespace
 
 std::set<Host> Replicas::hosts_of(const std::map<Host, Entry>& seen) {
@@ -36,17 +51,20 @@ Entry Replicas::all_of(const std::map<Host, Entry>& seen) {
 void Replicas::begin(std::shared_ptr<Work> work) {
   if (const auto* wait = std::get_if<AwaitHandOver>(&work->what)) {
     const auto found = rings_.find(wait->ring);
-    if (found == rings_.end()) return tell(*work, HandedOver{});
+    if (found == rings_.end()) {
+      // A host that hears of it later cannot tell yet whether it has a part in it.
+      if (COORD_RULE_OR(ring_hand_over_is_judged_once_heard_of, wait->number > last_given_, false))
+        return unheard_of_.push_back(std::move(work));
+      return tell(*work, HandedOver{});
+    }
     const bool is_about_it = wait->number == Token{} || wait->number == found->second.placement.number();
     if (!wait->lost.empty() && is_about_it) {
       tick_at_ = now_;
       return begin_adopting(wait->ring, found->second, {wait->lost.begin(), wait->lost.end()}, work);
     }
     found->second.awaiting.emplace_back(wait->number, work);
-    const Placement& placement = found->second.placement;
-    const Host* host = placement.member(self_);
-    const bool founds = placement.all().size() == 1 && host != nullptr && host->joined == placement.number();
-    if (founds && !is_complete(wait->ring, found->second)) set_member(wait->ring, host->joined.value);
+    if (has_founded(found->second.placement, self_, wait->number) && !is_complete(wait->ring, found->second))
+      set_member(wait->ring, own(found->second)->joined.value);
     return check_hand_over(wait->ring, found->second);
   }
   if (const auto* forget = std::get_if<Forget>(&work->what)) {

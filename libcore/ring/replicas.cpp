@@ -48,7 +48,10 @@ void Replicas::look_at(Instant now, const service::KeptRings* rings, Token last)
     }
     std::erase_if(rings_, [&](const auto& ring) { return !kept.rings.contains(ring.first); });
   }
-  last_given_ = last;
+  const bool has_heard = std::exchange(last_given_, last) != last;
+  if (has_heard) {
+    for (auto& work : std::exchange(unheard_of_, {})) begin(std::move(work));
+  }
   forget_ended();
 }
 

@@ -36,6 +36,25 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   run -1 on a chordctl leave
 }
 
+@test "what a host had before it joined comes along by dump before and load after" {
+  head -c 100000 /dev/urandom >bytes
+  on a chordctl put k v
+  on a chordctl put bytes - <bytes
+  version=$(on a chordctl get --all k | cut -f1)
+  on a chordctl put two one
+  on a chordctl put --resolve "$version" two other
+  on a chordctl dump >kept
+  all_join
+  run -1 on a chordctl get k
+  on a chordctl load <kept
+  [ "$(on c chordctl get k)" = v ]
+  on b chordctl get bytes | cmp - bytes
+  run -3 on c chordctl get two
+  [ "$(on c chordctl dump | jq -r .value_b64 | sort)" = "$(jq -r .value_b64 kept | sort)" ]
+  on a chordctl leave -w 60
+  [ "$(on a chordctl get k)" = v ]
+}
+
 @test "three hosts join, and one is killed: every key is found, and the host that comes back finds all too" {
   all_join
   head -c 900000 /dev/urandom >large
@@ -51,6 +70,47 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   run -1 on b chordctl get k2
   [ "$(on b chordctl keys | wc -l)" -eq 20 ]
   eventually checks b
+}
+
+@test "a ring of one's own by its name @/ is one ring on all hosts" {
+  for peer in a b c; do on "$peer" chordctl --ring @/mine join -w 60; done
+  on a chordctl --ring @/mine put k v
+  [ "$(on b chordctl --ring @/mine get k)" = v ]
+  [ "$(on c chordctl --ring "@$(id -un)/mine" get k)" = v ]
+  on c chordctl --ring @/mine ring --check
+  on b chordctl --ring @/mine put @/k own
+  [ "$(on c chordctl --ring @/mine get --json @/k | jq -r '.key + " " + .value')" = "@$(id -un)/k own" ]
+  on a chordctl --ring @/mine leave -w 60
+  run -1 on a chordctl --ring @/mine get k
+}
+
+@test "hosts that join or leave at once do so one after the other; without a wait: refused" {
+  jobs=()
+  for peer in a b c; do
+    on "$peer" chordctl join 3>&- &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do wait "$job"; done
+  eventually checks a
+  [ "$(on a chordctl ring --json | jq -r .host | sort -u | tr -d '\n')" = abc ]
+  on a chordctl put k v
+  # b is stopped, so that c cannot go before it goes on; and c's command is interrupted.
+  signal_peer STOP b
+  COORD_SOCKET=$group/c.sock chordctl leave 3>&- &
+  leaves=$!
+  comes_or_goes() { [[ $(on a chordctl ring -w 5) == *"a host comes or goes"* ]]; }
+  eventually comes_or_goes
+  kill -KILL "$leaves"
+  wait "$leaves" || true
+  run -3 on a chordctl leave -n
+  [[ $output == *"another host comes or goes"* ]]
+  run -1 on a chordctl leave -w 2
+  [[ $output == *"another host comes or goes"* ]]
+  signal_peer CONT b
+  # The next one that waits for it ends that change, and has its own turn.
+  on a chordctl leave -w 60
+  [ "$(on b chordctl ring --json | jq -r .host | sort -u)" = b ]
+  [ "$(on b chordctl get k)" = v ]
 }
 
 @test "without a majority of its copies a key is neither read nor written (69), and with one it is again" {

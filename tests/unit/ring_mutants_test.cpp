@@ -182,6 +182,30 @@ bool guest_gives_no_host_up() {
   return !answers_at_once("r", 1000, false) && answers_at_once("r", 1000, true) &&
          answers_at_once("@other/r", 2000, false);
 }
+// A host that joins asks whether all is handed over before it has heard that it joins.
+bool hand_over_waits_to_be_heard_of() {
+  Group group(3);
+  group.found(2);
+  group.agree_without({3});
+  const std::uint64_t request = group.begin(3, AwaitHandOver{"r", group.join(3), {}});
+  for (int i = 0; i < 4; ++i) group.run();
+  if (group.told.contains(request)) return false;
+  group.behind.clear();
+  for (int i = 0; i < 8; ++i) group.run();
+  return group.told.contains(request);
+}
+// The first host loses its disk while the second one comes.
+bool lost_founder_has_nothing_to_say() {
+  Group group(2);
+  if (!group.whole_join(1) || !is_stored(group.put(1, "k", "v"))) return false;
+  group.part(1, 2);
+  const Token number = group.join(2);
+  group.lose_disk(1);
+  group.start(1);
+  group.begin(1, AwaitHandOver{"r", number, {}});
+  for (int i = 0; i < 4; ++i) group.run();
+  return group.get(1, "k") == "no quorum";
+}
 bool anothers_ring_is_refused() {
   RingPart part;
   const auto is_refused = [&](const std::string& ring, std::uint32_t uid, std::uint64_t request) {
@@ -463,6 +487,8 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_living_host_is_not_lost", living_host_is_not_lost},
       {"ring_hosts_are_lost_by_its_operators_word", guest_gives_no_host_up},
       {"ring_of_a_user_is_for_that_user", anothers_ring_is_refused},
+      {"ring_founder_is_who_has_ordered_it", lost_founder_has_nothing_to_say},
+      {"ring_hand_over_is_judged_once_heard_of", hand_over_waits_to_be_heard_of},
       {"ring_causal_read_waits_for_its_past", causal_read_waits},
       {"ring_causal_write_follows_its_past", causal_write_follows},
       {"ring_version_carries_its_past", version_carries_its_past},

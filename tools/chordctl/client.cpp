@@ -200,7 +200,7 @@ Result<Client::Ordered> Client::order(service::AnyOrder what) {
       return cli::refused_by_peer("", *refusal);
     const auto* ordered = std::get_if<local::Ordered>(&**answer);
     if (ordered == nullptr || ordered->request != number) continue;
-    return Ordered{ordered->done, ordered->why, ordered->token};
+    return Ordered{ordered->done, ordered->why, ordered->token, ordered->kind == local::RefusedKind::held};
   }
 }
 

@@ -74,6 +74,8 @@ class Client {
     bool done = false;
     std::string why;
     Token number;
+    bool may_be_done_later = false;  // refused for what others hold or do
+    bool is_late = false;            // and nothing is left of the time for it
   };
   Result<Ordered> order(service::AnyOrder what);
 

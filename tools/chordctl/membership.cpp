@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // chordctl join, leave, ring: which hosts a ring has.
+#include "membership.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -23,43 +25,6 @@
 namespace coord::chordctl {
 namespace {
 
-struct MembershipSettings {
-  const Common& common;
-  Patience patience;
-  std::optional<std::uint64_t> places{};
-  std::uint64_t replicas = 3;
-  bool json = false, check = false, discard = false, adopt = false;
-  std::string svg;
-  std::vector<std::string> lost;
-
-  std::string shown_ring() const { return cli::shown(common.ring); }
-};
-
-Result<cli::Exit> refused_change(const MembershipSettings& s, const Client::Ordered& ordered) {
-  cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), ordered.why));
-  return cli::Exit::failed;
-}
-
-Result<cli::Exit> refused_by_part(const MembershipSettings& s, const ring::Refused& refusal) {
-  if (status_of(refusal) != cli::Exit::failed) return refused(refusal, s.common.ring);
-  return refused_change(s, {false, refusal.text, {}});
-}
-
-// Until the change with this number has handed over all, and then makes it whole. Who comes again after an
-// interruption goes on from here. Exit::failed: it was refused, which is said.
-Result<cli::Exit> settle(const MembershipSettings& s, Client& client, Token number,
-                         const std::vector<NodeId>& lost = {}) {
-  auto answer = client.ask(ring::AwaitHandOver{s.common.ring, number, lost});
-  if (!answer) return answer.error();
-  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused_by_part(s, *refusal);
-  auto view = client.view(s.common.ring);
-  if (!view) return view.error();
-  if (view->number != number || view->before.empty()) return cli::Exit::done;
-  auto ordered = client.order(service::SettleRing{s.common.ring, number, 0, {}});
-  if (!ordered) return ordered.error();
-  return cli::Exit::done;
-}
-
 service::JoinRing join_order(const MembershipSettings& s, const Known& known, std::uint64_t places,
                              std::uint64_t replicas) {
   return {s.common.ring,
@@ -80,10 +45,10 @@ Result<cli::Exit> move_place(const MembershipSettings& s, Client& client) {
   const auto self = std::ranges::find_if(*peers, &local::PeerRecord::local);
   if (own == known->view.hosts.end() || self == peers->end()) return cli::Exit::done;
   if (self->zone == own->zone && s.places.value_or(own->places) == own->places) return cli::Exit::done;
-  auto ordered = client.order(join_order(s, *known, s.places.value_or(0), 0));
+  auto ordered = order_in_turn(s, client, *known, join_order(s, *known, s.places.value_or(0), 0));
   if (!ordered) return ordered.error();
   if (!ordered->done) return refused_change(s, *ordered);
-  return settle(s, client, ordered->number);
+  return settle(s, client, known->here.host, ordered->number);
 }
 
 Result<cli::Exit> join(const MembershipSettings& s) {
@@ -99,12 +64,13 @@ Result<cli::Exit> join(const MembershipSettings& s) {
                   fmt::format("{}: {} of this host's own {} set aside until it leaves", s.shown_ring(),
                               counted(known->here.keys, "key"), known->here.keys == 1 ? "is" : "are"));
     }
-    auto ordered = client->order(join_order(s, *known, s.places.value_or(usual_places), s.replicas));
+    const auto order = join_order(s, *known, s.places.value_or(usual_places), s.replicas);
+    auto ordered = order_in_turn(s, *client, *known, order);
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
     number = ordered->number;
   }
-  auto settled = settle(s, *client, number);
+  auto settled = settle(s, *client, known->here.host, number);
   if (!settled || *settled != cli::Exit::done || !known->is_member()) return settled;
   return move_place(s, *client);
 }
@@ -119,14 +85,16 @@ Result<cli::Exit> leave(const MembershipSettings& s) {
   const bool is_leaving = std::ranges::find(known->view.before, known->here.host, &service::RingHost::host) !=
                           known->view.before.end();
   if (was_here) {
-    const bool discard = s.discard || (known->here.keys == 0 && known->here.is_complete);
-    auto ordered = client->order(service::LeaveRing{s.common.ring, known->here.host, discard, 0, {}});
+    const bool is_alone = known->view.hosts.size() == 1 && known->view.before.empty();
+    const bool discard = s.discard || (is_alone && known->here.keys == 0 && known->here.is_complete);
+    const service::LeaveRing order{s.common.ring, known->here.host, discard, 0, {}};
+    auto ordered = order_in_turn(s, *client, *known, order);
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
     number = ordered->number;
   }
   if (was_here || is_leaving) {
-    auto settled = settle(s, *client, number);
+    auto settled = settle(s, *client, known->here.host, number);
     if (!settled || *settled != cli::Exit::done) return settled;
   }
   auto forgotten = client->ask(ring::Forget{s.common.ring});
@@ -382,14 +350,15 @@ Result<cli::Exit> adopt(const MembershipSettings& s) {
   say_what_may_be_lost(s, *known, *lost);
   // A change that they have interrupted is ended first.
   if (!known->view.before.empty()) {
-    auto settled = settle(s, *client, known->view.number, *lost);
+    auto settled = settle(s, *client, known->here.host, known->view.number, *lost);
     if (!settled || *settled != cli::Exit::done) return settled;
   }
   for (const NodeId host : *lost) {
     auto ordered = client->order(service::LeaveRing{s.common.ring, host, false, 0, {}});
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
-    if (auto settled = settle(s, *client, ordered->number, *lost); !settled || *settled != cli::Exit::done)
+    if (auto settled = settle(s, *client, known->here.host, ordered->number, *lost);
+        !settled || *settled != cli::Exit::done)
       return settled;
   }
   return cli::Exit::done;
