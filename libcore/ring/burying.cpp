@@ -126,8 +126,9 @@ void Replicas::answer_bury(NodeId from, copies::AskBury&& message) {
           });
 }
 
-// Something of the key is in this host's memory.
+// Something of the key is in this host's memory, or a tool is to be told of it yet.
 bool Replicas::is_on_its_way(const std::string& name, const Ring& ring, const std::string& key) const {
+  if (COORD_RULE_OR(ring_tombstone_waits_for_who_watches, has_watcher_behind(name, key), false)) return true;
   const auto is_key = [&](const copies::KeyAndEntry& row) { return row.key == key; };
   for (const auto* sources : {&ring.gains, &ring.repair}) {
     for (const auto& [host, source] : *sources) {

@@ -260,6 +260,7 @@ void Replicas::greeted(NodeId peer) {
   for (auto& [id, delivery] : deliveries_) {
     if (delivery.is_surplus) delivery.again = now_;
   }
+  ask_changes_again(peer);
 }
 
 void Replicas::tool_gone(replica::ConnectionId connection) {

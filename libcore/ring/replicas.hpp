@@ -226,6 +226,8 @@ class Replicas {
   void begin_watching(std::shared_ptr<Work> work);
   void ask_changes(std::uint64_t id);
   void ask_changes_of(std::uint64_t id, const Host& host);
+  void ask_changes_again(NodeId peer);
+  bool has_watcher_behind(const std::string& name, const std::string& key) const;
   void end_watching(Watching& watching, const Answer& answer);
   void add_news(Watching& watching, copies::KeyAndEntry&& row, Page& page) const;
   static Page with_cursors(const Watching& watching, Page page);

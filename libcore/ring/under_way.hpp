@@ -209,6 +209,7 @@ struct Taking {
 // A tool that watches the ring, also between two of its questions (watching.cpp).
 struct Watching {
   replica::ConnectionId connection;
+  std::string ring, prefix;
   std::shared_ptr<Work> work;  // its question; none: it has not asked again yet
   std::map<Token, std::uint64_t> cursors;
   std::map<std::string, Entry> told;

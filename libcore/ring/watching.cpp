@@ -35,6 +35,8 @@ void Replicas::begin_watching(std::shared_ptr<Work> work) {
     found->second.begun = now_;
   }
   Watching& watching = found->second;
+  watching.ring = std::get<Watch>(work->what).ring;
+  watching.prefix = std::get<Watch>(work->what).prefix;
   watching.cursors.clear();
   for (const Cursor& cursor : std::get<Watch>(work->what).cursors)
     watching.cursors[cursor.joined] = cursor.change;
@@ -59,6 +61,25 @@ void Replicas::ask_changes_of(std::uint64_t id, const Host& host) {
   const std::optional<std::uint64_t> since =
       cursor == watching.cursors.end() ? std::nullopt : std::optional(cursor->second);
   send(host.host, copies::AskChanges{id, what.ring, what.prefix, since});
+}
+
+// A question that was lost with the link is asked again, and before any other word to that host.
+void Replicas::ask_changes_again(NodeId peer) {
+  for (const auto& [id, watching] : watchings_) {
+    const auto ring = rings_.find(watching.ring);
+    if (!watching.work || ring == rings_.end()) continue;
+    for (const Host& host : ring->second.placement.all()) {
+      if (host.host == peer) ask_changes_of(id, host);
+    }
+  }
+}
+
+// Of such a key it is told that it is gone when it asks on, and not before.
+bool Replicas::has_watcher_behind(const std::string& name, const std::string& key) const {
+  return std::ranges::any_of(watchings_, [&](const auto& each) {
+    const Watching& watching = each.second;
+    return !watching.work && watching.ring == name && key.starts_with(watching.prefix);
+  });
 }
 
 void Replicas::end_watching(Watching& watching, const Answer& answer) {

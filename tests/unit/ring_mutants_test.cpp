@@ -194,6 +194,29 @@ bool hand_over_waits_to_be_heard_of() {
   for (int i = 0; i < 8; ++i) group.run();
   return group.told.contains(request);
 }
+// A tool that watches has been told of a key, and does not ask on when that is removed.
+bool tombstone_waits_for_who_watches() {
+  Group group(4);
+  group.found(4);
+  const auto cursors = [&](std::uint64_t request) {
+    for (int i = 0; i < 20 && !group.told.contains(request); ++i) group.run();
+    return std::get<Page>(group.told.at(request)).cursors;
+  };
+  const auto begun = cursors(group.begin(4, Watch{"r", "w/", {}, {}}));
+  const std::uint64_t request = group.begin(4, Watch{"r", "w/", {}, begun});
+  const std::string key = "w/1";
+  if (!is_stored(group.put(1, key, "v"))) return false;
+  const auto told = cursors(request);
+  if (!is_stored(group.ask(1, Remove{"r", key, {}, {}}))) return false;
+  const auto later = [&] {
+    group.pass(std::chrono::minutes(6));
+    for (int i = 0; i < 8; ++i) group.run();
+  };
+  for (int i = 0; i < 3; ++i) later();
+  const std::uint64_t next = group.begin(4, Watch{"r", "w/", {}, told});
+  for (int i = 0; i < 8; ++i) group.run();
+  return group.told.contains(next) && !std::get<Page>(group.told.at(next)).rows.empty();
+}
 // The first host loses its disk while the second one comes.
 bool lost_founder_has_nothing_to_say() {
   Group group(2);
@@ -489,6 +512,7 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_of_a_user_is_for_that_user", anothers_ring_is_refused},
       {"ring_founder_is_who_has_ordered_it", lost_founder_has_nothing_to_say},
       {"ring_hand_over_is_judged_once_heard_of", hand_over_waits_to_be_heard_of},
+      {"ring_tombstone_waits_for_who_watches", tombstone_waits_for_who_watches},
       {"ring_causal_read_waits_for_its_past", causal_read_waits},
       {"ring_causal_write_follows_its_past", causal_write_follows},
       {"ring_version_carries_its_past", version_carries_its_past},

@@ -19,18 +19,22 @@ class Watcher {
   void go_on() {
     for (int i = 0; i < 12; ++i) {
       group_.run();
-      if (!group_.told.contains(request_)) continue;
-      const auto* page = std::get_if<Page>(&group_.told.at(request_));
-      if (page == nullptr) return;
-      cursors_ = page->cursors;
-      for (const Row& row : page->rows) {
-        ++lines;
-        std::size_t values = 0;
-        for (const Version& version : row.versions) values += version.removed ? 0 : 1;
-        told[row.key] = values;
-      }
-      ask();
+      if (read()) ask();
     }
+  }
+  // What it was told, and asks nothing more.
+  bool read() {
+    if (!group_.told.contains(request_)) return false;
+    const auto* page = std::get_if<Page>(&group_.told.at(request_));
+    if (page == nullptr) return false;
+    cursors_ = page->cursors;
+    for (const Row& row : page->rows) {
+      ++lines;
+      std::size_t values = 0;
+      for (const Version& version : row.versions) values += version.removed ? 0 : 1;
+      told[row.key] = values;
+    }
+    return true;
   }
 
  private:
@@ -84,4 +88,35 @@ TEST_CASE("a watch tells the last change, also where hosts were away or messages
   const std::size_t lines = watcher.lines;
   watcher.go_on();
   CHECK(watcher.lines == lines);
+}
+
+TEST_CASE("a watch that is behind tells of a removal all the same, and then the record of it goes",
+          "[ring]") {
+  Group group(4);
+  group.found(4);
+  const auto later = [&] {
+    group.pass(std::chrono::minutes(6));
+    for (int i = 0; i < 8; ++i) group.run();
+  };
+  const auto copies = [&](const std::string& key) {
+    int kept = 0;
+    for (std::uint64_t id = 1; id <= 4; ++id) kept += group.keeps(id, key) ? 1 : 0;
+    return kept;
+  };
+  Watcher watcher(group, 4);
+  watcher.go_on();
+  REQUIRE(is_stored(group.put(1, "w/1", "v")));
+  group.run();
+  REQUIRE(watcher.read());
+  REQUIRE(watcher.told.at("w/1") == 1);
+  REQUIRE(is_stored(group.put(1, "other", "v")));
+  for (const std::string key : {"w/1", "other"}) REQUIRE(is_stored(group.ask(1, Remove{"r", key, {}, {}})));
+  for (int i = 0; i < 3; ++i) later();
+  CHECK(copies("w/1") == 3);
+  CHECK(copies("other") == 0);
+  watcher.go_on();  // the answer that it has read already, and then it asks on
+  watcher.go_on();
+  CHECK(watcher.told.at("w/1") == 0);
+  for (int i = 0; i < 3; ++i) later();
+  CHECK(copies("w/1") == 0);
 }
