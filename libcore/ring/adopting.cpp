@@ -5,7 +5,8 @@
 // answers. The obvious answer, the operator's word that hosts are lost, costs acknowledged writes when that
 // word is wrong: a host that lives may have the only copy. Algorithm: each host that is to go on without them
 // asks them first, whatever the operator has said. One that answers, whatever it knows of the ring, is not
-// lost: the change waits for it as for any other one.
+// lost: the change waits for it as for any other one. Only a host that knows that its disk is another one,
+// and reads nothing anew, does not answer: all would wait for it for ever.
 #include <algorithm>
 
 #include "base/format.hpp"
@@ -41,10 +42,20 @@ void Replicas::tick_adopting(const std::string& name, Ring& ring) {
   if (ring.doubt->until <= now_) return go_on_without(name, ring);
   if (ring.doubt->again > now_) return;
   ring.doubt->again = now_ + asked_again_after;
-  for (const NodeId host : ring.doubt->lost) send(host, copies::AskLiving{ring.doubt->operation});
+  for (const NodeId host : ring.doubt->lost) send(host, copies::AskLiving{ring.doubt->operation, name});
+}
+
+// A host whose disk is another one has lost what it kept, though it answers.
+bool Replicas::has_lost_its_disk(const std::string& name) const {
+  const auto found = rings_.find(name);
+  if (found == rings_.end() || !memberships_) return false;
+  const Ring& ring = found->second;
+  const bool reads_all_anew = ring.is_marking || ring.placement.gainers().contains(*own(ring));
+  return COORD_RULE(ring_host_with_its_disk_is_not_lost, !is_complete(name, ring)) && !reads_all_anew;
 }
 
 void Replicas::receive(NodeId from, copies::AskLiving&& message) {
+  if (has_lost_its_disk(message.ring)) return;
   send(from, copies::Living{message.operation});
 }
 

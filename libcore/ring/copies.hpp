@@ -307,11 +307,12 @@ struct WritingOne {
 // Whoever lives answers, whatever it knows of the ring.
 struct AskLiving {
   std::uint64_t operation = 0;
+  std::string ring{};  // of which it is to have what it keeps; empty: of none
 
   bool operator==(const AskLiving&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(operation);
+    archive(operation, wire::at_most<longest_ring_name>(ring));
   }
 };
 struct Living {

@@ -187,6 +187,7 @@ class Replicas {
   void begin_adopting(const std::string& name, Ring& ring, std::set<NodeId> lost, std::shared_ptr<Work> work);
   void tick_adopting(const std::string& name, Ring& ring);
   void go_on_without(const std::string& name, Ring& ring);
+  bool has_lost_its_disk(const std::string& name) const;
   void tell_adopting(const std::string& name, const Ring& ring);
   void receive(NodeId from, copies::AskLiving&& message);
   void receive(NodeId from, copies::Living&& message);

@@ -57,7 +57,7 @@ const Named<copies::Message>& messages() {
       {"ask_digest", copies::AskDigest{8, ring, number}},
       {"digest_is", copies::DigestIs{8, number, {1, 0xfedcba9876543210U}}},
       {"writing_one", copies::WritingOne{7, true, 2}},
-      {"ask_living", copies::AskLiving{9}},
+      {"ask_living", copies::AskLiving{9, ring}},
       {"living", copies::Living{9}},
       {"ask_bury", copies::AskBury{10, ring, number, {{key, entry}}, true}},
       {"may_bury", copies::MayBury{10, number, host, {key}, true}},
