@@ -338,6 +338,9 @@ void Replicas::tick_operations() {
     if (is_over || ring == rings_.end()) {
       if (operation.phase == Operation::Phase::storing || operation.may_be_stored) {
         finish(id, partly(operation));
+      } else if (ring != rings_.end() && writes(*operation.work) && !operation.by_one &&
+                 !is_complete(operation.ring, ring->second)) {
+        finish(id, NoQuorum{"this host has not all that it is to keep yet: `chordctl join` here reads it"});
       } else if (operation.phase == Operation::Phase::waiting) {
         finish(id, NoQuorum{"another write of the key by way of this host has its turn, and waits"});
       } else if (operation.by_one && versions_named(*operation.work) != nullptr &&

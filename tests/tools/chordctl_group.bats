@@ -123,6 +123,8 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   run -69 on a timeout 10 chordctl put -n k w
   run -69 on a timeout 10 chordctl rm -n k
   run -69 on a timeout 10 chordctl get -n k
+  # How much is here needs nobody else.
+  [[ $(on a timeout 10 chordctl status) == "ring main: 3 hosts, 3 copies of each value, here:"* ]]
   start_peer c "${calm[@]}"
   eventually gets a k v
   on a chordctl put -w 20 k w

@@ -192,3 +192,53 @@ TEST_CASE("a chain of removed keys goes, and is not walked anew for each of them
   // Of two others each, by three owners at most, twice for what is collected already.
   CHECK(group.sent<copies::AskEntry>() - before <= many * 3 * 2 * 2);
 }
+
+TEST_CASE("a put at a host that has lost its disk says so, and so does no other host", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.lose_disk(1);
+  group.start(1);
+  const Answer here = group.put(1, "k", "v");
+  REQUIRE(std::holds_alternative<NoQuorum>(here));
+  CHECK_THAT(std::get<NoQuorum>(here).text, Catch::Contains("chordctl join"));
+  CHECK(is_stored(group.put(2, "k", "v")));
+}
+
+TEST_CASE("the first two hosts of a ring join at once", "[ring]") {
+  Group group(2);
+  const Token first = group.join(1), second = group.join(2);
+  CHECK(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", first, {}})));
+  CHECK(std::holds_alternative<HandedOver>(group.ask(2, AwaitHandOver{"r", second, {}})));
+  group.settle();
+  CHECK(is_stored(group.put(1, "k", "v")));
+  CHECK(group.get(2, "k") == "v");
+}
+
+TEST_CASE("a host that lost its disk is given up though it answers, and not while it reads all anew",
+          "[ring]") {
+  // The first host of the ring has not got to the end of its join when the next one joins.
+  Group group(2);
+  group.join(1);
+  const Token number = group.join(2);
+  const std::uint64_t waits = group.begin(2, AwaitHandOver{"r", number, {}});
+  run(group, 8);
+  CHECK(!group.told.contains(waits));
+  CHECK(std::holds_alternative<HandedOver>(group.ask(2, AwaitHandOver{"r", number, {NodeId{1}}})));
+  group.settle();
+  CHECK(group.adopt(2, {NodeId{1}}));
+  CHECK(is_stored(group.put(2, "k", "v")));
+  CHECK(group.whole_join(1));
+  CHECK(group.get(1, "k") == "v");
+
+  // On a new disk, and it joins again.
+  Group other(3);
+  other.found(3);
+  other.lose_disk(3);
+  other.start(3);
+  other.part(3, 1);
+  other.part(3, 2);
+  const Token again = other.join(3);
+  run(other, 2);
+  other.cut.clear();
+  CHECK(std::holds_alternative<Refused>(other.ask(1, AwaitHandOver{"r", again, {NodeId{3}}})));
+}

@@ -119,7 +119,7 @@ Result<cli::Exit> status(const ListingSettings& s) {
   std::size_t hosts = 1, copies = 1;
   std::string zone;
   if (of->number != Token{}) {
-    auto view = client->view(s.common.ring);
+    auto view = client->view(s.common.ring, true);
     if (!view) return view.error();
     hosts = std::max<std::size_t>(view->hosts.size(), 1);
     copies = std::min<std::size_t>(view->replicas, hosts);
