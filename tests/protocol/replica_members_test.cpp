@@ -176,7 +176,7 @@ LogIndex told_of_a_log() {
     entries.push_back({Term{1}, LogIndex{i}, raft::EntryKind::noop, {}, 2});
   const raft::Log log({}, {}, std::move(entries));
   const auto machine = service::StateMachine::at_level(2);
-  const std::vector<NodeId> voters{a, b, c};
+  const raft::Voters voters{{a, b, c}, {}};
   Feed feed;
   feed.asked(Instant{1s}, self, Follow{7, 1, LogIndex{1}, true, {}, 0});
   LogIndex last;
