@@ -93,6 +93,7 @@ SH
   for unit in coordd coordd-host; do
     grep -q "^ExecStart=$BATS_TEST_TMPDIR/opt/bin/coordd " "opt/lib/systemd/system/$unit.service"
     ! grep -q '=/usr/bin' "opt/lib/systemd/system/$unit.service"
+    grep -q '^RequiresMountsFor=/var/lib/coordutils' "opt/lib/systemd/system/$unit.service"
   done
   opt/bin/coordd --version
   dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/lib/systemd/system/coordd.service | grep -q '^ExecStart=/usr/bin/coordd '
