@@ -135,6 +135,13 @@ TEST_CASE("a peer that sees nobody lead introduces nobody, and ends nobody") {
   CHECK(told.answer.why_not == "it sees no leader");
 }
 
+TEST_CASE("a host that was just started knows no level, and says that it sees no leader") {
+  const World world;
+  const auto told = introduce({"alpha", 5, group, true, false, world.roster, service::StateMachine()},
+                              {"zeta", NodeId{12}, 9, "10.0.0.9:7411", group, 2, true}, "10.0.0.9");
+  CHECK(told.answer.why_not == "it sees no leader");
+}
+
 TEST_CASE("a host that came later and votes is of the group at once when it starts again") {
   World world;
   REQUIRE(world.run().ok());
@@ -405,6 +412,28 @@ TEST_CASE("living_name_is_not_taken: whoever asks for it") {
   const Without rule("living_name_is_not_taken");
   CHECK(admits("10.0.0.9:7411"));
 #endif
+}
+
+TEST_CASE("a number that another host has is drawn anew") {
+  World world;
+  const NodeId taken{1002};  // the second that it draws
+  REQUIRE(world.roster.admit({taken, "other", {"10.0.0.8", 7411}}).ok());
+  world.machine.apply(LogIndex{++world.last},
+                      {.body = service::Register{taken, 3, {}, 2, "other", "10.0.0.8:7411"}});
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.node != taken);
+  CHECK(world.machine.state().registrations.at(taken).name == "other");
+  CHECK(world.machine.state().registrations.at(world.settings.node).name == "delta");
+}
+
+TEST_CASE("a group of a later release is refused, with what to do") {
+  World world;
+  world.machine = service::StateMachine::at_level(newest_level + 1);
+  const Status refused = world.run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::unavailable);
+  CHECK(refused.error().text().find("install the group's release") != std::string::npos);
+  CHECK_FALSE(read_member_file(world.disk)->has_value());
 }
 
 TEST_CASE("a machine that was cloned is refused as long as the other one lives, and moves when it does not") {
