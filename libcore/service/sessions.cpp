@@ -89,7 +89,9 @@ void StateMachine::on(const Renew& body, Step& step) {
   }
   Renewed renewed{step.to, {}, {}};
   for (const SessionId id : body.sessions) {
-    if (check_session(id, step.to.node) == Refusal::none) {
+    // A voter passes a member's renewal on, and makes none in its name.
+    const bool is_own = check_session(id, step.to.node) == Refusal::none;
+    if (COORD_RULE_OR(renewed_by_its_own_host, is_own, session(id) != nullptr)) {
       renewed.renewed.emplace_back(id, ++state_.sessions.at(id).renewal);
     } else {
       renewed.gone.push_back(id);

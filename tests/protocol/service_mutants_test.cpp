@@ -82,8 +82,28 @@ bool mixes_rates() {
   }
   return machine.state().requests.size() == 2;
 }
+bool renews_for_a_member() {
+  StateMachine machine;
+  const NodeId member{1}, voter{2};
+  machine.apply(LogIndex{1}, {.body = Register{member, 1, {}}});
+  machine.apply(LogIndex{2}, {.body = Register{voter, 1, {}}});
+  Acquire acquire{.open = Open{{}, std::chrono::seconds(10), 1}, .session = {}};
+  acquire.request = 1;
+  acquire.names = {"x"};
+  machine.apply(LogIndex{3}, {.node = member, .client = ClientId{1}, .sequence = 1, .body = acquire});
+  const SessionId session{3};
+  machine.apply(LogIndex{4}, {.node = voter, .client = ClientId{2}, .sequence = 1, .body = Renew{{session}}});
+  return machine.state().sessions.at(session).renewal != 0;
+}
 
 }  // namespace
+
+TEST_CASE("renewed_by_its_own_host: no other host renews a session") {
+  CHECK_FALSE(renews_for_a_member());
+  mutants::removed = "renewed_by_its_own_host";
+  CHECK(renews_for_a_member());
+  mutants::removed.clear();
+}
 
 TEST_CASE("rules about joining and rates that are removed are noticed") {
   CHECK_FALSE(joins_a_stranger());
