@@ -86,7 +86,7 @@ class Daemon {
   bool begins_without_its_disk() const { return begins_without_its_disk_; }  // Settings::comes_anew
   const net::Address& begins_by() const { return begins_by_; }               // Settings::began_by
   // Settings::registered_at of who begins anew.
-  std::optional<LogIndex> registered_at() const { return registered_at_; }
+  std::optional<LogIndex> registered_at() const { return registration_at_; }
   // Hands leadership over, if it leads, and stops within a second.
   void leave();
 
@@ -400,11 +400,12 @@ class Daemon {
   bool rejoin_asked_by_file_ = false;
   bool wants_vote_ = false;  // again: it has lost it with its disk (--rejoin)
   Instant asked_for_vote_{};
-  std::string refused_order_;              // said last
-  std::map<NodeId, Instant> heard_;        // of hosts without a vote: when, or since when nobody has
-  Instant members_seen_;                   // when they were last looked at
-  std::optional<Instant> voter_lost_;      // of such a host: since when nobody leads, as far as it knows
-  std::optional<LogIndex> registered_at_;  // in this process
+  std::string refused_order_;                // said last
+  std::map<NodeId, Instant> heard_;          // of hosts without a vote: when, or since when nobody has
+  Instant members_seen_;                     // when they were last looked at
+  std::optional<Instant> voter_lost_;        // of such a host: since when nobody leads, as far as it knows
+  std::optional<LogIndex> registered_at_;    // in this process
+  std::optional<LogIndex> registration_at_;  // the entry of it: who has applied that is not behind
   const std::shared_ptr<AskerKeys> asker_keys_ = std::make_shared<AskerKeys>();
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
   std::optional<bool> begins_anew_;

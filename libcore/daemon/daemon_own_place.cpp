@@ -100,7 +100,7 @@ Status Daemon::come_later() {
   const Status joined = join(*disk_, settings_, asking);
   (void)disk_->remove(waits_file_name);
   if (!joined) return joined;
-  registered_at_ = settings_.registered_at;
+  registered_at_ = registration_at_ = settings_.registered_at;
   const bool rejoins = std::exchange(settings_.options.rejoin, false);
   return rejoins && settings_.lost_its_vote ? want_vote() : done();
 }
@@ -356,8 +356,12 @@ void Daemon::look_at_own_place() {
   if (settings_.alone()) return;
   ask_for_vote();
   const service::State& state = node_->log().machine().state();
-  const bool registered = state.registrations.contains(settings_.node);
-  if (registered && (settings_.joins() || node_->voter() == nullptr)) registered_at_ = state.applied;
+  const auto own = state.registrations.find(settings_.node);
+  const bool registered = own != state.registrations.end();
+  if (registered && (settings_.joins() || node_->voter() == nullptr)) {
+    registered_at_ = state.applied;
+    registration_at_ = LogIndex{own->second.client.value};
+  }
   if (node_->voter() != nullptr) look_whether_lost();
   if (node_->voter() != nullptr) return look_whether_removed();
   if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())
