@@ -180,9 +180,8 @@ void Swim::gossip() {
   actions_.push_back(Departed{});
 }
 
-// Every other time with one that is held dead, if there is any: after a partition somebody has to begin.
-// While it has heard nobody, with a contact as often: the founders, whom it takes for alive, may be gone for
-// good, all of them.
+// Every other time with one that is held dead, if there is any: after a partition somebody has to begin. As
+// long as it has heard nobody, with a contact as often: the founders, taken for alive, may be gone for good.
 void Swim::compare() {
   compare_at_ = now_ + config_.compare;
   const bool with_dead = roster_.dead() > 0 && random_.chance(0.5);
