@@ -251,6 +251,7 @@ class Joining {
     rejoins_now_ = is_lost_voter(answer);
     if (rejoins_now_) {
       // Its operator has said so: the one that is asked next has the group remove it.
+      rounds_of_living_name_ = 0;
       settings_.lost_its_vote = true;
       settings_.lost_number = answer.of_name->node;
       rejoins_now_ = settings_.options.rejoin;
