@@ -167,6 +167,7 @@ names_another() { [[ $(signing "$1" d) == *"are not accepted"* ]]; }
   key=$(signing b 'this host')
   run -64 on a dpeers key pin b
   run -64 on a dpeers key pin b none
+  run -64 on a timeout 20 dpeers key pin b --from /dev/zero
   run -64 on a dpeers key pin a "$key"
   run -64 on a dpeers key pin nobody "$key"
   run -64 on a dpeers key list b "$key"
