@@ -7,6 +7,7 @@
 #include "agreements/signing.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "base/small_file.hpp"
 #include "store/crc32c.hpp"
 #include "wire/archive.hpp"
 
@@ -48,17 +49,7 @@ Result<Bytes> read_file(Disk& disk, const std::string& name) {
 
 // Whole or not at all: in a new file, renamed when it is on the disk.
 Status write_file(Disk& disk, const std::string& name, const Bytes& body) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (std::ranges::find(*names, temporary) != names->end()) {
-    if (Status removed = disk.remove(temporary); !removed) return removed;
-  }
-  auto file = disk.create(temporary);
-  if (!file) return file.error();
-  if (Status written = (*file)->write(0, sealed(body)); !written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = disk.rename(temporary, name); !renamed) return renamed;
-  return disk.sync_directory();
+  return replace_small_file(disk, name, sealed(body), temporary);
 }
 
 std::string file_of(Token generation) {
@@ -66,9 +57,9 @@ std::string file_of(Token generation) {
 }
 
 Status remove_file(Disk& disk, const std::string& name) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  return std::ranges::find(*names, name) == names->end() ? done() : disk.remove(name);
+  const auto is_there = has_file(disk, name);
+  if (!is_there) return is_there.error();
+  return *is_there ? disk.remove(name) : done();
 }
 
 Result<Shelf> read_all(Disk& disk) {

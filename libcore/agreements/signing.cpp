@@ -7,6 +7,7 @@
 #include "base/base64.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "base/small_file.hpp"
 
 namespace coord::agreements {
 
@@ -27,25 +28,8 @@ Error wrong_line(std::size_t number, const char* what) {
           "a line is HOST, a blank, and ed25519:BASE64; `dpeers doctor` on that host shows its key"};
 }
 
-Result<bool> exists(Disk& disk, const std::string& name) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  return std::ranges::find(*names, name) != names->end();
-}
-
 Status write_whole(Disk& disk, const std::string& text) {
-  const auto left_over = exists(disk, new_file);
-  if (!left_over) return left_over.error();
-  if (*left_over) {
-    if (Status removed = disk.remove(new_file); !removed) return removed;
-  }
-  auto file = disk.create(new_file);
-  if (!file) return file.error();
-  const Bytes bytes(text.begin(), text.end());
-  if (Status written = (*file)->write(0, bytes); !written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = disk.rename(new_file, peer_keys_file); !renamed) return renamed;
-  return disk.sync_directory();
+  return replace_small_file(disk, peer_keys_file, bytes_of(text), new_file);
 }
 
 // Of a text that can be parsed.
@@ -61,14 +45,9 @@ void remove_line(std::string& text, const std::string& host) {
 }
 
 Result<std::string> read_text(Disk& disk) {
-  const auto there = exists(disk, peer_keys_file);
-  if (!there) return there.error();
-  if (!*there) return std::string();
-  auto file = disk.open(peer_keys_file);
-  if (!file) return file.error();
-  auto bytes = (*file)->read(0, longest_file);
-  if (!bytes) return bytes.error();
-  return std::string(as_text(*bytes));
+  auto text = read_small_file(disk, peer_keys_file, longest_file);
+  if (!text) return text.error();
+  return std::move(*text).value_or("");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/format.hpp"
+#include "base/small_file.hpp"
 #include "store/posix_disk.hpp"
 
 namespace coord::daemon {
@@ -135,29 +136,13 @@ Result<AddressBook> parse_address_book(const std::string& text) {
 }
 
 Result<AddressBook> read_address_book(Disk& disk) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (std::ranges::find(*names, address_book_name) == names->end()) return AddressBook{};
-  auto file = disk.open(address_book_name);
-  if (!file) return file.error();
-  const auto bytes = (*file)->read(0, longest_book);
-  if (!bytes) return bytes.error();
-  return parse_address_book(std::string(bytes->begin(), bytes->end()));
+  const auto text = read_small_file(disk, address_book_name, longest_book);
+  if (!text) return text.error();
+  return *text ? parse_address_book(**text) : AddressBook{};
 }
 
 Status write_address_book(Disk& disk, const AddressBook& book) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (std::ranges::find(*names, book_being_written) != names->end()) {
-    if (Status removed = disk.remove(book_being_written); !removed) return removed;
-  }
-  auto file = disk.create(book_being_written);
-  if (!file) return file.error();
-  const std::string text = to_text(book);
-  if (Status written = (*file)->write(0, bytes_of(text)); !written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = disk.rename(book_being_written, address_book_name); !renamed) return renamed;
-  return disk.sync_directory();
+  return replace_small_file(disk, address_book_name, bytes_of(to_text(book)), book_being_written);
 }
 
 void AddressWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {

@@ -8,11 +8,11 @@
 #include <cstring>
 
 #include "base/format.hpp"
+#include "base/small_file.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/founding.hpp"
 #include "daemon/keys_file.hpp"
 #include "daemon/setup_listener.hpp"
-#include "daemon/small_file.hpp"
 #include "daemon/system_random.hpp"
 #include "process/boot_time.hpp"
 

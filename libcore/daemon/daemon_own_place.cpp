@@ -9,7 +9,6 @@
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/joining.hpp"
-#include "daemon/small_file.hpp"
 #include "daemon/system_random.hpp"
 #include "net/introduction.hpp"
 #include "net/local_address.hpp"
@@ -109,7 +108,7 @@ Status Daemon::come_later() {
 Status Daemon::want_vote() {
   if (std::exchange(wants_vote_, true)) return done();
   rejoin_asked_by_file_ = true;
-  return replace_small_file(*disk_, rejoin_file_name, rejoin_wants_vote);
+  return note_wanted_vote(*disk_);
 }
 
 // A founder whose disk was lost, under another number: as a host does that comes later, with the others of

@@ -11,6 +11,7 @@
 
 #include "base/format.hpp"
 #include "base/own_file.hpp"
+#include "base/small_file.hpp"
 #include "store/posix_disk.hpp"
 
 namespace coord::daemon {
@@ -25,14 +26,9 @@ constexpr std::size_t longest_memory = 4096;
 namespace {
 
 Result<replica::EngineMemory> read_lasting(Disk& disk) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (std::ranges::find(*names, engine_memory_name) == names->end()) return replica::EngineMemory{};
-  auto file = disk.open(engine_memory_name);
-  if (!file) return file.error();
-  const auto bytes = (*file)->read(0, longest_memory);
+  const auto bytes = read_small_file(disk, engine_memory_name, longest_memory);
   if (!bytes) return bytes.error();
-  return replica::decode_engine_memory(*bytes);
+  return *bytes ? replica::decode_engine_memory(bytes_of(**bytes)) : replica::EngineMemory{};
 }
 
 // Nothing: none was written, or the machine crashed meanwhile.
@@ -79,17 +75,7 @@ Status LastEngineMemory::write(const replica::EngineMemory& memory) {
 }
 
 Status write_engine_memory(Disk& disk, const replica::EngineMemory& memory) {
-  const auto names = disk.list();
-  if (!names) return names.error();
-  if (std::ranges::find(*names, being_written) != names->end()) {
-    if (Status removed = disk.remove(being_written); !removed) return removed;
-  }
-  auto file = disk.create(being_written);
-  if (!file) return file.error();
-  if (Status written = (*file)->write(0, replica::encode(memory)); !written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = disk.rename(being_written, engine_memory_name); !renamed) return renamed;
-  return disk.sync_directory();
+  return replace_small_file(disk, engine_memory_name, replica::encode(memory), being_written);
 }
 
 void MemoryWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {

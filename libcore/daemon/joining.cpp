@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "base/small_file.hpp"
 #include "daemon/address_book.hpp"
-#include "daemon/small_file.hpp"
 #include "protocol/raft/voters.hpp"
 #include "store/segment.hpp"
 #include "store/snapshot_file.hpp"
@@ -281,7 +282,7 @@ class Joining {
   // start in between would find a host that never voted.
   Status note_lost_vote() {
     if (!rejoins_now_ || std::exchange(has_noted_vote_, true)) return done();
-    return replace_small_file(disk_, rejoin_file_name, rejoin_wants_vote);
+    return note_wanted_vote(disk_);
   }
 
   // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
@@ -413,6 +414,11 @@ class Joining {
 };
 
 }  // namespace
+
+Status note_wanted_vote(Disk& disk) {
+  constexpr std::string_view said = rejoin_wants_vote;
+  return replace_small_file(disk, rejoin_file_name, bytes_of(said), "rejoin.tmp");
+}
 
 Status join(Disk& disk, Settings& settings, const Asker& asker) {
   return Joining(disk, settings, asker).run();

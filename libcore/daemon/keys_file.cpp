@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/keys_file.hpp"
 
-#include <algorithm>
-#include <string_view>
+#include <string>
 
+#include "base/small_file.hpp"
 #include "store/posix_disk.hpp"
 
 namespace coord::daemon {
@@ -19,22 +19,14 @@ constexpr char first_lines_of_keys[] =
 Status write_keys(const std::string& state_dir, const net::KeyRing& ring) {
   auto disk = store::PosixDisk::open_directory(state_dir);
   if (!disk) return disk.error();
-  const auto names = (*disk)->list();
-  if (!names) return names.error();
-  if (std::ranges::find(*names, keys_being_written) != names->end()) {
-    if (Status removed = (*disk)->remove(keys_being_written); !removed) return removed;
-  }
-  auto file = (*disk)->create(keys_being_written);
-  if (!file) return file.error();
+  std::string text = first_lines_of_keys;
   std::string lines = net::lines_of(ring);
-  constexpr std::string_view first = first_lines_of_keys;
-  Status written = (*file)->write(0, bytes_of(first));
-  if (written) written = (*file)->write(first.size(), bytes_of(lines));
+  text.reserve(text.size() + lines.size());  // of what is secret no copy is left behind
+  text += lines;
   net::wipe(lines);
-  if (!written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = (*disk)->rename(keys_being_written, keys_file_name); !renamed) return renamed;
-  return (*disk)->sync_directory();
+  Status written = replace_small_file(**disk, keys_file_name, bytes_of(text), keys_being_written);
+  net::wipe(text);
+  return written;
 }
 
 void KeysWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "base/small_file.hpp"
 #include "daemon/address_book.hpp"
 #include "daemon/asking_around.hpp"
 #include "daemon/nameless.hpp"
-#include "daemon/small_file.hpp"
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;

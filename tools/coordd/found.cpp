@@ -14,6 +14,7 @@
 #include "base/check.hpp"
 #include "base/descriptor.hpp"
 #include "base/format.hpp"
+#include "base/small_file.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "coordd/service_user.hpp"
@@ -124,11 +125,7 @@ Result<std::unique_ptr<store::PosixDisk>> take_new(const std::string& path) {
 }
 
 Status write_file(Disk& disk, const std::string& place, const std::string& name, ByteView content) {
-  (void)disk.remove(name);
-  auto file = disk.create(name);
-  Status written = file ? (*file)->write(0, content) : Status(file.error());
-  if (written) written = (*file)->sync();
-  if (written) written = disk.sync_directory();
+  const Status written = replace_small_file(disk, name, content, name + ".new");
   if (written) return done();
   return unusable(fmt::format("{}/{}", place, name), written.error().what,
                   "see that there is room, then start again");

@@ -7,6 +7,7 @@
 
 #include "base/base64.hpp"
 #include "base/format.hpp"
+#include "base/small_file.hpp"
 #include "net/ed25519.hpp"
 #include "net/key_file.hpp"
 #include "store/posix_disk.hpp"
@@ -43,29 +44,20 @@ std::string drawn_line() {
   return line;
 }
 
-Status make_key(Disk& disk, bool is_left_over) {
-  if (is_left_over) {
-    if (Status removed = disk.remove(new_file); !removed) return removed;
-  }
-  auto file = disk.create(new_file);
-  if (!file) return file.error();
+Status make_key(Disk& disk) {
   std::string line = drawn_line();
-  Status written = (*file)->write(0, bytes_of(line));
+  Status written = replace_small_file(disk, key_file, bytes_of(line), new_file);
   net::wipe(line);
-  if (!written) return written;
-  if (Status synced = (*file)->sync(); !synced) return synced;
-  if (Status renamed = disk.rename(new_file, key_file); !renamed) return renamed;
-  return disk.sync_directory();
+  return written;
 }
 
 Result<agreements::Keys> read_keys(const std::string& directory) {
   auto disk = store::PosixDisk::open_directory(directory);
   if (!disk) return disk.error();
-  const auto names = (*disk)->list();
-  if (!names) return names.error();
-  const auto has = [&](std::string_view name) { return std::ranges::find(*names, name) != names->end(); };
-  if (!has(key_file)) {
-    if (Status made = make_key(**disk, has(new_file)); !made) return made.error();
+  const auto is_there = has_file(**disk, key_file);
+  if (!is_there) return is_there.error();
+  if (!*is_there) {
+    if (Status made = make_key(**disk); !made) return made.error();
   }
   const std::string path = fmt::format("{}/{}", directory, key_file);
   const auto ring = net::read_key_file(path);

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/small_file.hpp"
+#include "base/small_file.hpp"
 
 #include <algorithm>
 
-#include "base/bytes.hpp"
+namespace coord {
 
-namespace coord::daemon {
-
-namespace {
-
-Result<bool> has(Disk& disk, const std::string& name) {
+Result<bool> has_file(Disk& disk, const std::string& name) {
   const auto names = disk.list();
   if (!names) return names.error();
   return std::ranges::find(*names, name) != names->end();
 }
 
-}  // namespace
-
 Result<std::optional<std::string>> read_small_file(Disk& disk, const std::string& name, std::size_t longest) {
-  const auto is_there = has(disk, name);
+  const auto is_there = has_file(disk, name);
   if (!is_there) return is_there.error();
   if (!*is_there) return std::optional<std::string>{};
   auto file = disk.open(name);
@@ -28,19 +22,19 @@ Result<std::optional<std::string>> read_small_file(Disk& disk, const std::string
   return std::optional(std::string(bytes->begin(), bytes->end()));
 }
 
-Status replace_small_file(Disk& disk, const std::string& name, const std::string& text) {
-  const std::string temporary = name + ".tmp";
-  const auto is_there = has(disk, temporary);
-  if (!is_there) return is_there.error();
-  if (*is_there) {
+Status replace_small_file(Disk& disk, const std::string& name, ByteView content,
+                          const std::string& temporary) {
+  const auto is_left_over = has_file(disk, temporary);
+  if (!is_left_over) return is_left_over.error();
+  if (*is_left_over) {
     if (Status removed = disk.remove(temporary); !removed) return removed;
   }
   auto file = disk.create(temporary);
   if (!file) return file.error();
-  if (Status written = (*file)->write(0, Bytes(text.begin(), text.end())); !written) return written;
+  if (Status written = (*file)->write(0, content); !written) return written;
   if (Status synced = (*file)->sync(); !synced) return synced;
   if (Status renamed = disk.rename(temporary, name); !renamed) return renamed;
   return disk.sync_directory();
 }
 
-}  // namespace coord::daemon
+}  // namespace coord
