@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
@@ -19,5 +20,8 @@ Result<std::optional<std::string>> read_small_file(Disk& disk, const std::string
 // that failed may be made again.
 Status replace_small_file(Disk& disk, const std::string& name, ByteView content,
                           const std::string& temporary);
+inline Status replace_small_file(Disk& disk, const std::string& name, std::string_view text) {
+  return replace_small_file(disk, name, bytes_of(text), name + ".tmp");
+}
 
 }  // namespace coord

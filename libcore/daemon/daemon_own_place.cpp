@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/small_file.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/joining.hpp"
 #include "daemon/system_random.hpp"

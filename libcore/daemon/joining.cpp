@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string_view>
 #include <utility>
 
 #include "base/format.hpp"
@@ -414,11 +413,6 @@ class Joining {
 };
 
 }  // namespace
-
-Status note_wanted_vote(Disk& disk) {
-  constexpr std::string_view said = rejoin_wants_vote;
-  return replace_small_file(disk, rejoin_file_name, bytes_of(said), "rejoin.tmp");
-}
 
 Status join(Disk& disk, Settings& settings, const Asker& asker) {
   return Joining(disk, settings, asker).run();

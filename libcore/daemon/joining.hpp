@@ -50,7 +50,5 @@ Status join(Disk& disk, Settings& settings, const Asker& asker);
 // Of a host that serves by what it knew: asks once more. False: nobody has answered, or not yet as it must
 // be. An error: it is not to go on. True: `settings` are those of the group as it is.
 Result<bool> join_again(Disk& disk, Settings& settings, const Asker& asker);
-// In the file `rejoin`: it has given its vote up, and asks for another one.
-Status note_wanted_vote(Disk& disk);
 
 }  // namespace coord::daemon

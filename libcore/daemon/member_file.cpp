@@ -121,7 +121,7 @@ Result<std::optional<MemberFile>> read_member_file(Disk& disk) {
 }
 
 Status write_member_file(Disk& disk, const MemberFile& member) {
-  return replace_small_file(disk, member_file_name, bytes_of(to_text(member)), "member.tmp");
+  return replace_small_file(disk, member_file_name, to_text(member));
 }
 
 }  // namespace coord::daemon
