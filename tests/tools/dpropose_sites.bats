@@ -117,7 +117,7 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   run -64 --separate-stderr on b dpropose --algorithm paxos plan w
   [[ $stderr == *"disk was replaced"* ]]
   run -69 --separate-stderr timeout 60 dpropose --algorithm paxos plan w --report report
-  [[ $stderr == *"too many of its sites are lost: b, c "*"--forget"* ]]
+  [[ $stderr == *"too many of its sites are lost: "[bc]", "[bc]" "*"--forget"* ]]
   [ "$(jq -r .outcome report)" = no_quorum ]
   on c dpropose --forget plan
   [ "$(on b dpropose --algorithm paxos plan w)" = w ]
