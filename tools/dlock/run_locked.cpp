@@ -437,11 +437,15 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   const cli::ConnectOptions how = cli::in_time(settings.peer, settings.wait, settings.no_wait);
   const bool forks = settings.mode == Mode::run && !settings.no_fork;
   std::optional<process::Cgroup> group;
+  const auto make_group = [&] {  // while the peer works
+    if (forks && !group) group = process::Cgroup::create();
+  };
   const auto reach = [&]() -> Result<engine::LocalConnection> {
-    if (settings.algorithm) return ask_to_take_part(settings, how);
-    return cli::connect_to_peer(how, "dlock", {request_of(settings), holder->get()}, [&] {
-      if (forks && !group) group = process::Cgroup::create();
-    });
+    if (!settings.algorithm)
+      return cli::connect_to_peer(how, "dlock", {request_of(settings), holder->get()}, make_group);
+    auto peer = ask_to_take_part(settings, how);
+    if (peer) make_group();
+    return peer;
   };
   Descriptor log;
   if (!settings.log.empty()) {
