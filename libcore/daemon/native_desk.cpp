@@ -34,7 +34,7 @@ struct NativeDesk::Task {
   boost::asio::steady_timer timer;
   std::string trouble;  // of the way to the engine, as of now
   std::string queued;   // that was told
-  bool is_over = false, asked_to_unlock = false;
+  bool is_over = false, asked_to_unlock = false, is_told_of_locked = false;
   std::optional<SessionId> session;  // of a lock
   std::vector<std::function<void()>> then;
 };
@@ -86,8 +86,8 @@ void NativeDesk::begin(Task& task) {
   const auto hears = [this, &task](engines::Adapter::Action action) {
     if (!task.is_over) told(task, std::move(action));
   };
-  const auto sees = [&task](engines::engine::Told said) {
-    if (auto* down = std::get_if<engines::engine::Down>(&said)) task.trouble = std::move(down->why);
+  const auto sees = [this, &task](engines::engine::Told said) {
+    if (auto* down = std::get_if<engines::engine::Down>(&said)) away(task, std::move(down->why));
     if (std::holds_alternative<engines::engine::Reached>(said)) task.trouble.clear();
   };
   if (task.session && access_.url.kind == EngineUrl::Kind::redis) {
@@ -107,6 +107,17 @@ void NativeDesk::begin(Task& task) {
   }
   task.driver = std::move(*opened);
   task.driver->start();
+}
+
+// Who waits is told of it, once until the engine has answered again.
+void NativeDesk::away(Task& task, std::string why) {
+  const bool is_told = !std::exchange(task.trouble, std::move(why)).empty();
+  const native::Lock* lock = task.job->lock();
+  const bool waits = lock != nullptr ? lock->wait && !task.job->held && !task.job->let_go
+                                     : std::holds_alternative<native::Watch>(task.job->what);
+  if (is_told || !waits) return;
+  task.queued = ("the engine: " + task.trouble).substr(0, native::longest_key);
+  answer(task, native::Queued{task.queued});
 }
 
 // The task's end is never within what its driver says.
@@ -155,7 +166,8 @@ void NativeDesk::lock(replica::ConnectionId connection, std::uint64_t request, n
     there->asker = connection;
     there->request = request;
     there->queued.clear();
-    if (there->job->held && !there->job->let_go) answer(*there, native::Locked{there->job->counted});
+    there->is_told_of_locked = there->job->held && !there->job->let_go;
+    if (there->is_told_of_locked) answer(*there, native::Locked{there->job->counted});
     return;
   }
   if (!says_.lives(what.session) || tasks_.size() >= most_tasks)
@@ -202,7 +214,8 @@ void NativeDesk::told(Task& task, engines::Adapter::Action action) {
   const bool goes_on =
       (keys != nullptr && keys->more) ||
       (std::holds_alternative<native::Watch>(task.job->what) && std::holds_alternative<native::Value>(what));
-  if (!goes_on) end(task);
+  if (!goes_on) return end(task);
+  if (keys != nullptr) limit(task, key_patience);
 }
 
 void NativeDesk::told_of_lock(Task& task, native::ToTool&& what) {
@@ -214,7 +227,7 @@ void NativeDesk::told_of_lock(Task& task, native::ToTool&& what) {
   if (const auto* locked = std::get_if<native::Locked>(&what)) {
     task.timer.cancel();
     says_.bound(*task.session, locked->sent);
-    if (std::exchange(task.queued, "locked") == "locked") return;
+    if (std::exchange(task.is_told_of_locked, true)) return;
     // Once the node has heard that: no longer renewal is told behind this.
     boost::asio::post(io_, [this, connection = task.asker, request = task.request, what = std::move(what)] {
       tell(connection, request, what);

@@ -48,6 +48,7 @@ class NativeDesk {
   struct Task;
   using Place = std::list<std::unique_ptr<Task>>::iterator;
   void begin(Task& task);
+  void away(Task& task, std::string why);
   void lock(replica::ConnectionId connection, std::uint64_t request, native::Lock what);
   void unlock(replica::ConnectionId connection, std::uint64_t request, SessionId session);
   void told(Task& task, engines::Adapter::Action action);

@@ -169,6 +169,15 @@ foreign_hold() { # NAME
   run -0 native -n "$key" true
 }
 
+@test "a lock, a watch: an engine that cannot be reached is named to whoever waits" {
+  of_kind etcd
+  run -69 dlock --native --engine etcd://127.0.0.1:1 --verbose -w 2 x true
+  [[ "$output" == *"x: waiting for the engine: 127.0.0.1:1: "* ]]
+  [ "$(grep -c "waiting for the engine" <<<"$output")" = 1 ]
+  dkv --native --engine etcd://127.0.0.1:1 watch x 2>watched.txt &
+  eventually grep -q "x: waiting for the engine: 127.0.0.1:1: " watched.txt
+}
+
 @test "a lock: the engine's own client waits for dlock, and dlock for it" {
   of_kind etcd zookeeper consul
   dlock --native --engine "$url" "${limit[@]}" "$key" sh -c 'touch ours; while [ ! -e stop ]; do sleep 0.05; done' &
@@ -207,13 +216,16 @@ foreign_hold() { # NAME
 }
 
 @test "a lock: who removes it from the engine stops the command" {
-  of_kind etcd consul
+  has_locks
+  [ "$kind" != redlock ] || limit=(--ttl 4)
   dlock --native --engine "$url" "${limit[@]}" "$key" sh -c 'touch got; sleep 60' &
   ours=$!
   eventually test -e got
   case $kind in
   etcd) ctl del --prefix "$key/" ;;
   consul) ctl kv delete -recurse "$key/" ;;
+  zookeeper) ctl deleteall "/$key" >/dev/null 2>&1 ;;
+  redlock) for i in 1 2; do ctl $i del "$key"; done ;;
   esac
   status=0
   wait "$ours" || status=$?
@@ -235,6 +247,81 @@ foreign_hold() { # NAME
   [ $((($(cat last) - began) / 1000000)) -le $((ttl * 800)) ]
   thaw
   run -0 native -w 30 "$key" true
+}
+
+# endpoint N: of the server of this number.
+endpoint() { tr , '\n' <<<"${url#*://}" | sed -n "$1p"; }
+
+@test "a lock: a server that was cut off answers pings, and the command is stopped all the same" {
+  of_kind zookeeper
+  eventually servers leader "$engine_dir"
+  leader=$(servers leader "$engine_dir")
+  left=$((leader % 3 + 1)) other=$(((leader + 1) % 3 + 1)) ttl=10
+  dlock --native --engine "zookeeper://$(endpoint "$left")" --ttl $ttl --grace 1 "$key" \
+    sh -c 'touch got; while sleep 0.05; do date +%s%N >last; done' &
+  ours=$!
+  eventually test -e got
+  engine_frozen=1 began=$(date +%s%N)
+  servers freeze "$engine_dir" "$leader"
+  servers freeze "$engine_dir" "$other"
+  status=0
+  wait "$ours" || status=$?
+  [ "$status" = 75 ]
+  [ $((($(cat last) - began) / 1000000)) -le $((ttl * 800)) ]
+  thaw
+  run -0 native -w 30 "$key" true
+}
+
+@test "a lock: the server that it stands with is frozen, and the hold stays through another one" {
+  has_locks
+  ttl=12 # another leader may be needed
+  [ "$kind" != zookeeper ] || ttl=10
+  dlock --native --engine "$url" --ttl $ttl --grace 1 "$key" sh -c 'touch got; while [ ! -e go ]; do sleep 0.05; done' &
+  ours=$!
+  eventually test -e got
+  engine_frozen=1
+  servers freeze "$engine_dir" 1
+  sleep $((ttl + 2))
+  kill -0 "$ours"
+  thaw
+  touch go
+  wait "$ours"
+  run -0 native -w 30 "$key" true
+}
+
+@test "redlock: two servers are frozen: the command is stopped in time, and no key is left" {
+  of_kind redlock
+  dlock --native --engine "$url" --ttl 4 --grace 1 "$key" sh -c 'touch got; while sleep 0.05; do date +%s%N >last; done' &
+  ours=$!
+  eventually test -e got
+  engine_frozen=1 began=$(date +%s%N)
+  servers freeze "$engine_dir" 1
+  servers freeze "$engine_dir" 2
+  status=0
+  wait "$ours" || status=$?
+  [ "$status" = 75 ]
+  [ $((($(cat last) - began) / 1000000)) -le 3200 ]
+  thaw
+  none_left() { for i in 1 2 3; do [ -z "$(ctl $i get "$key")" ] || return 1; done; }
+  eventually none_left
+}
+
+@test "other users get nothing of it by the credentials of a host's gateway" {
+  of_kind etcd
+  [ "$(id -u)" = 0 ] || skip "root only"
+  chmod 755 .
+  mkdir -m 755 host
+  coordd --engine "$url/g" --name g --state-dir host/s --socket "$PWD/host/sock" --admit '*' </dev/null >host.log 2>&1 3>&- &
+  eventually test -S host/sock
+  as_nobody() { HOME=/nonexistent setpriv --reuid=65534 --regid=65534 --clear-groups env PATH="$PATH" "$@"; }
+  eventually dlock --socket "$PWD/host/sock" -n ours true
+  dkv --native --socket "$PWD/host/sock" put "$key" one
+  run -64 as_nobody dkv --native --socket "$PWD/host/sock" get "$key"
+  [[ "$output" == *"only for root and the peer's own user"* ]]
+  run -64 as_nobody dlock --native --socket "$PWD/host/sock" -n "$key" true
+  [[ "$output" == *"only for root and the peer's own user"* ]]
+  run -0 as_nobody dlock --socket "$PWD/host/sock" -n theirs true
+  [ "$(dkv --native --socket "$PWD/host/sock" get "$key")" = one ]
 }
 
 @test "a lock: its coordd is killed, and the command ends within its time" {
@@ -279,6 +366,13 @@ foreign_hold() { # NAME
   ctl 2 del "$key"
   run -0 native -w 5 "$key" sh -c 'exit 0'
   [ -z "$(ctl 2 get "$key")" ]
+}
+
+@test "redlock: a lock may have any name, and is told as held once it is" {
+  of_kind redlock
+  for i in 1 2; do ctl $i set locked theirs NX PX 2000; done
+  run -0 native -w 15 locked echo in
+  [[ "$output" == *in* ]]
 }
 
 @test "redlock: one server may be away, two may not" {

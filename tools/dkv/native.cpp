@@ -82,7 +82,9 @@ class Question {
       const auto kind = changes ? ErrorKind::unknown : ErrorKind::unavailable;
       if (!answer) return Error{kind, object_, answer.error().what, ""};
       if (!answer->has_value()) return Error{kind, object_, "the peer does not answer", ""};
-      if (is_ours(**answer)) return read(object_, **answer);
+      if (!is_ours(**answer)) continue;
+      end_ = process::boot_now() + patience;  // of a list there are many
+      return read(object_, **answer);
     }
   }
 
@@ -208,6 +210,10 @@ class NativeWatcher {
       auto told = read(cli::shown(settings_.key), *answer);
       if (!told) return told.error();
       if (const auto* value = std::get_if<native::Value>(&*told)) show(*value);
+      const auto* away = std::get_if<native::Queued>(&*told);
+      if (away != nullptr && !settings_.quiet)
+        cli::notice("dkv",
+                    fmt::format("{}: waiting for {}", cli::shown(settings_.key), cli::shown(away->behind)));
       output = cli::flush();
       if (!output) return output.error();
     }
