@@ -45,6 +45,12 @@ gateway() {
 }
 serves() { on a dlock -n x true 2>why.txt; }
 says() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q -- "$1" why.txt; }
+# The engine's own keys and locks, by a peer that gets its credentials of the environment.
+by_native() { # URL
+  dkv --native --engine "$1" put k v
+  [ "$(dkv --native --engine "$1" get k)" = v ]
+  dlock --native --engine "$1" -n l true
+}
 
 @test "etcds://: the certificate of the server is checked, and one of the host's own is shown" {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout ca.key -out ca.pem -subj /CN=ca 2>/dev/null
@@ -58,6 +64,12 @@ says() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q -- "$1" why.tx
   server --cert-file server.pem --key-file server.key --client-cert-auth --trusted-ca-file ca.pem
   gateway --engine "etcds://127.0.0.1:$client/t" --engine-ca ca.pem --engine-cert host.pem --engine-key host.key
   eventually serves
+  export COORD_ENGINE_CA=$PWD/ca.pem COORD_ENGINE_CERT=$PWD/host.pem COORD_ENGINE_KEY=$PWD/host.key
+  by_native "etcds://127.0.0.1:$client"
+  stop_own_host
+  run -69 env COORD_ENGINE_CA="$PWD/other.pem" dkv --native --engine "etcds://127.0.0.1:$client" get k
+  [[ "$output" == *certificate* ]]
+  unset COORD_ENGINE_CA COORD_ENGINE_CERT COORD_ENGINE_KEY
   signal_peer KILL a
   eventually peer_gone a
   gateway --engine "etcds://127.0.0.1:$client/t" --engine-ca other.pem --engine-cert host.pem --engine-key host.key
@@ -89,10 +101,23 @@ says() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q -- "$1" why.tx
   eventually serves
   grep -q "without TLS" a.log
   ! grep -q secret a.log
+  export COORD_ENGINE_USER=root
+  run -69 env COORD_ENGINE_PASSWORD_FILE="$PWD/guess" dkv --native --engine "etcd://127.0.0.1:$client" get k
+  [[ "$output" == *"--engine-password-file"* ]]
+  stop_own_host
+  export COORD_ENGINE_PASSWORD_FILE=$PWD/password
+  by_native "etcd://127.0.0.1:$client"
+  dlock --native --engine "etcd://127.0.0.1:$client" --ttl 8 held sh -c 'touch got; while [ ! -e go ]; do sleep 0.05; done' &
+  held=$!
+  eventually test -e got
   kill -9 "$(cat server.pid)"
   eventually gone "$(cat server.pid)"
   server
   eventually serves
+  sleep 8  # its token was forgotten: the hold is renewed by another one
+  kill -0 "$held"
+  touch go
+  wait "$held"
 }
 
 @test "an etcd without space is told, and used again when it has some" {

@@ -60,6 +60,20 @@ certificates() { # CN of the host's own
       -extfile <(echo 'subjectAltName=IP:127.0.0.1'; echo 'extendedKeyUsage=serverAuth,clientAuth') 2>/dev/null
   done
 }
+# The engine's own keys and locks, by a peer that gets its certificates of the environment.
+by_native() { # URL
+  dkv --native --engine "$1" put k v
+  [ "$(dkv --native --engine "$1" get k)" = v ]
+  dlock --native --engine "$1" --ttl 10 -n l true
+}
+by_native_with_tls() {
+  export COORD_ENGINE_CA=$PWD/ca.pem COORD_ENGINE_CERT=$PWD/host.pem COORD_ENGINE_KEY=$PWD/host.key
+  by_native "$1"
+  stop_own_host
+  run -69 env COORD_ENGINE_CA="$PWD/other.pem" dkv --native --engine "$1" get k
+  [[ "$output" == *certificate* ]]
+  unset COORD_ENGINE_CA COORD_ENGINE_CERT COORD_ENGINE_KEY
+}
 # The server of this kind, which wants TLS and a certificate of its clients.
 tls_server() {
   case $kind in
@@ -112,6 +126,7 @@ consul_config() {
   [ "$kind" != postgres ] || url=$scheme://127.0.0.1:$client/postgres/t
   gateway --engine "$url" --engine-ca ca.pem --engine-cert host.pem --engine-key host.key
   eventually serves
+  [ "$kind" = postgres ] || by_native_with_tls "${url%/t}"
   end_gateway
   gateway --engine "$url" --engine-ca other.pem --engine-cert host.pem --engine-key host.key
   eventually says "TLS: .*certificate"
@@ -131,7 +146,7 @@ consul_config() {
 print(urllib.request.urlopen(urllib.request.Request(sys.argv[1], sys.argv[3].encode(), {"X-Consul-Token": sys.argv[2]}, method="PUT"), timeout=5).read().decode())' \
       "http://127.0.0.1:$client$1" $root "$2" 2>/dev/null
   }
-  rules() { api /v1/acl/policy '{"Name": "'"$1"'", "Rules": "key_prefix \"t/\" { policy = \"'"$1"'\" }"}' && api /v1/acl/token '{"Policies": [{"Name": "'"$1"'"}]}'; }
+  rules() { api /v1/acl/policy '{"Name": "'"$1"'", "Rules": "key_prefix \"t/\" { policy = \"'"$1"'\" } session_prefix \"\" { policy = \"'"$1"'\" }"}' && api /v1/acl/token '{"Policies": [{"Name": "'"$1"'"}]}'; }
   eventually rules write >made
   grep -o '"SecretID":"[^"]*"' made | cut -d'"' -f4 >writer
   rules read | grep -o '"SecretID":"[^"]*"' | cut -d'"' -f4 >reader
@@ -150,6 +165,16 @@ print(urllib.request.urlopen(urllib.request.Request(sys.argv[1], sys.argv[3].enc
   grep -q "the token goes to consul://.* without TLS" a.log
   ! grep -qf writer a.log
   end_gateway
+  own() { COORD_ENGINE_PASSWORD_FILE=$PWD/$1 "${@:2}"; }
+  own writer dkv --native --engine "consul://127.0.0.1:$client" put t/k v
+  own writer dlock --native --engine "consul://127.0.0.1:$client" -n t/l true
+  stop_own_host
+  [ "$(own reader dkv --native --engine "consul://127.0.0.1:$client" get t/k)" = v ]
+  run -69 own reader dkv --native --engine "consul://127.0.0.1:$client" put t/k w
+  [[ "$output" == *"--engine-password-file"* ]]
+  stop_own_host
+  run -69 own unknown dkv --native --engine "consul://127.0.0.1:$client" get t/k
+  [[ "$output" == *"--engine-password-file"* ]]
   gateway --engine "consul://127.0.0.1:$client/t" --engine-password-file reader
   eventually says "Permission denied.*--engine-password-file"
   run -0 on a dpeers
