@@ -57,7 +57,42 @@ std::string offset(std::optional<Duration> measured) {
   return text_of(findings);
 }
 
+using Numbers = std::vector<std::pair<std::string, std::uint64_t>>;
+
+std::string engine_told(const std::string& name, Numbers numbers, const std::string& version = "3") {
+  local::PeerRecord record;
+  record.name = name;
+  record.address = "e:1";
+  record.state = "alive";
+  if (!version.empty()) record.version = version;
+  record.sent = std::move(numbers);
+  Findings findings;
+  examine_engine(record, findings);
+  std::string text = text_of(findings);
+  for (const Finding& finding : findings) text += finding.remedy;
+  return text;
+}
+
 }  // namespace
+
+TEST_CASE("an engine: which it is, how full its database, and whether it grows for ever", "[dpeers]") {
+  constexpr std::uint64_t mib = 1U << 20U;
+  CHECK(engine_told("etcd", {}) == "ok engine e:1: etcd 3\n");
+  CHECK(engine_told("redis", {}, "") == "ok engine e:1: redis of a version that it does not tell\n");
+  CHECK(engine_told("postgres", {{"database_bytes", 7 * mib}}) ==
+        "ok engine e:1: postgres 3\nok engine e:1: its database has 7 MiB\n");
+  CHECK(engine_told("etcd", {{"database_bytes", 1638 * mib}}).find("warn") == std::string::npos);
+  for (const char* name : {"etcd", "etcds"}) {
+    const std::string full = engine_told(name, {{"database_bytes", 1639 * mib}});
+    CHECK(full.find("warn engine e:1: its database has 1639 of 2048 MiB, if its quota is the usual one") !=
+          std::string::npos);
+    CHECK(full.ends_with("--quota-backend-bytes"));
+  }
+  const Numbers nearly{{"database_bytes", 81 * mib}, {"quota_bytes", 100 * mib}};
+  CHECK(engine_told("zookeepers", nearly).ends_with("setquota"));
+  CHECK(engine_told("rediss", nearly).ends_with("maxmemory"));
+  CHECK(engine_told("etcds", {{"keeps_all_history", 1}}).ends_with("--auto-compaction-retention"));
+}
 
 TEST_CASE("a clock whose rate is beyond what leases allow, and one on its way there", "[dpeers]") {
   CHECK(rate(std::nullopt).empty());

@@ -144,7 +144,8 @@ Examined examine_configuration(const cli::ConnectOptions& options, Findings& fin
   if (!authority->engine.empty()) {
     examined.usable = true;
     add(findings, Health::ok, "configuration", authority->engine,
-        "an engine keeps the log: this user's gateway to it serves this user only");
+        "an engine keeps the log: this user's gateway to it serves this user only; @USER/ and quotas bind "
+        "nobody who has its credentials");
     return examined;
   }
   if (examined.config.empty()) {

@@ -186,4 +186,36 @@ void examine_level(const local::LevelRecord& level, Findings& findings) {
   }
 }
 
+void examine_engine(const local::PeerRecord& engine, Findings& findings) {
+  const auto number = [&engine](std::string_view what) {
+    const auto found = std::ranges::find(engine.sent, what, &std::pair<std::string, std::uint64_t>::first);
+    return found == engine.sent.end() ? std::uint64_t{0} : found->second;
+  };
+  if (engine.state != "alive") {
+    add(findings, Health::fail, "engine", engine.address, "its log cannot be followed: see the gateway's log",
+        "look whether its servers run and have a leader");
+    return;
+  }
+  add(findings, Health::ok, "engine", engine.address,
+      fmt::format("{} {}", engine.name, engine.version.value_or("of a version that it does not tell")));
+  constexpr std::uint64_t usual_quota = 2U << 30U;  // where etcd is told none
+  const std::uint64_t bytes = number("database_bytes"), told = number("quota_bytes");
+  const bool is_etcd = engine.name.starts_with("etcd");  // etcds, too
+  const std::uint64_t quota = told != 0 ? told : usual_quota;
+  if (bytes != 0 && told == 0 && !is_etcd)
+    add(findings, Health::ok, "engine", engine.address, fmt::format("its database has {} MiB", bytes >> 20U));
+  else if (bytes != 0)
+    add(findings, bytes > quota / 5 * 4 ? Health::warn : Health::ok, "engine", engine.address,
+        fmt::format("its database has {} of {} MiB{}", bytes >> 20U, quota >> 20U,
+                    told != 0 ? "" : ", if its quota is the usual one"),
+        bytes <= quota / 5 * 4 ? ""
+        : is_etcd              ? "compact and defragment it, or give it more: --quota-backend-bytes"
+        : engine.name.starts_with("zookeeper") ? "give it more: setquota"
+                                               : "give it more: maxmemory");
+  if (number("keeps_all_history") != 0)
+    add(findings, Health::warn, "engine", engine.address,
+        "its history is never compacted, and grows for ever",
+        "run its servers with --auto-compaction-retention");
+}
+
 }  // namespace coord::dpeers

@@ -31,5 +31,7 @@ void examine_limits(const local::PeerRecord& own, Findings& findings);
 void examine_voters(const local::Peers& answer, const std::optional<local::VoterView>& kept,
                     const std::vector<std::string>& founders, Findings& findings);
 void examine_level(const local::LevelRecord& level, Findings& findings);
+// The engine that keeps this host's log, as its gateway sees it.
+void examine_engine(const local::PeerRecord& engine, Findings& findings);
 
 }  // namespace coord::dpeers

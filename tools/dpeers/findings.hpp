@@ -62,8 +62,6 @@ inline constexpr char way_out_of_lost_majority[] =
 // What keeps this host out of a group that was founded anew (coordd --found-from); empty: nothing.
 std::string founding_trouble(const local::Peers& answer);
 void examine_disk(const local::PeerRecord& peer, Findings& findings);
-// The engine that keeps this host's log, as its gateway sees it.
-void examine_engine(const local::PeerRecord& engine, Findings& findings);
 // `own`: of this host.
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
                   const local::PeerRecord& own, Findings& findings);
