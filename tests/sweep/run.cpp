@@ -45,6 +45,11 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
     world.run_for(std::chrono::milliseconds(500));
     if (setting.operator_acts && world.now() < end) quiet.repair();
   }
+  constexpr auto longest_era = std::chrono::seconds(30);
+  while (engine.is_beginning_era() && world.now() < end + longest_era && !world.violation()) {
+    quiet.repair();
+    world.run_for(std::chrono::milliseconds(500));
+  }
   operators.promote_all();
   quiet.run();
   levels.judge_end();

@@ -2,6 +2,7 @@
 #include "sweep/virtual_engine.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "replica/engine_frame.hpp"
 #include "service/commands.hpp"
@@ -15,6 +16,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr std::size_t most_operators = 2;
+constexpr std::size_t entries_a_page = 20;
+
 }  // namespace
 
 VirtualEngine::VirtualEngine(World& world, Cluster& cluster, std::uint64_t seed, const Options& options,
@@ -24,7 +28,7 @@ VirtualEngine::VirtualEngine(World& world, Cluster& cluster, std::uint64_t seed,
       random_(seed ^ 0x656e67696e650000U),
       options_(options),
       end_(end),
-      links_(world.nodes() + 2) {
+      links_(world.nodes() + 1 + most_operators) {
   if (cluster.config().engine) cluster.engine = this;
 }
 
@@ -74,7 +78,7 @@ void VirtualEngine::cut(NodeId node, Duration length) {
   if (!link.up) return;
   ++link.generation;
   link.up = link.following = false;
-  world_.input(node, replica::FromEngine{engine::Down{"engine: the connection broke"}});
+  input(node, engine::Down{"engine: the connection broke"});
   connect(node, length);
 }
 
@@ -124,7 +128,17 @@ void VirtualEngine::restore() {
   for (std::size_t i = 1; i <= world_.nodes(); ++i)
     cut(NodeId{i}, random_.between(milliseconds(5), milliseconds(300)));
   for (const NodeId node : strangers) come_anew(node);
-  world_.at(world_.now() + random_.between(milliseconds(100), milliseconds(900)), [this] { new_era(); });
+  const Instant first = world_.now() + random_.between(milliseconds(100), milliseconds(900));
+  world_.at(first, [this] { new_era(); });
+  operators_to_come_ = 1;
+  if (!random_.chance(0.5)) return;
+  // Before it has sealed, before it has opened, or after both; and the first one may not come to its end.
+  const Instant second = first + random_.between(Duration{}, milliseconds(4000));
+  world_.at(second, [this] { new_era(); });
+  operators_to_come_ = 2;
+  if (!random_.chance(0.3)) return;
+  world_.at(first + random_.between(Duration{}, milliseconds(4000)),
+            [this] { operators_.front()->dead = true; });
 }
 
 // A host with an empty state directory, whose commands run on.
@@ -137,45 +151,63 @@ void VirtualEngine::come_anew(NodeId node) {
   });
 }
 
-// ---- the operator
+// ---- the operators
 
 void VirtualEngine::new_era() {
   replica::EngineLog::Config config;
-  config.self = NodeId{world_.nodes() + 1};
+  config.self = NodeId{world_.nodes() + 1 + operators_.size()};
   config.first = true;
   config.registers = false;
   config.believe_again = milliseconds(200);
   config.hear_memories = milliseconds(1200);
-  operator_.emplace(std::move(config), Random(random_.next()), world_.now());
-  process_started(NodeId{world_.nodes() + 1});
-  operate();
+  config.usual_ttl = seconds(3);
+  const NodeId node = config.self;
+  operators_.emplace_back(
+      new Operator{node, replica::EngineLog(std::move(config), Random(random_.next()), world_.now())});
+  process_started(node);
+  if (options_.cut_gap != Duration{}) cuts(node);
+  operate(*operators_.back());
 }
 
-void VirtualEngine::operators(const replica::Actions& actions) {
+bool VirtualEngine::is_beginning_era() const {
+  const auto is_at_work = [](const auto& one) {
+    const bool is_open = one->log.has_quorum() && !one->log.machine().state().closed;
+    return !one->dead && (!one->begun || one->log.is_beginning_era() || !is_open);
+  };
+  return operators_.size() < operators_to_come_ || std::ranges::any_of(operators_, is_at_work);
+}
+
+void VirtualEngine::perform(const Operator& one, const replica::Actions& actions) {
   for (const replica::Action& action : actions) {
-    if (const auto* asked = std::get_if<replica::ToEngine>(&action))
-      ask(NodeId{world_.nodes() + 1}, asked->request);
+    if (const auto* asked = std::get_if<replica::ToEngine>(&action)) ask(one.node, asked->request);
   }
 }
 
-void VirtualEngine::operate() {
+// As coordd does, but for the end: it confirms the log again and again to gateways that were away when the
+// era began.
+void VirtualEngine::operate(Operator& one) {
+  if (one.dead) return;
   const Instant now = world_.now();
-  operators(operator_->step(now, wall_time(now), replica::Tick{}));
-  operators(operator_->settle(now, wall_time(now)));
-  if (!era_begun_) {
-    era_begun_ = operator_->is_read();
+  perform(one, one.log.step(now, wall_time(now), replica::Tick{}));
+  perform(one, one.log.settle(now, wall_time(now)));
+  if (!one.begun) {
+    one.begun = one.log.is_read();
     const Token by_clock{static_cast<std::uint64_t>(wall_time(now).unix_ns / 1'000'000'000) << 20U};
-    if (era_begun_) operators(operator_->begin_era(now, by_clock, {}));
-  } else if (!operator_->is_beginning_era() && operator_->has_quorum()) {
-    const bool may_open = now >= *operator_->era_ended() + operator_->longest_lease() * 5 / 4;
-    // As coordd does: to gateways that were away when the era began.
-    if (!operator_->machine().state().closed) {
-      if (now > end_ + seconds(2)) return;
-      operators(operator_->confirm_to_all(now));
-    } else if (may_open)
-      operators(operator_->step(now, wall_time(now), replica::PutIntoLog{service::Shut{false}}));
+    if (one.begun) perform(one, one.log.begin_era(now, by_clock, {}));
+  } else if (!one.log.is_beginning_era() && one.log.has_quorum()) {
+    const bool is_open = !one.log.machine().state().closed;
+    if (is_open && now > end_ + seconds(2)) return;
+    perform(one, is_open ? one.log.confirm_to_all(now) : one.log.open_era(now));
   }
-  world_.at(now + milliseconds(50), [this] { operate(); });
+  world_.at(now + milliseconds(50), [this, &one] { operate(one); });
+}
+
+void VirtualEngine::input(NodeId node, const engine::Told& told) {
+  if (node.value <= world_.nodes()) return world_.input(node, replica::FromEngine{told});
+  Operator& one = *operators_.at(node.value - world_.nodes() - 1);
+  if (one.dead) return;
+  perform(one, one.log.step(world_.now(), wall_time(world_.now()), replica::FromEngine{told}));
+  perform(one, one.log.settle(world_.now(), wall_time(world_.now())));
 }
 
 // What is told comes in order; now and then something is lost, and a while later the connection with it.
@@ -196,9 +228,7 @@ void VirtualEngine::tell(NodeId node, engine::Told what) {
   const std::uint64_t generation = link.generation;
   world_.at(link.told_until, [this, node, generation, what = std::move(what)] {
     if (links_.at(node.value).generation != generation) return;
-    if (node.value <= world_.nodes()) return world_.input(node, replica::FromEngine{what});
-    operators(operator_->step(world_.now(), wall_time(world_.now()), replica::FromEngine{what}));
-    operators(operator_->settle(world_.now(), wall_time(world_.now())));
+    input(node, what);
   });
 }
 
@@ -254,12 +284,22 @@ void VirtualEngine::load(NodeId node, const engine::Load& request) {
   if (!log_.made) return tell(node, engine::Empty{});
   link.told = log_.opened.at(log_.kept_epoch);
   tell(node, engine::State{log_.kept_epoch, link.told, log_.kept});
-  for (const auto& [position, item] : log_.items) {
-    if (position <= link.told) continue;
-    tell(node, told_of(link.told, position, item));
-    link.told = position;
+  page(node, link.generation, ++link.loads, request.ticket);
+}
+
+void VirtualEngine::page(NodeId node, std::uint64_t generation, std::uint64_t load, std::uint64_t ticket) {
+  Link& link = links_.at(node.value);
+  if (link.generation != generation || link.loads != load) return;
+  if (link.told < log_.opened.at(log_.kept_epoch))  // as adapters do: what comes next was trimmed
+    return tell(node, engine::Entry{0, std::numeric_limits<std::uint64_t>::max(), {}});
+  std::size_t left = entries_a_page;
+  for (auto at = log_.items.upper_bound(link.told); at != log_.items.end(); ++at) {
+    if (left-- == 0)
+      return world_.at(world_.now() + delay(), [=, this] { page(node, generation, load, ticket); });
+    tell(node, told_of(link.told, at->first, at->second));
+    link.told = at->first;
   }
-  tell(node, engine::Reached{request.ticket});
+  tell(node, engine::Reached{ticket});
   link.following = true;
 }
 
@@ -296,10 +336,17 @@ void VirtualEngine::seal(const engine::Seal& request) {
   tell_all(log_.position, item);
 }
 
+// After a restore there are two histories in one era, until the next one begins.
 void VirtualEngine::keep(const engine::Keep& request) {
   if (restored_ && request.epoch > log_.epoch) return;
-  const auto [known, first] = states_.try_emplace(request.epoch, request.state);
-  if (!first && known->second != request.state && !restored_)
+  const auto era_of = [](const Bytes& bytes) {
+    const auto state = replica::decode_engine_state(bytes);
+    return state.ok() ? state->era : 0;
+  };
+  const std::uint64_t era = era_of(request.state);
+  const auto [known, first] = states_.try_emplace({era, request.epoch}, request.state);
+  const bool are_two = restored_ && era <= era_of(backup_.kept);
+  if (!first && known->second != request.state && !are_two)
     return world_.fail("states_agree",
                        "two gateways keep different states of epoch " + std::to_string(request.epoch));
   if (request.epoch <= log_.kept_epoch || !log_.opened.contains(request.epoch)) return;

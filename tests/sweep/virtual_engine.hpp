@@ -6,13 +6,15 @@
 // same, up to seconds later; nobody is told of what. What is told may be lost on its way without a word: the
 // next thing told shows it. Connections break, one by one and all at once. It goes back to what it was a
 // while ago, as after a restore from a backup: then hosts come whose gateways remember nothing, and a while
-// later an operator begins a new era, as `coordd --new-epoch` does. Checked here: an entry is in the log
-// once, and whoever keeps a state keeps the same one.
+// later an operator begins a new era, as `coordd --new-epoch` does, and often a second one, before or after
+// the first has ended, which may be killed on its way. What is read at first comes in pages, between which
+// the log may be trimmed. Checked here: an entry is in the log once, and whoever keeps a state keeps the same
+// one.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -40,6 +42,8 @@ class VirtualEngine : public EngineHost {
   void process_started(NodeId node) override;
 
   bool was_restored() const { return restored_; }
+  // An operator is still on the way to a new era that grants.
+  bool is_beginning_era() const;
 
  private:
   struct Item {
@@ -63,7 +67,13 @@ class VirtualEngine : public EngineHost {
     bool following = false;
     bool gap = false;
     std::uint64_t told = 0;
+    std::uint64_t loads = 0;
     Instant asked_until, told_until;
+  };
+  struct Operator {  // its place is behind the last node's
+    NodeId node;
+    replica::EngineLog log;
+    bool begun = false, dead = false;
   };
 
   Duration delay();
@@ -75,12 +85,14 @@ class VirtualEngine : public EngineHost {
   void come_anew(NodeId node);
   std::uint64_t index() const;  // of the last entry of ours
   void new_era();
-  void operate();
-  void operators(const replica::Actions& actions);
+  void operate(Operator& one);
+  void perform(const Operator& one, const replica::Actions& actions);
+  void input(NodeId node, const engine::Told& told);
   void tell(NodeId node, engine::Told what);
   void tell_all(std::uint64_t position, const Item& item);
   void carry_out(NodeId node, const engine::Request& request, bool answered);
   void load(NodeId node, const engine::Load& request);
+  void page(NodeId node, std::uint64_t generation, std::uint64_t load, std::uint64_t ticket);
   void append(const engine::Append& request);
   void seal(const engine::Seal& request);
   void keep(const engine::Keep& request);
@@ -96,11 +108,11 @@ class VirtualEngine : public EngineHost {
   Log backup_;
   std::uint64_t backup_index_ = 0;
   bool restored_ = false;
-  std::optional<replica::EngineLog> operator_;  // behind the last node's place
-  bool era_begun_ = false;
-  std::vector<Link> links_;                                 // by node
-  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;  // (client, sequence)
-  std::map<std::uint64_t, Bytes> states_;                   // by epoch
+  std::vector<std::unique_ptr<Operator>> operators_;
+  std::size_t operators_to_come_ = 0;
+  std::vector<Link> links_;                                          // by node
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;           // (client, sequence)
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Bytes> states_;  // by era and epoch
 };
 
 }  // namespace coord::sweep
