@@ -390,8 +390,10 @@ void CastsPart::perform(const node::Moment& moment, const Gather::Asked& action)
   auto letter = letter_in(action.question);
   if (!letter || !is_its_users(*letter)) return run(moment, Gather::Own{action.id, {}, true});
   const Question question{action.id, std::move(*letter), action.until};
-  // The answerers of a host that is alone ask at the same peer.
-  const Instant kept_until = alone_ ? moment.now : started_ + answerers_come_back_in;
+  // Not for so long that the answers which are there would be too late. Whoever asks at a host that is alone
+  // asks at this peer, and knows when it was started.
+  const Instant in_time = moment.now + (action.until - moment.now) / 2;
+  const Instant kept_until = alone_ ? moment.now : std::min(started_ + answerers_come_back_in, in_time);
   if (const auto own = answerers_.ask(moment.now, question, kept_until, out_)) run(moment, *own);
 }
 

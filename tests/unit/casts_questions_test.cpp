@@ -181,6 +181,18 @@ TEST_CASE("a peer that was started again waits a moment for its answerers, and t
   net.run(500ms);
   REQUIRE(net.told[{NodeId{1}, 9}].size() == 1);
   CHECK(std::get<Gathered>(net.told[{NodeId{1}, 9}].back()) == Gathered{});  // nobody has come
+  // There is less time than that: what has come counts, and its host is not missing.
+  net.kill(2);
+  net.start(2);
+  net.ask(2, 5, Answer{"load"});
+  net.ask(1, 10, Ask{"load", "", 1s});
+  net.run(100ms);
+  net.ask(2, 5, Reply{std::get<Question>(net.told[{NodeId{2}, 5}].back()).id, {"h", 0, "x"}});
+  net.run(600ms);
+  REQUIRE(net.told[{NodeId{1}, 10}].size() == 1);
+  const auto gathered = std::get<Gathered>(net.told[{NodeId{1}, 10}].back());
+  CHECK(gathered.missing.empty());
+  CHECK(gathered.answers.size() == 1);
 }
 
 TEST_CASE("every rule of answerers that is removed is noticed", "[casts]") {
