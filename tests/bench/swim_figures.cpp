@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How soon a large group knows of a death, and how few are held dead by mistake: the tables of
-// docs/membership.md. The class that a peer runs, in the simulator.
+// docs/membership.md. The class that a peer runs, in the simulator. Theory stands in brackets; a figure that
+// is out of its bounds is named on standard error, and the status is 1.
 //
 //   swim_figures [detect|loss|starved|heal|small] [MEMBERS]     default: small, a second or two
 #include <algorithm>
@@ -18,9 +19,45 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr double most_sent = 10;  // a second and member
+
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
+double n_of(std::size_t members) {
+  return static_cast<double>(members);
+}
+
+bool out_of_bounds = false;
+
+void check(const char* table, const char* what, double measured, double least, double most) {
+  if (measured >= least && measured <= most) return;
+  out_of_bounds = true;
+  std::fprintf(stderr, "swim_figures: %s: %s: %.2f, not within %.2f to %.2f\n", table, what, measured, least,
+               most);
+}
+
+// What is to be expected of a group of so many, with the defaults.
+struct Theory {
+  explicit Theory(std::size_t members) {
+    const Swim::Config config;
+    const auto n = static_cast<double>(members);
+    const double period = seconds(config.period), round = seconds(config.gossip);
+    const auto told = static_cast<double>(config.fan_out);
+    suspected = period / (1 - std::pow(1 - 1 / (n - 1), n - 1)) + period;
+    shortest = seconds(shortest_suspicion(members - 1, config.period, config.suspicion_factor));
+    longest = shortest * static_cast<double>(config.suspicion_stretch);
+    spread = round * std::log(n) / std::log(1 + told);
+    // Somebody compares with a dead one; then each tells the news of all as often as it tells any.
+    healed = 2 * seconds(config.compare) / n +
+             round * n * static_cast<double>(tell_limit(members, config.tell_factor)) /
+                 (told * static_cast<double>(datagram_rumours));
+  }
+  double known() const { return suspected + shortest + spread; }
+  double known_at_most() const { return 3 * suspected + longest + 4 * spread; }
+
+  double suspected, shortest, longest, spread, healed;
+};
 
 // All members know each other. Datagrams are lost here; streams are not, as TCP sends again.
 struct App {
@@ -111,7 +148,6 @@ struct Group {
 // First detection 1/(1-1/e) periods on average, and the time-outs until somebody suspects; then the
 // suspicion, then the epidemic: log of the members to the base of those told by each.
 void detect(std::size_t members, std::size_t times) {
-  const Swim::Config config;
   double suspects = 0, dead = 0, spread = 0, all = 0;
   std::uint64_t sent = 0;
   for (std::size_t i = 1; i <= times; ++i) {
@@ -124,22 +160,24 @@ void detect(std::size_t members, std::size_t times) {
     dead += seconds(group.app.first_dead - group.app.first_suspects);
     spread += seconds(group.app.last_dead - group.app.first_dead);
     all += seconds(group.app.last_dead - group.died);
-    if (group.app.know + 1 != members) std::printf("detect    not all know\n");
+    check("detect", "others that know", static_cast<double>(group.app.know + 1), n_of(members),
+          n_of(members));
   }
-  const auto runs = static_cast<double>(times), n = static_cast<double>(members);
-  const double period = seconds(config.period);
-  const double others = 1 - std::pow(1 - 1 / (n - 1), n - 1);
-  const double shortest = seconds(shortest_suspicion(members - 1, config.period, config.suspicion_factor));
-  const double epidemic =
-      seconds(config.gossip) * std::log(n) / std::log(1.0 + static_cast<double>(config.fan_out));
+  const auto runs = static_cast<double>(times);
+  const Theory theory(members);
+  const double each = static_cast<double>(sent) / runs / n_of(members) / 2;
   std::printf(
       "detect    N %6zu  suspected %.2f s (%.2f)  dead %.2f s later (%.2f to %.2f)  all know %.2f s later "
       "(%.2f)  in all %.2f s  sent %.1f a second and member\n",
-      members, suspects / runs, period / others + period, dead / runs, shortest,
-      shortest * static_cast<double>(config.suspicion_stretch), spread / runs, epidemic, all / runs,
-      static_cast<double>(sent) / runs / n / 2);
+      members, suspects / runs, theory.suspected, dead / runs, theory.shortest, theory.longest, spread / runs,
+      theory.spread, all / runs, each);
+  check("detect", "seconds until it is suspected", suspects / runs, 0, 3 * theory.suspected);
+  check("detect", "seconds of suspicion", dead / runs, 0.95 * theory.shortest, theory.longest);
+  check("detect", "seconds until all know", spread / runs, 0, 4 * theory.spread);
+  check("detect", "sent a second and member", each, 1, most_sent);
 }
 
+// A probe of a living member fails if the ping is lost, or its answer, and of each helper one of four.
 void loss(std::size_t members, bool stream_ping, Duration length) {
   Group group(members);
   group.app.loss = 0.3;
@@ -148,12 +186,19 @@ void loss(std::size_t members, bool stream_ping, Duration length) {
   group.world.run_for(length);
   const std::size_t suspected = group.app.suspected, removed = group.app.removed;
   group.kill(NodeId{members / 2});
+  const Theory theory(members);
+  const double comes = 1 - group.app.loss, known = seconds(group.app.last_dead - group.died);
+  const double fails = (1 - std::pow(comes, 2)) * std::pow(1 - std::pow(comes, 4), 3);
   std::printf(
-      "loss      N %6zu  30 %% of datagrams, %s: in %.0f s held suspect %zu times, dead %zu times; of a "
-      "death "
-      "%zu of %zu know in %.2f s\n",
+      "loss      N %6zu  30 %% of datagrams, %s: in %.0f s held suspect %zu times, dead %zu times (%.0f %% "
+      "of "
+      "probes fail); of a death %zu of %zu know in %.2f s (%.2f without loss)\n",
       members, stream_ping ? "stream pings" : "no stream pings", seconds(length), suspected, removed,
-      group.app.know, members - 1, seconds(group.app.last_dead - group.died));
+      stream_ping ? 0 : 100 * fails, group.app.know, members - 1, known, theory.known());
+  if (!stream_ping) return;  // a warning
+  check("loss", "others that know", static_cast<double>(group.app.know + 1), n_of(members), n_of(members));
+  check("loss", "living ones held dead", static_cast<double>(removed), 0, 0);
+  check("loss", "seconds until all know", known, theory.shortest, theory.known_at_most());
 }
 
 // One member runs a tenth of the time only, for 900 ms it does not.
@@ -170,6 +215,8 @@ void starved(std::size_t members, Duration length) {
   std::printf(
       "starved   N %6zu  for %.0f s: itself held dead %zu times; others suspect %zu times, dead %zu times\n",
       members, seconds(length), group.app.know, group.app.suspected, group.app.removed);
+  check("starved", "times that it is held dead", static_cast<double>(group.app.know), 0, 0);
+  check("starved", "times that others are", static_cast<double>(group.app.removed), 0, 0);
 }
 
 bool all_alive(const Group& group) {
@@ -205,10 +252,15 @@ void heal(std::size_t members, Duration length) {
   cut(false);
   const Instant mended = group.world.now();
   while (!all_alive(group) && group.world.now() - mended < 300s) group.world.run_for(250ms);
+  const double whole = seconds(group.world.now() - mended);
+  const Theory theory(members);
   std::printf(
       "heal      N %6zu  cut in halves: %zu held dead after %.1f s; whole again %.1f s after the cut is "
-      "mended\n",
-      members, removed, apart, seconds(group.world.now() - mended));
+      "mended (%.1f)\n",
+      members, removed, apart, whole, theory.healed);
+  check("heal", "held dead by the other half", static_cast<double>(removed), n_of(members * (members / 2)),
+        n_of(members * members));
+  check("heal", "seconds until it is whole", whole, 0, 3 * theory.healed + 2);
 }
 
 }  // namespace
@@ -239,4 +291,5 @@ int main(int argc, char** argv) {
                  what.c_str());
     return 64;
   }
+  return out_of_bounds ? 1 : 0;
 }
