@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 constexpr const char* topic = "news";
 // Clocks that run too fast or too slow differ by so much about when something was cast.
 constexpr Duration clocks_differ = std::chrono::seconds(1);
+// An answerer that began so long ago is known to its peer.
+constexpr Duration settled = std::chrono::seconds(1);
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::casts);
 
 }  // namespace
@@ -69,6 +71,7 @@ void Casters::listen(Host& host, Listener& listener) {
 void Casters::connect(Host& host) {
   host.caster = opened(host.node);
   host.answerer = opened(host.node);
+  host.answers_since = world_.now();
   say(host.node, host.answerer, casts::Answer{topic});
   listen(host, host.plain);
   listen(host, host.causal);
@@ -97,6 +100,7 @@ void Casters::cast(Host& host) {
 
 void Casters::ask(Host& host, Duration patience) {
   const replica::ConnectionId connection = opened(host.node);
+  asked_[connection] = world_.now();
   say(host.node, connection, casts::Ask{topic, "?", patience});
   world_.at(world_.now() + patience + std::chrono::seconds(2), [this, node = host.node, connection] {
     if (world_.node(node) != nullptr) world_.input(node, replica::ToolGone{connection});
@@ -113,7 +117,8 @@ void Casters::told(NodeId node, const replica::ToTool& answer) {
     if (listener->connection == answer.connection) hear(host, *listener, *what);
   if (const auto* question = std::get_if<casts::Question>(&*what))
     say(node, host.answerer, casts::Reply{question->id, {"host", 0, std::to_string(node.value)}});
-  if (const auto* gathered = std::get_if<casts::Gathered>(&*what)) check_answers(host, *gathered);
+  if (const auto* gathered = std::get_if<casts::Gathered>(&*what))
+    check_answers(host, asked_.at(answer.connection), *gathered);
 }
 
 void Casters::hear(Host& host, Listener& listener, const casts::ToTool& what) {
@@ -164,11 +169,16 @@ void Casters::check_order(const Host& host, const Listener& listener, const cast
   }
 }
 
-void Casters::check_answers(const Host& host, const casts::Gathered& gathered) {
+// A host whose answerer is there all the time is not silently missing.
+void Casters::check_answers(const Host& host, Instant asked, const casts::Gathered& gathered) {
   std::set<std::string> members(gathered.missing.begin(), gathered.missing.end());
   if (members.size() != gathered.missing.size()) return fail(host.node, "a member is missing twice");
   for (const casts::Answered& one : gathered.answers)
     if (!members.insert(one.member).second) return fail(host.node, one.member + " is counted twice");
+  for (const auto& [number, other] : hosts_)
+    if (other.answerer != replica::ConnectionId{} && other.answers_since + settled <= asked &&
+        !members.contains(std::to_string(number)))
+      return fail(host.node, std::to_string(number) + " has not answered, and is not named");
   if (world_.now() < quiet_from_ || !all_asked_.contains(host.node)) return;
   if (gathered.missing.empty() && gathered.answers.size() == world_.nodes()) all_answered_.insert(host.node);
 }

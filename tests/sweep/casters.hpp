@@ -52,6 +52,7 @@ class Casters : public HostWatcher {
   struct Host {
     NodeId node;
     replica::ConnectionId caster, answerer;
+    Instant answers_since;
     Listener plain, causal;
     std::uint64_t casts = 0;  // of this life of its peer's
   };
@@ -71,13 +72,14 @@ class Casters : public HostWatcher {
   void hear(Host& host, Listener& listener, const casts::ToTool& what);
   bool follows(const casts::CastId& one, const casts::CastId& before) const;
   void check_order(const Host& host, const Listener& listener, const casts::CastId& id);
-  void check_answers(const Host& host, const casts::Gathered& gathered);
+  void check_answers(const Host& host, Instant asked, const casts::Gathered& gathered);
   void fail(NodeId node, const std::string& what) { world_.fail("casts", what, node); }
 
   World& world_;
   Instant quiet_from_;
   Random random_;
   std::map<std::uint64_t, Host> hosts_;
+  std::map<replica::ConnectionId, Instant> asked_;
   std::map<std::string, Made> made_;  // by payload
   std::map<casts::CastId, std::string> payload_of_;
   std::uint64_t last_connection_ = first_connection, last_payload_ = 0, heard_ = 0;
