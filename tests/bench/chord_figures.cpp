@@ -242,8 +242,8 @@ int check(std::size_t rings) {
     judge.within(what, found.mean, each.mean, 0.03);
     judge.within(what + ", p99", found.p99, each.p99, 0, 1);
   }
-  // Where a tenth has failed the paper gives 0.60 time-outs, which do not follow from its own path:
-  // docs/chord.md.
+  // Where a tenth has failed the paper gives 0.60 time-outs, which do not follow from
+  // its own path: docs/chord.md.
   struct Failed {
     double share, path, timeouts;
   };

@@ -190,9 +190,8 @@ void loss(std::size_t members, bool stream_ping, Duration length) {
   const double comes = 1 - group.app.loss, known = seconds(group.app.last_dead - group.died);
   const double fails = (1 - std::pow(comes, 2)) * std::pow(1 - std::pow(comes, 4), 3);
   std::printf(
-      "loss      N %6zu  30 %% of datagrams, %s: in %.0f s held suspect %zu times, dead %zu times (%.0f %% "
-      "of "
-      "probes fail); of a death %zu of %zu know in %.2f s (%.2f without loss)\n",
+      "loss      N %6zu  30 %% of datagrams, %s: in %.0f s held suspect %zu times, dead %zu times "
+      "(%.0f %% of probes fail); of a death %zu of %zu know in %.2f s (%.2f without loss)\n",
       members, stream_ping ? "stream pings" : "no stream pings", seconds(length), suspected, removed,
       stream_ping ? 0 : 100 * fails, group.app.know, members - 1, known, theory.known());
   if (!stream_ping) return;  // a warning

@@ -8,8 +8,7 @@
 // while ago, as after a restore from a backup: then hosts come whose gateways remember nothing, and a while
 // later an operator begins a new era, as `coordd --new-epoch` does, and often a second one, before or after
 // the first has ended, which may be killed on its way. What is read at first comes in pages, between which
-// the log may be trimmed. Checked here: an entry is in the log once, and whoever keeps a state keeps the same
-// one.
+// the log may be trimmed. Checked here: an entry is in the log once, and all that keep a state keep the same.
 #pragma once
 
 #include <cstdint>
