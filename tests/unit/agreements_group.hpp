@@ -342,6 +342,7 @@ struct Network {
   // Its disk is lost: it begins with an empty one.
   void replace_disk(std::uint64_t node) {
     shelves[NodeId{node}] = new_shelf(200 + node);
+    shelves[NodeId{node}].disk = 200 + node;
     start(NodeId{node});
   }
 };
