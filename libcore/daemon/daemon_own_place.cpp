@@ -109,7 +109,7 @@ Status Daemon::come_later() {
 Status Daemon::want_vote() {
   if (std::exchange(wants_vote_, true)) return done();
   rejoin_asked_by_file_ = true;
-  return note_wanted_vote(*disk_);
+  return replace_small_file(*disk_, rejoin_file_name, rejoin_wants_vote);
 }
 
 // A founder whose disk was lost, under another number: as a host does that comes later, with the others of

@@ -281,7 +281,7 @@ class Joining {
   // start in between would find a host that never voted.
   Status note_lost_vote() {
     if (!rejoins_now_ || std::exchange(has_noted_vote_, true)) return done();
-    return note_wanted_vote(disk_);
+    return replace_small_file(disk_, rejoin_file_name, rejoin_wants_vote);
   }
 
   // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
