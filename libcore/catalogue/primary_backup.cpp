@@ -243,7 +243,7 @@ std::vector<Protocol> primary_backup() {
 }
 
 std::vector<Scenario> primary_backup_scenarios() {
-  return {{"async-fail-over", "writes that a primary has answered, and its backup never had",
+  return {{"async-fail-over", "writes that a primary has answered and its backup never had",
            Drawing::space_time, async_loses}};
 }
 

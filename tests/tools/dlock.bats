@@ -353,7 +353,7 @@ client.recv(1)' 3>&- &
   for options in '' -n '-w 1' '-s'; do
     run -64 bash -c "dlock $options 9" 9>lock
     [ "${#lines[@]}" -eq 1 ]
-    [[ $output == "dlock: 9: is flock's form for an open descriptor; dlock locks names: give a name and what is to run: dlock NAME -c"* ]]
+    [[ $output == "dlock: 9: is flock's form for an open descriptor; dlock locks names: give a name and a command: dlock NAME -c"* ]]
   done
   run -64 bash -c 'dlock 9' 9>&- # as typed at a prompt, to see what it does
   [[ $output == "dlock: 9: is flock's form for an open descriptor"* ]]

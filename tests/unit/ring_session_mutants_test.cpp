@@ -22,9 +22,9 @@ Answer behind_at_two(bool writes) {
   const Answer first = group.put_one(1, "k", "v");
   if (!is_stored(first)) return Refused{};
   const Past past{{std::get<Stored>(first).dot}, {}};
-  const Duration second = std::chrono::seconds(1);
-  if (writes) return group.ask(2, Put{"r", "k", 1, {}, {}, second, Consistency::causal, past}, "w");
-  return group.ask(2, Get{"r", "k", {}, 0, second, Consistency::causal, past});
+  const Duration patience = std::chrono::seconds(1);
+  if (writes) return group.ask(2, Put{"r", "k", 1, {}, {}, patience, Consistency::causal, past}, "w");
+  return group.ask(2, Get{"r", "k", {}, 0, patience, Consistency::causal, past});
 }
 bool causal_read_waits() {
   return std::holds_alternative<NoQuorum>(behind_at_two(false));

@@ -32,8 +32,8 @@ struct Unfinished {
     group.loses = [](std::uint64_t from, std::uint64_t to, const copies::Message& message) {
       return from == 1 && (to == 3 || to == 4) && std::holds_alternative<copies::Store>(message);
     };
-    const Put second{"r", key, 6, {}, {}, short_of_hints};
-    if (!std::holds_alternative<Partly>(group.ask(1, second, "second"))) return false;
+    const Put unfinished{"r", key, 6, {}, {}, short_of_hints};
+    if (!std::holds_alternative<Partly>(group.ask(1, unfinished, "second"))) return false;
     for (const std::uint64_t other : {1, 3, 4}) group.part(2, other);
     group.loses = nullptr;
     return true;
