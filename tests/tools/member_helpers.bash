@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Hosts that come to a group of peer_helpers.bash later. $spare: ports that are free.
 
-port_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=.*://p"; }
+port_of() { cat "$group/$1.port" 2>/dev/null || tr , '\n' <"$group/peers" | sed -n "s/^$1=.*://p"; }
 
 # start_member NAME PORT PEER... [-- OPTION...]: by the addresses of these peers.
 start_member() {
@@ -13,6 +13,7 @@ start_member() {
   done
   [ $# -eq 0 ] || shift
   mkdir -p "$group/$name"
+  echo "$port" >"$group/$name.port"
   coordd --name "$name" --join "$list" --listen "127.0.0.1:$port" --key-file "${key:-$group/key}" --state-dir "$group/$name" \
     --socket "$group/$name.sock" "$@" </dev/null >>"$group/$name.log" 2>&1 3>&- &
   echo $! >"$group/$name.pid"
