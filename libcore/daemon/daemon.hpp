@@ -248,7 +248,7 @@ class Daemon {
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
   std::optional<local::VoterView> remove_member(replica::ConnectionId by, const std::string& user,
                                                 local::VoterVerb verb, const net::Roster::Node& node);
-  void order_voters(replica::ConnectionId connection, const Tool& tool, const local::OrderVoters& request);
+  void order_voters(replica::ConnectionId connection, Tool& tool, const local::OrderVoters& request);
   void perform(replica::VotersAnswered&& action);
   void perform(replica::VoterStep&& action);
   void perform(replica::VotersChanged&& action);

@@ -63,8 +63,7 @@ std::string Daemon::words_of(const replica::VoterOrder& order) const {
   return fmt::format("{} {}{}", local::name_of(order.verb), name_of_node(order.node), other);
 }
 
-void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
-                          const local::OrderVoters& request) {
+void Daemon::order_voters(replica::ConnectionId connection, Tool& tool, const local::OrderVoters& request) {
   const auto refuse = [&](local::RefusedKind kind, const std::string& why) {
     tell(connection, tool, local::Refused{request.request, kind, why.substr(0, 1024)});
   };
@@ -109,12 +108,18 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
     *node = number ? *number : settings_.roster.id_of(*name);
     const bool removes = request.verb == local::VoterVerb::remove;
     if (removes && (number ? is_out(*node) : has_removed(connection, *name, *node))) return is_so();
-    const bool is_known = number ? (removes || request.verb == local::VoterVerb::demote) &&
-                                       node_->voter()->raft().voters().has(*node)
-                                 : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
+    const bool is_known =
+        number ? (removes || request.verb == local::VoterVerb::demote) &&
+                     (node_->voter()->raft().voters().has(*node) || tool.loses_vote.contains(*node))
+               : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
     if (!is_known) return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
-  if (const net::Roster::Node* const named = settings_.roster.find(order.node)) {
+  // It says its order again until that is done: what takes the vote does not forget the host as well.
+  const bool has_vote = node_->voter()->raft().voters().has(order.node);
+  if (request.verb == local::VoterVerb::remove && has_vote) tool.loses_vote.insert(order.node);
+  if (tool.loses_vote.size() > most_orders) return refuse(protocol, "too many hosts on one connection");
+  const net::Roster::Node* const named = settings_.roster.find(order.node);
+  if (named != nullptr && !tool.loses_vote.contains(order.node)) {
     if (auto view = remove_member(connection, order.by, request.verb, *named)) {
       view->request = request.request;
       return tell(connection, tool, *view);

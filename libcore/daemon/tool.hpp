@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct Tool {
   std::optional<Instant> asked_at, granted_at;
   bool loss_told = false;  // of this grant
   Token token;
+  std::set<NodeId> loses_vote;  // hosts whose vote it has ordered to be taken
 };
 
 // Counted.
