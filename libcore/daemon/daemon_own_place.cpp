@@ -412,13 +412,7 @@ void Daemon::is_told_retired(const std::string& by) {
     boost::asio::post(io_, [this] { begin_anew(false, "the disk of this host was lost, more than once"); });
     return;
   }
-  Error why{ErrorKind::usage, fmt::format("'{}'", settings_.name),
-            fmt::format("peer {} says that the group goes on with another disk under this name: this state "
-                        "directory is refused for ever",
-                        by),
-            fmt::format("move {} away; with an empty one this host comes to the group again by itself",
-                        settings_.options.state_dir)};
-  boost::asio::post(io_, [this, why = std::move(why)] { stop(why); });
+  boost::asio::post(io_, [this, why = is_retired(settings_, by)] { stop(why); });
 }
 
 }  // namespace coord::daemon

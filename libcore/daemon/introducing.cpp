@@ -82,6 +82,7 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   answer.name_lives =
       answer.of_name && answer.of_name->node != question.node && who.seems_alive(answer.of_name->node);
   answer.of_node = known(who, who.roster.find(question.node), question.node);
+  answer.is_retired = who.machine.state().retired.contains(question.node);
   answer.is_out = question.node != NodeId{} && who.is_out(question.node);
   const auto& registrations = who.machine.state().registrations;
   if (const auto named = answer.of_name ? registrations.find(answer.of_name->node) : registrations.end();

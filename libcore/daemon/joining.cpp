@@ -188,6 +188,7 @@ class Joining {
   Result<bool> take(const net::Address& address, const wire::Introduction& answer) {
     if (!answer.why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer.why_not));
     if (Status fits = check(address, answer); !fits) return fits.error();
+    if (answer.is_retired) return is_retired(settings_, fmt::format("{} at {}", answer.name, address.text()));
     const bool is_behind = settings_.registered_at && answer.at < *settings_.registered_at;
     if (!COORD_RULE(removed_by_who_is_not_behind, !is_behind))
       return not_yet(fmt::format("{}: is behind this host", address.text()));
@@ -413,6 +414,15 @@ class Joining {
 };
 
 }  // namespace
+
+Error is_retired(const Settings& settings, const std::string& by) {
+  return {ErrorKind::usage, fmt::format("'{}'", settings.name),
+          fmt::format("peer {} says that the group goes on with another disk under this name: this state "
+                      "directory is refused for ever",
+                      by),
+          fmt::format("move {} away; with an empty one this host comes to the group again by itself",
+                      settings.options.state_dir)};
+}
 
 Status join(Disk& disk, Settings& settings, const Asker& asker) {
   return Joining(disk, settings, asker).run();

@@ -50,5 +50,7 @@ Status join(Disk& disk, Settings& settings, const Asker& asker);
 // Of a host that serves by what it knew: asks once more. False: nobody has answered, or not yet as it must
 // be. An error: it is not to go on. True: `settings` are those of the group as it is.
 Result<bool> join_again(Disk& disk, Settings& settings, const Asker& asker);
+// Why a host ends whose place is another disk's, as `by` says.
+Error is_retired(const Settings& settings, const std::string& by);
 
 }  // namespace coord::daemon

@@ -14,14 +14,14 @@
 
 namespace coord::net {
 
-Bytes Greeting::hello_to(const std::string& peer) const {
+Bytes Greeting::hello_to(const std::string& peer, NodeId theirs) const {
   const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count()};
-  const NodeId founder = Roster::founding_id(peer);
+  const NodeId lost = theirs != NodeId{} ? theirs : Roster::founding_id(peer);
   return wire::encode(
       wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor, peers, now,
-                      founding, group_id, node, retired.contains(founder) ? founder : NodeId{}},
+                      founding, group_id, node, retired.contains(lost) ? lost : NodeId{}},
       hello_version);
 }
 
@@ -91,14 +91,18 @@ std::string Greeting::refusal_of_disk(const wire::PeerHello& hello, const std::s
   return "";
 }
 
+// Later versions may append to it: it is how versions are told apart.
+Result<wire::PeerHello> Greeting::read(const wire::Frame& frame) {
+  wire::DecodeOptions options = frame.decode_options();
+  options.newer_sender = true;
+  return wire::decode<wire::PeerHello>(frame.payload, options);
+}
+
 Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::string& peer) const {
   const auto refuse = [](std::string why) -> Error {
     return {ErrorKind::unavailable, "", std::move(why), ""};
   };
-  // Later versions may append to the hello: it is how versions are told apart.
-  wire::DecodeOptions options = frame.decode_options();
-  options.newer_sender = true;
-  const auto hello = wire::decode<wire::PeerHello>(frame.payload, options);
+  const auto hello = read(frame);
   if (!hello.ok()) return refuse(fmt::format("its hello cannot be read: {}", hello.error().what));
   if (const std::string why = refusal_of(*hello); !why.empty()) return refuse(why);
   if (hello->name != peer || hello->to != self)

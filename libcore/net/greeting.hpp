@@ -31,12 +31,13 @@ struct Greeting {
   std::set<std::string> founders{};
   NodeId node{};                          // this host's number
   std::map<std::string, NodeId> nodes{};  // those of the others
-  std::set<NodeId> retired{};             // of founders whose disk was lost: refused for ever
+  std::set<NodeId> retired{};             // of disks that were lost: refused for ever
   // Somebody has said that this host's own is one of these.
   std::function<void(const std::string& peer)> told_retired = [](const std::string&) {};
 
-  // In a frame of hello_version.
-  Bytes hello_to(const std::string& peer) const;
+  // In a frame of hello_version. `theirs`: the number that the peer has said in its own hello.
+  Bytes hello_to(const std::string& peer, NodeId theirs = {}) const;
+  static Result<wire::PeerHello> read(const wire::Frame& hello);
   // The other side's hello; an error says in `what` why it is refused.
   Result<wire::PeerHello> check(const wire::Frame& hello, const std::string& peer) const;
   bool are_founders(const std::string& peer) const {

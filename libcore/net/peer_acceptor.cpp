@@ -223,8 +223,10 @@ void PeerAcceptor::on_stranger_frame(Guests::iterator guest, const wire::Frame& 
   if (peer == introduction_name) return introduce(guest, frame);
   if (frame.type != wire::FrameType::hello) return refuse(guest, "it did not begin with a hello");
   const auto hello = greeting_.check(frame, peer);
+  const auto said = Greeting::read(frame);
   // The answer comes before any refusal: the other side can see, and say, what differs.
-  guest->connection->send(wire::FrameType::hello, greeting_.hello_to(peer), hello_version);
+  guest->connection->send(wire::FrameType::hello, greeting_.hello_to(peer, said ? said->node : NodeId{}),
+                          hello_version);
   if (hello.ok()) {
     guest->hello = *hello;
     return welcome(guest);

@@ -68,13 +68,14 @@ struct Introduction {
   std::vector<NodeId> founders{};  // the numbers of all, also of those whose name is on another disk by now
   bool is_out = false;             // the number that was asked with neither votes nor learns: committed
   bool name_lives = false;         // `of_name` has another number, and lives, as far as the group knows
+  bool is_retired = false;         // that number is of a disk which was lost: it is refused for ever
 
   bool operator==(const Introduction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
             at_most<32>(voters), of_name, of_node, name_since, admitted, at, is_registered,
-            at_most<16>(founders), is_out, name_lives);
+            at_most<16>(founders), is_out, name_lives, is_retired);
   }
 };
 

@@ -153,6 +153,23 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
 #endif
 }
 
+TEST_CASE("a disk that was lost and turns up again ends when it asks, whoever has its name") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId lost = world.settings.node;
+  world.machine.apply(
+      LogIndex{++world.last},
+      {.body = service::Register{NodeId{50}, 3, {}, 2, "epsilon", "10.0.0.8:7411", {}, "", lost}});
+  REQUIRE(world.machine.state().retired.contains(lost));
+  world.settings.options.state_dir = "/var/lib/coordd";
+  const Status ended = world.run();
+  REQUIRE_FALSE(ended.ok());
+  CHECK(ended.error().kind == ErrorKind::usage);
+  CHECK(ended.error().text().find("alpha at 10.0.0.1:7411 says that the group goes on with another disk") !=
+        std::string::npos);
+  CHECK(ended.error().text().find("move /var/lib/coordd away") != std::string::npos);
+}
+
 TEST_CASE("it waits where it is seen by another network of this host, too") {
   World world;
   REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.9.9.9", 7411}, false, true}).ok());

@@ -131,3 +131,25 @@ TEST_CASE("retired_disk_is_refused: and it is told so, by whoever knows") {
   CHECK(two.other.check(hello, "a").ok());
   CHECK(told.empty());
 }
+
+TEST_CASE("the lost disk of a host that came later is told so, too, when it has said its number") {
+  TwoFounders two;
+  two.other.node = NodeId{77};
+  two.one.retired = {NodeId{77}};
+  std::string told;
+  two.other.told_retired = [&](const std::string& by) { told = by; };
+  const auto hear = [&](NodeId said) {
+    const wire::Frame hello{hello_version, wire::FrameType::hello, two.one.hello_to("b", said)};
+    return two.other.check(hello, "a").ok();
+  };
+  CHECK(hear({}));
+  CHECK(told.empty());
+  const auto said = Greeting::read({hello_version, wire::FrameType::hello, two.other.hello_to("a")});
+  REQUIRE(said.ok());
+  CHECK_FALSE(hear(said->node));
+  CHECK(told == "a");
+  told.clear();
+  two.other.node = NodeId{78};  // the disk that has its place
+  CHECK(hear(two.other.node));
+  CHECK(told.empty());
+}

@@ -385,6 +385,7 @@ const Named<wire::Introduction>& introductions() {
                                                true,
                                                {NodeId{1}, NodeId{2}},
                                                true,
+                                               true,
                                                true}}};
   return all;
 }
