@@ -230,10 +230,12 @@ bool PeerLink::send(ByteView message, Level version, wire::FrameType type) {
 }
 
 void PeerLink::hurry() {
+  // That something of it arrives does not say that it is taken now.
+  if (state_ == State::waiting && is_refused_) return;
   const Duration patience =
       status_.rtt ? std::max<Duration>(times_.look_every, 2 * *status_.rtt) : times_.answer_within;
   if (state_ == State::waiting || (state_ == State::dialing && steady_now() - dialed_at_ > patience)) {
-    if (!is_refused_) backoff_ = times_.backoff_low;
+    backoff_ = times_.backoff_low;
     dial();
   } else if (state_ == State::up && connection_->is_silent(times_.answer_within)) {
     stand_by();
@@ -309,13 +311,14 @@ void PeerLink::drop_keys(const std::set<std::string>& gone) {
   }
   if (connection_ == nullptr || !gone.contains(connection_->key_id())) return;
   fail(fmt::format("its key {} is no longer in the key file", connection_->key_id()));
+  is_refused_ = false;
   hurry();
 }
 
 void PeerLink::fail(const std::string& why) {
   const bool was_up = state_ == State::up;
   const bool was_taken = was_up && is_taken_;
-  is_refused_ = was_up && !is_taken_;
+  is_refused_ = state_ == State::greeting || (was_up && !is_taken_);
   drop_attempt();
   state_ = State::waiting;
   status_.last_error = why;

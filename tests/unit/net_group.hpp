@@ -82,6 +82,7 @@ inline void run_for(boost::asio::io_context& io, std::chrono::milliseconds time)
 struct Peer {
   std::vector<std::pair<std::string, Bytes>> inbox;
   std::vector<std::string> log;
+  int times_greeted = 0;
   std::unique_ptr<PeerTransport> transport;
 
   bool up(const std::string& peer) const {
@@ -120,6 +121,7 @@ inline std::unique_ptr<Peer> start_peer(boost::asio::io_context& io, PeerConfig 
   PeerHandlers handlers{[p = peer.get()](const std::string& from, wire::Frame&& message) {
     p->inbox.emplace_back(from, std::move(message.payload));
   }};
+  handlers.greeted = [p = peer.get()](const std::string&, const wire::PeerHello&) { ++p->times_greeted; };
   auto transport =
       PeerTransport::open(io, std::move(config), std::move(handlers),
                           [p = peer.get()](LogLevel, const std::string& line) { p->log.push_back(line); });
