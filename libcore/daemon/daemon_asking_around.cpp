@@ -155,8 +155,9 @@ void Daemon::answer_is_written(const WriteAddresses& write) {
   Status written = write.written;
   if (written && !settings_.joins()) written = remember_group(write.book.group, write.book.known);
   if (!written) return log_(net::LogLevel::warning, fmt::format("state: {}", written.error().text()));
-  begin_anew(false, fmt::format("no voter that this host knows has been heard of, and {} says who votes now",
-                                write.told_by));
+  begin_anew(false,
+             fmt::format("no voter that this host knows has been heard of, and {} names the present voters",
+                         write.told_by));
 }
 
 // A host of a living group, that knows this address.
