@@ -62,6 +62,7 @@ class Joining {
         if (!ended) return ended.error();
         if (*ended) return done();
       }
+      count_round();
       refusals_ = refusal_ ? refusals_ + 1 : 0;
       if (refusals_ >= refusals_in_a_row) return *refusal_;
       if (round % rounds_until_told == 0)
@@ -86,7 +87,16 @@ class Joining {
     auto answer = asker_.ask_any(whom(), question(false));
     answered_ = answer.ok();
     if (!answer) return not_yet(answer.error().text());
-    return take(answer->first, answer->second);
+    auto taken = take(answer->first, answer->second);
+    count_round();
+    return taken;
+  }
+
+  // Whatever number of peers was asked in it. A round in which nobody answers says nothing.
+  void count_round() {
+    int& rounds = settings_.rounds_of_living_name;
+    if (name_lives_) rounds = *name_lives_ ? rounds + 1 : 0;
+    name_lives_.reset();
   }
 
   Status recall() {
@@ -229,7 +239,7 @@ class Joining {
   }
 
   std::string why_name_is_not_free(const wire::Introduction& answer) const {
-    if (rounds_of_living_name_ > 0)
+    if (name_lives_ == true)
       return fmt::format("{} at {} is of the group and lives, and does not answer here", answer.of_name->name,
                          answer.of_name->address);
     return fmt::format(
@@ -252,7 +262,7 @@ class Joining {
     rejoins_now_ = is_lost_voter(answer);
     if (rejoins_now_) {
       // Its operator has said so: the one that is asked next has the group remove it.
-      rounds_of_living_name_ = 0;
+      name_lives_ = false;
       settings_.lost_its_vote = true;
       settings_.lost_number = answer.of_name->node;
       rejoins_now_ = settings_.options.rejoin;
@@ -263,8 +273,9 @@ class Joining {
     const bool of_another = answer.of_name && answer.of_name->node != file_.node;
     // Cut off from here only it would hear that its name is taken, and end, with all that it holds.
     const bool lives_for_others = of_another && answer.name_lives && !is_here(*answer.of_name);
-    rounds_of_living_name_ = lives_for_others ? rounds_of_living_name_ + 1 : 0;
-    if (rounds_of_living_name_ > rounds_of_living_name) return name_is_taken(*answer.of_name).error();
+    name_lives_ = lives_for_others || name_lives_ == true;
+    if (lives_for_others && settings_.rounds_of_living_name >= rounds_of_living_name)
+      return name_is_taken(*answer.of_name).error();
     if (lives_for_others) return false;
     settings_.name_of_dead = of_another ? answer.name_since : 0;
     settings_.rounds_of_dead = 0;
@@ -408,7 +419,7 @@ class Joining {
   int refusals_ = 0;              // rounds
   bool rejoins_now_ = false;      // said with the next question
   bool has_noted_vote_ = false;
-  int rounds_of_living_name_ = 0;
+  std::optional<bool> name_lives_;  // elsewhere, as those say who were asked in this round
   std::string own_address_;
   std::string last_trouble_ = "nobody was asked";
 };

@@ -94,8 +94,9 @@ struct Settings {
       admitted_at{};  // of the group's log: there it was taken in. What is from before says nothing of it
   // Another host got its name there, and did not live when it was asked (joining.cpp).
   std::uint64_t name_of_dead = 0;
-  int rounds_of_dead = 0;     // since then
-  bool goes_by_file = false;  // nobody has answered when it came to its group again
+  int rounds_of_dead = 0;         // since then
+  int rounds_of_living_name = 0;  // in a row: another host has its name, lives for the group and is not there
+  bool goes_by_file = false;      // nobody has answered when it came to its group again
   Level level = first_level;
   // A host that can do without a log has been sent one, or sends it back (member_file.hpp): as its last life
   // in this process has found.

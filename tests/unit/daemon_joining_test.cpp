@@ -387,6 +387,34 @@ TEST_CASE("a name that lives for the group is not taken because its owner does n
   CHECK(here.waits == 1);  // until it is admitted
 }
 
+TEST_CASE("a host of the group whose name lives elsewhere asks for it for a while, and ends then") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId node = world.settings.node;
+  const LogIndex named = world.machine.state().registrations.at(node).named;
+  world.machine.apply(LogIndex{++world.last},
+                      {.body = service::Register{NodeId{50}, 3, {}, 2, "delta", "10.0.0.8:7411", named}});
+  world.roster.remove(node);
+  REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+  world.is_alive = NodeId{50};
+  int rounds = 0;
+  auto answer = world.again();
+  for (; answer.ok() && rounds < 100; ++rounds) answer = world.again();
+  REQUIRE_FALSE(answer.ok());
+  CHECK(answer.error().kind == ErrorKind::usage);
+  CHECK(rounds == 50);
+  CHECK(world.machine.state().registrations.at(NodeId{50}).name == "delta");
+}
+
+TEST_CASE("a round is one, however many are asked in it") {
+  World world;
+  world.settings.join = {{"10.0.0.1", 7411}, {"10.0.0.1", 7411}, {"10.0.0.1", 7411}};
+  REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+  world.is_alive = NodeId{50};
+  CHECK_FALSE(world.run().ok());
+  CHECK(world.waits == 50);
+}
+
 TEST_CASE("living_name_is_not_taken: whoever asks for it") {
   World world;
   REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
