@@ -429,6 +429,7 @@ class Daemon {
   };
   std::optional<Reminded> reminded_by_;
   std::optional<Instant> leaderless_since_;
+  bool may_be_forgotten_ = false;  // it saw nobody lead for so long, once in this process
   bool is_asking_around_ = false;
   bool goes_by_answer_ = false;  // as soon as that is written
   Instant asked_around_;

@@ -266,6 +266,8 @@ void Daemon::begin_anew(bool keep_log, const std::string& why) {
   if (ended_) return;
   log_(net::LogLevel::info, fmt::format("{}: begins anew", why));
   begins_anew_ = keep_log;
+  // By the group's own clock, and by nobody's order: it comes again by itself.
+  if (may_be_forgotten_) registration_at_.reset();
   stop(std::nullopt);
 }
 
