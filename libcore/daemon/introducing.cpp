@@ -105,6 +105,9 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   const auto found = registrations.find(question.node);
   answer.admitted = found != registrations.end() && found->second.nonce == question.life &&
                     found->second.name == question.name;
+  // The name may be free before that is committed; admitted then, nobody would retire the lost number.
+  const bool lost_one = question.retires != NodeId{} && question.retires != question.node;
+  if (lost_one && !who.is_out(question.retires)) return told;
   if (!answer.admitted)
     told.admit = service::Register{question.node,
                                    question.life,
