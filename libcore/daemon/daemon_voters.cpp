@@ -182,8 +182,14 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
   if (verb != local::VoterVerb::remove || votes) return std::nullopt;
   if (auto kept = keep_copies(verb, node.id)) return kept;
   local::VoterView view = view_of(reached(*node_->voter()));
-  const std::vector<SessionId> sessions = machine.sessions_of(node.id);
   view.done = false;
+  // It may vote again, if who leads now has not got that it does not.
+  const raft::Raft& raft = node_->voter()->raft();
+  if (node.founder && raft.voters_index() > raft.commit_index()) {
+    view.what = "a change is being committed";
+    return view;
+  }
+  const std::vector<SessionId> sessions = machine.sessions_of(node.id);
   if (!sessions.empty()) {
     std::string some;
     for (std::size_t i = 0; i < sessions.size() && i < most_named; ++i) {
