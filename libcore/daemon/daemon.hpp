@@ -228,7 +228,8 @@ class Daemon {
   void ask_around();
   void is_answered(const AskAround& asked);
   void is_answered_when_mute(const AskAround& asked);
-  void go_by_answer(const wire::Introduction& said);
+  std::vector<wire::KnownPeer> sound_peers(const wire::Introduction& said) const;
+  void go_by_answer(const wire::Introduction& said, std::vector<wire::KnownPeer> known);
   void answer_is_written(const WriteAddresses& write);
   void is_reminded(const wire::IntroductionQuestion& question, const std::string& source);
   void end_as_reminded();

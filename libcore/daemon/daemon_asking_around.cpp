@@ -94,9 +94,10 @@ void Daemon::is_answered(const AskAround& asked) {
   if (place == OwnPlace::unknown || place == OwnPlace::foreign) return;
   std::vector<NodeId> known = voters();
   std::ranges::sort(known);
-  const std::vector<NodeId> vote = who_vote(said.voters);
+  std::vector<wire::KnownPeer> sound = sound_peers(said);
+  const std::vector<NodeId> vote = who_vote(sound);
   const bool is_news = node_->voter() != nullptr ? place == OwnPlace::out : known != vote;
-  if (is_news && !vote.empty()) go_by_answer(said);
+  if (is_news && !vote.empty()) go_by_answer(said, std::move(sound));
 }
 
 void Daemon::is_answered_when_mute(const AskAround& asked) {
@@ -132,21 +133,27 @@ void Daemon::is_answered_when_mute(const AskAround& asked) {
 }
 
 // No voter is there that this host knows, and the group has others: it serves by asking those.
-void Daemon::go_by_answer(const wire::Introduction& said) {
+void Daemon::go_by_answer(const wire::Introduction& said, std::vector<wire::KnownPeer> known) {
   AddressBook book = written_book_;
   book.group = said.group;
   book.at = said.at;
-  book.known.clear();
+  book.known = std::move(known);
+  goes_by_answer_ = true;
+  addresses_->submit(std::make_shared<WriteAddresses>(std::move(book), said.name));
+}
+
+// Those that a file can name: what is written must be read at the next start.
+std::vector<wire::KnownPeer> Daemon::sound_peers(const wire::Introduction& said) const {
+  std::vector<wire::KnownPeer> sound;
   for (const wire::KnownPeer& peer : said.voters) {
     const auto address = net::parse_address(peer.address);
     // Of this host's name: the number that was lost with its disk.
     const bool is_former = peer.name == settings_.name && peer.node != settings_.node;
     if (address && !address->host.empty() && address->port != 0 && is_peer_name(peer.name) &&
         peer.node != NodeId{} && !is_former)
-      book.known.push_back(peer);
+      sound.push_back(peer);
   }
-  goes_by_answer_ = true;
-  addresses_->submit(std::make_shared<WriteAddresses>(std::move(book), said.name));
+  return sound;
 }
 
 // What cannot be written it asks again.
