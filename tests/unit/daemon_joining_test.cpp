@@ -135,13 +135,6 @@ TEST_CASE("a peer that sees nobody lead introduces nobody, and ends nobody") {
   CHECK(told.answer.why_not == "it sees no leader");
 }
 
-TEST_CASE("a host that was just started knows no level, and says that it sees no leader") {
-  const World world;
-  const auto told = introduce({"alpha", 5, group, true, false, world.roster, service::StateMachine()},
-                              {"zeta", NodeId{12}, 9, "10.0.0.9:7411", group, 2, true}, "10.0.0.9");
-  CHECK(told.answer.why_not == "it sees no leader");
-}
-
 TEST_CASE("a host that came later and votes is of the group at once when it starts again") {
   World world;
   REQUIRE(world.run().ok());
