@@ -82,7 +82,7 @@ is_dead() { [ "$(on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state
   echo "$old" >"$group/peers"
   eventually serves b
   on b dlock -w 10 job -- true
-  [ "$(grep -c 'the list of peers is not that of the founding: it names d, and it does not name c: the group goes by' "$group/b.log")" = 1 ]
+  [ "$(grep -c 'the list of peers is not that of the founding: it names d, and it does not name c: the group follows its agreed list' "$group/b.log")" = 1 ]
   knows # for the next start, too
   run ! grep -q 'has another list of peers' "$group/a.log"
 }
