@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A host comes to a group under a name that another one has: who lives keeps it. The rules are removed in turn
-// in unit_joining_mutants, which runs the same cases.
+// A host comes to a group under a name that another one has: who lives keeps it. The rules are removed in
+// turn in unit_joining_mutants, which runs the same cases.
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;
