@@ -50,7 +50,10 @@ bool Replicas::has_lost_its_disk(const std::string& name) const {
   const auto found = rings_.find(name);
   if (found == rings_.end() || !memberships_) return false;
   const Ring& ring = found->second;
-  const bool reads_all_anew = ring.is_marking || ring.placement.gainers().contains(*own(ring));
+  // Who was a member before gains a few arcs by this change, and does not come again by it.
+  const Host* before = ring.placement.earlier_member(self_);
+  const bool comes = before == nullptr || *before != *own(ring);
+  const bool reads_all_anew = ring.is_marking || (comes && ring.placement.gainers().contains(*own(ring)));
   return COORD_RULE(ring_host_with_its_disk_is_not_lost, !is_complete(name, ring)) && !reads_all_anew;
 }
 

@@ -103,9 +103,9 @@ bool Replicas::has_read_all(const std::string& name, Ring& ring) {
     if (source.is_over()) read.insert(source.host);
   }
   const bool is_whole = is_complete(name, ring);
-  // What this host keeps itself.
+  // What this host keeps itself. On an empty disk nothing is left to be read.
   if (const Host* before = ring.placement.earlier_member(self_);
-      before != nullptr && *before == *host && is_whole)
+      before != nullptr && *before == *host && (is_whole || !ring.lost.empty()))
     read.insert(*host);
   for (const ReplicaSet& set : ring.placement.arcs()) {
     if (!gains(set, *host, is_whole)) continue;

@@ -242,3 +242,26 @@ TEST_CASE("a host that lost its disk is given up though it answers, and not whil
   other.cut.clear();
   CHECK(std::holds_alternative<Refused>(other.ask(1, AwaitHandOver{"r", again, {NodeId{3}}})));
 }
+
+// More hosts than copies: by the going of each the others gain arcs.
+TEST_CASE("hosts are given up, one of them running on an empty disk, named or not", "[ring]") {
+  Group named(5);
+  named.found(5);
+  REQUIRE(is_stored(named.put(1, "k", "v")));
+  named.stop(4);
+  named.lose_disk(5);
+  named.start(5);
+  CHECK(named.adopt(1, {NodeId{4}, NodeId{5}}));
+  CHECK(named.adopt(1, {NodeId{5}}));
+  CHECK(named.get(1, "k") == "v");
+
+  Group unnamed(5);
+  unnamed.found(5);
+  REQUIRE(is_stored(unnamed.put(1, "k", "v")));
+  unnamed.stop(4);
+  unnamed.lose_disk(5);
+  unnamed.start(5);
+  CHECK(unnamed.adopt(1, {NodeId{4}}));
+  CHECK(unnamed.get(5, "k") == "v");
+  CHECK(is_stored(unnamed.put(5, "k", "new")));
+}

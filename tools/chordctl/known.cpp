@@ -11,8 +11,12 @@
 
 namespace coord::chordctl {
 
+bool Known::has(NodeId host) const {
+  return std::ranges::find(view.hosts, host, &service::RingHost::host) != view.hosts.end();
+}
+
 bool Known::is_member() const {
-  return std::ranges::find(view.hosts, here.host, &service::RingHost::host) != view.hosts.end();
+  return has(here.host);
 }
 
 bool Known::has_zones() const {

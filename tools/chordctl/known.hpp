@@ -18,6 +18,7 @@ struct Known {
   service::RingView view;  // as the group has agreed
   ring::StatusOf here;
 
+  bool has(NodeId host) const;                            // it is to stay or to come
   bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
   bool has_zones() const;                                 // of some host it is told where it stands
   bool is_member() const;

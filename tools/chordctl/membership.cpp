@@ -289,12 +289,18 @@ Result<cli::Exit> check(const MembershipSettings& s, Client& client, const Known
 
 // ---- a ring whose majority is lost for good
 
+// Without those that are out of it already, as when the same command is given again.
 Result<std::vector<NodeId>> lost_hosts(const MembershipSettings& s, const Known& known) {
   std::vector<NodeId> lost;
   for (const std::string& name : s.lost) {
     const auto is_named = [&](const ring::Host& host) { return known.name(host.host) == name; };
+    const auto is_called_so = [&](const auto& each) { return each.second == name; };
     const ring::Hosts all = known.placement().all();
     const auto found = std::ranges::find_if(all, is_named);
+    if (found == all.end() && std::ranges::any_of(known.here.names, is_called_so)) {
+      cli::notice("chordctl", fmt::format("{}: {} is not in the ring", s.shown_ring(), cli::shown(name)));
+      continue;
+    }
     if (found == all.end())
       return Error{ErrorKind::usage, cli::shown(name), "is not in the ring", "name hosts of `chordctl ring`"};
     if (found->host == known.here.host)
@@ -343,6 +349,7 @@ Result<cli::Exit> adopt(const MembershipSettings& s) {
   if (!known->is_member()) return refused_change(s, {false, "this host is not in the ring", {}});
   const auto lost = lost_hosts(s, *known);
   if (!lost) return lost.error();
+  if (lost->empty()) return cli::Exit::done;
   // Hosts that live are refused before anything is changed.
   auto living = client->ask(ring::AwaitHandOver{s.common.ring, Token{}, *lost});
   if (!living) return living.error();
@@ -353,11 +360,15 @@ Result<cli::Exit> adopt(const MembershipSettings& s) {
     auto settled = settle(s, *client, known->here.host, known->view.number, *lost);
     if (!settled || *settled != cli::Exit::done) return settled;
   }
-  for (const NodeId host : *lost) {
-    auto ordered = client->order(service::LeaveRing{s.common.ring, host, false, 0, {}});
+  for (auto next = lost->begin(); next != lost->end(); ++next) {
+    // The change that was interrupted was its own.
+    if (!known->has(*next)) continue;
+    auto ordered = client->order(service::LeaveRing{s.common.ring, *next, false, 0, {}});
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
-    if (auto settled = settle(s, *client, known->here.host, ordered->number, *lost);
+    // One that is out, and runs on an empty disk, would answer as any host without a part in the ring.
+    if (auto settled =
+            settle(s, *client, known->here.host, ordered->number, std::vector<NodeId>(next, lost->end()));
         !settled || *settled != cli::Exit::done)
       return settled;
   }
