@@ -19,6 +19,15 @@ bool Known::is_member() const {
   return has(here.host);
 }
 
+bool Known::is_coming() const {
+  const auto own = std::ranges::find(view.hosts, here.host, &service::RingHost::host);
+  const auto is_own_membership = [&](const service::RingHost& host) {
+    return host.host == here.host && host.joined == own->joined;
+  };
+  return own != view.hosts.end() && !view.before.empty() &&
+         std::ranges::none_of(view.before, is_own_membership);
+}
+
 bool Known::has_zones() const {
   return std::ranges::any_of(view.hosts, [](const service::RingHost& host) { return !host.zone.empty(); });
 }

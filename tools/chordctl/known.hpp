@@ -22,6 +22,7 @@ struct Known {
   bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
   bool has_zones() const;                                 // of some host it is told where it stands
   bool is_member() const;
+  bool is_coming() const;  // this host, by the change that is under way
   std::string name(NodeId host) const;
   std::string writer(const ring::Dot& dot) const;  // the host's name, or the number that it had in the ring
   ring::Circle circle() const;

@@ -58,7 +58,7 @@ Result<cli::Exit> join(const MembershipSettings& s) {
   if (!known) return known.error();
   Token number = known->view.number;
   const bool is_lost = known->here.number == number && !known->here.is_complete;
-  if (!known->is_member() || (is_lost && known->view.before.empty() && known->view.hosts.size() > 1)) {
+  if (!known->is_member() || (is_lost && !known->is_coming() && known->view.hosts.size() > 1)) {
     if (!known->is_member() && known->here.keys > 0) {
       cli::notice("chordctl",
                   fmt::format("{}: {} of this host's own {} set aside until it leaves", s.shown_ring(),
