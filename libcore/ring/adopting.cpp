@@ -50,6 +50,10 @@ bool Replicas::has_lost_its_disk(const std::string& name) const {
   const auto found = rings_.find(name);
   if (found == rings_.end() || !memberships_) return false;
   const Ring& ring = found->second;
+  // Only behind: it came in later than the ring that it knows.
+  if (const auto joined = memberships_->find(name);
+      joined != memberships_->end() && joined->second > own(ring)->joined.value)
+    return false;
   // Who was a member before gains a few arcs by this change, and does not come again by it.
   const Host* before = ring.placement.earlier_member(self_);
   const bool comes = before == nullptr || *before != *own(ring);

@@ -265,3 +265,20 @@ TEST_CASE("hosts are given up, one of them running on an empty disk, named or no
   CHECK(unnamed.get(5, "k") == "v");
   CHECK(is_stored(unnamed.put(5, "k", "new")));
 }
+
+TEST_CASE("a host that has not heard yet that it came again is not lost", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.run();
+  group.agree_without({});
+  group.lose_disk(3);
+  group.start(3);
+  REQUIRE(group.whole_join(3));
+  group.stop(3);
+  group.behind = {3};
+  group.start(3);
+  group.run();
+  const Answer answer = group.ask(1, AwaitHandOver{"r", Token{}, {NodeId{3}}});
+  REQUIRE(std::holds_alternative<Refused>(answer));
+  CHECK(std::get<Refused>(answer).why == Why::living);
+}
