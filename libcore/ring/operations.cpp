@@ -50,13 +50,11 @@ Entry Replicas::all_of(const std::map<Host, Entry>& seen) {
 
 void Replicas::begin(std::shared_ptr<Work> work) {
   if (const auto* wait = std::get_if<AwaitHandOver>(&work->what)) {
+    // A host that hears of it later cannot tell yet whether it has a part in it, and in what.
+    if (COORD_RULE_OR(ring_hand_over_is_judged_once_heard_of, wait->number > last_given_, false))
+      return unheard_of_.push_back(std::move(work));
     const auto found = rings_.find(wait->ring);
-    if (found == rings_.end()) {
-      // A host that hears of it later cannot tell yet whether it has a part in it.
-      if (COORD_RULE_OR(ring_hand_over_is_judged_once_heard_of, wait->number > last_given_, false))
-        return unheard_of_.push_back(std::move(work));
-      return tell(*work, HandedOver{});
-    }
+    if (found == rings_.end()) return tell(*work, HandedOver{});
     const bool is_about_it = wait->number == Token{} || wait->number == found->second.placement.number();
     if (!wait->lost.empty() && is_about_it) {
       tick_at_ = now_;

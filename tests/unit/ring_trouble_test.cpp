@@ -282,3 +282,19 @@ TEST_CASE("a host that has not heard yet that it came again is not lost", "[ring
   REQUIRE(std::holds_alternative<Refused>(answer));
   CHECK(std::get<Refused>(answer).why == Why::living);
 }
+
+TEST_CASE("hosts are given up at one that has not heard yet of the change", "[ring]") {
+  Group group(4);
+  group.found(4);
+  group.run();
+  group.stop(4);
+  group.agree_without({1});
+  const Token number = group.leave(4);
+  const std::uint64_t adopts = group.begin(1, AwaitHandOver{"r", number, {NodeId{4}}});
+  run(group, 2);
+  CHECK_FALSE(group.told.contains(adopts));
+  group.behind.clear();
+  run(group, 10);
+  REQUIRE(group.told.contains(adopts));
+  CHECK(std::holds_alternative<HandedOver>(group.told.at(adopts)));
+}
