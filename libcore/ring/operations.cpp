@@ -21,7 +21,8 @@ bool has_founded(const Placement& placement, NodeId self, Token asked) {
   const Host* host = placement.member(self);
   if (host == nullptr) return false;
   const Hosts all = placement.all();
-  if (!placement.is_changing()) return all.size() == 1 && host->joined == placement.number();
+  if (!placement.is_changing())
+    return all.size() == 1 && host->joined == placement.number() && asked == host->joined;
   const auto was_there = [&](const Host& each) {
     const Host* before = placement.earlier_member(each.host);
     return before != nullptr && *before == each;

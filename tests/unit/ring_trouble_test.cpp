@@ -298,3 +298,16 @@ TEST_CASE("hosts are given up at one that has not heard yet of the change", "[ri
   REQUIRE(group.told.contains(adopts));
   CHECK(std::holds_alternative<HandedOver>(group.told.at(adopts)));
 }
+
+TEST_CASE("of a ring of one host only the command that has made it says that the disk is its first",
+          "[ring]") {
+  Group group(1);
+  const Token number = group.join(1);
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", number})));
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  group.lose_disk(1);
+  group.start(1);
+  group.run();
+  static_cast<void>(group.ask(1, AwaitHandOver{"r", Token{}}));
+  CHECK_FALSE(is_stored(group.put(1, "k", "new")));
+}
