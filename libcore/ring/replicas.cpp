@@ -201,6 +201,14 @@ std::vector<std::shared_ptr<Work>> Replicas::take_ready() {
     const std::string& ring =
         std::visit([](const auto& what) -> const std::string& { return what.ring; }, held.work->what);
     if (standing(ring) != Standing::unknown) {
+      // What is left of its patience.
+      std::visit(
+          [&](auto& what) {
+            if constexpr (requires { what.patience; }) {
+              if (held.until) what.patience = std::max(Duration::zero(), *held.until - now_);
+            }
+          },
+          held.work->what);
       ready.push_back(std::move(held.work));
     } else if (held.until && *held.until <= now_) {
       released_ += held.work->value.size();

@@ -311,3 +311,23 @@ TEST_CASE("of a ring of one host only the command that has made it says that the
   static_cast<void>(group.ask(1, AwaitHandOver{"r", Token{}}));
   CHECK_FALSE(is_stored(group.put(1, "k", "new")));
 }
+
+// Until it is known whether its host is in the ring.
+TEST_CASE("a request that was held has what is left of its patience", "[ring]") {
+  Replicas replicas(NodeId{1}, {}, 1);
+  const service::KeptRings none;
+  Instant now{};
+  now += second;
+  replicas.look_at(now, &none, Token{1});
+  const auto work = std::make_shared<Work>();
+  work->what = Get{"r", "k", {}, 0, 3 * second};
+  replicas.hold(work);
+  CHECK(replicas.take_ready().empty());
+  for (auto& action : replicas.take_actions()) {
+    auto* read = std::get_if<node::Do>(&action);
+    if (read != nullptr) replicas.worked(dynamic_cast<InnerWork&>(*read->work));
+  }
+  replicas.look_at(now + second, &none, Token{1});
+  REQUIRE(replicas.take_ready().size() == 1);
+  CHECK(std::get<Get>(work->what).patience == 2 * second);
+}
