@@ -21,9 +21,14 @@ inline NodeId name_in_life(const Host& host, std::uint64_t life) {
   return NodeId{host.joined.value | (life % names) << life_shift};
 }
 
-inline bool is_written_by(const Dot& dot, const Host& host) {
+// The number with which its host came in. Not of a dot of a ring of one host's own: that has the host's id.
+inline Token membership_of(const Dot& dot) {
   constexpr std::uint64_t of_host = (std::uint64_t{1} << life_shift) - 1;
-  return (dot.host.value & of_host) == host.joined.value;
+  return Token{dot.host.value & of_host};
+}
+
+inline bool is_written_by(const Dot& dot, const Host& host) {
+  return membership_of(dot) == host.joined;
 }
 
 }  // namespace coord::ring

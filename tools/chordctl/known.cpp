@@ -46,7 +46,11 @@ std::string Known::writer(const ring::Dot& dot) const {
   for (const service::RingHost& host : placement().all()) {
     if (ring::is_written_by(dot, host)) return name(host.host);
   }
-  return text(dot).substr(text(dot).find('@') + 1);
+  // Of one that has left: without the number of its life.
+  const bool is_membership = !is_own() && is_member();
+  const std::string named =
+      text(is_membership ? ring::Dot{NodeId{ring::membership_of(dot).value}, dot.number} : dot);
+  return named.substr(named.find('@') + 1);
 }
 
 ring::Circle Known::circle() const {
