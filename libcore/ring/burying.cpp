@@ -109,7 +109,7 @@ void Replicas::answer_bury(NodeId from, copies::AskBury&& message) {
   if (ring == nullptr || own(*ring) == nullptr) return;
   std::vector<std::string> busy;
   for (const copies::KeyAndEntry& row : message.rows) {
-    if (!COORD_RULE(ring_nothing_older_is_sent, !is_on_its_way(message.ring, *ring, row.key)))
+    if (!COORD_RULE(ring_nothing_older_is_sent, !is_on_its_way(message.ring, *ring, row)))
       busy.push_back(row.key);
   }
   perform(KeepRemoved{stored_ring(message.ring), std::move(message.rows), {}},
@@ -127,8 +127,11 @@ void Replicas::answer_bury(NodeId from, copies::AskBury&& message) {
 }
 
 // Something of the key is in this host's memory, or a tool is to be told of it yet.
-bool Replicas::is_on_its_way(const std::string& name, const Ring& ring, const std::string& key) const {
-  if (COORD_RULE_OR(ring_tombstone_waits_for_who_watches, has_watcher_behind(name, key), false)) return true;
+bool Replicas::is_on_its_way(const std::string& name, const Ring& ring,
+                             const copies::KeyAndEntry& buried) const {
+  if (COORD_RULE_OR(ring_tombstone_waits_for_who_watches, has_watcher_behind(name, buried), false))
+    return true;
+  const std::string& key = buried.key;
   const auto is_key = [&](const copies::KeyAndEntry& row) { return row.key == key; };
   for (const auto* sources : {&ring.gains, &ring.repair}) {
     for (const auto& [host, source] : *sources) {

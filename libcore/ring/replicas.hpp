@@ -201,7 +201,7 @@ class Replicas {
   void receive(NodeId from, copies::MayBury&& message);
   void receive(NodeId from, copies::Bury&& message);
   void answer_bury(NodeId from, copies::AskBury&& message);
-  bool is_on_its_way(const std::string& name, const Ring& ring, const std::string& key) const;
+  bool is_on_its_way(const std::string& name, const Ring& ring, const copies::KeyAndEntry& row) const;
   void wait_for_others(NodeId from, copies::AskBury&& message, const Ring& ring);
   void other_has_said(std::uint64_t id, NodeId other);
   void tick_graves();
@@ -228,7 +228,7 @@ class Replicas {
   void ask_changes(std::uint64_t id);
   void ask_changes_of(std::uint64_t id, const Host& host);
   void ask_changes_again(NodeId peer);
-  bool has_watcher_behind(const std::string& name, const std::string& key) const;
+  bool has_watcher_behind(const std::string& name, const copies::KeyAndEntry& row) const;
   void end_watching(Watching& watching, const Answer& answer);
   void add_news(Watching& watching, copies::KeyAndEntry&& row, Page& page) const;
   static Page with_cursors(const Watching& watching, Page page);

@@ -214,7 +214,7 @@ struct Watching {
   std::map<Token, std::uint64_t> cursors;
   std::map<std::string, Entry> told;
   bool is_begun = false;
-  Instant begun, again;
+  Instant begun, again, answered{};
 };
 // Another host, or this one, waits for changes here.
 struct Waiter {

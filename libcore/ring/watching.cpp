@@ -18,6 +18,7 @@ namespace {
 
 constexpr Duration asked_again_every = std::chrono::seconds(15);  // a question may have been lost
 constexpr Duration waits_for = std::chrono::seconds(40);          // who has asked and is heard no more
+constexpr Duration reads_on_within = std::chrono::minutes(10);    // a tool that does not read on
 constexpr Duration begins_within = std::chrono::seconds(2);
 constexpr std::size_t most_waiters = 1024;
 constexpr std::size_t most_told = 8192;  // keys that a tool was told of, to tell none twice
@@ -74,17 +75,24 @@ void Replicas::ask_changes_again(NodeId peer) {
   }
 }
 
-// Of such a key it is told that it is gone when it asks on, and not before.
-bool Replicas::has_watcher_behind(const std::string& name, const std::string& key) const {
+// Of such a key it is told that it is gone when it asks on, and not before. One that does not for long is
+// waited for no more: nothing would ever go.
+bool Replicas::has_watcher_behind(const std::string& name, const copies::KeyAndEntry& row) const {
+  const auto knows = [&](const Watching& watching) {
+    const auto told = watching.told.find(row.key);
+    return told != watching.told.end() && merged(told->second, row.entry) == told->second;
+  };
   return std::ranges::any_of(watchings_, [&](const auto& each) {
     const Watching& watching = each.second;
-    return !watching.work && watching.ring == name && key.starts_with(watching.prefix);
+    return !watching.work && watching.ring == name && row.key.starts_with(watching.prefix) &&
+           now_ - watching.answered < reads_on_within && !knows(watching);
   });
 }
 
 void Replicas::end_watching(Watching& watching, const Answer& answer) {
   tell(*watching.work, answer);
   watching.work.reset();
+  watching.answered = now_;
 }
 
 void Replicas::receive(NodeId from, copies::ChangesAre&& message) {

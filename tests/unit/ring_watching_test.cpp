@@ -94,8 +94,8 @@ TEST_CASE("a watch that is behind tells of a removal all the same, and then the 
           "[ring]") {
   Group group(4);
   group.found(4);
-  const auto later = [&] {
-    group.pass(std::chrono::minutes(6));
+  const auto later = [&](int minutes) {
+    group.pass(std::chrono::minutes(minutes));
     for (int i = 0; i < 8; ++i) group.run();
   };
   const auto copies = [&](const std::string& key) {
@@ -111,12 +111,28 @@ TEST_CASE("a watch that is behind tells of a removal all the same, and then the 
   REQUIRE(watcher.told.at("w/1") == 1);
   REQUIRE(is_stored(group.put(1, "other", "v")));
   for (const std::string key : {"w/1", "other"}) REQUIRE(is_stored(group.ask(1, Remove{"r", key, {}, {}})));
-  for (int i = 0; i < 3; ++i) later();
+  later(6);
+  later(1);
   CHECK(copies("w/1") == 3);
   CHECK(copies("other") == 0);
   watcher.go_on();  // the answer that it has read already, and then it asks on
   watcher.go_on();
   CHECK(watcher.told.at("w/1") == 0);
-  for (int i = 0; i < 3; ++i) later();
+  for (int i = 0; i < 3; ++i) later(6);
   CHECK(copies("w/1") == 0);
+
+  // It was told of this removal, and asks nothing more; of the next one it is not told, and not for long.
+  REQUIRE(is_stored(group.put(1, "w/2", "v")));
+  watcher.go_on();
+  REQUIRE(is_stored(group.ask(1, Remove{"r", "w/2", {}, {}})));
+  group.run();
+  REQUIRE(watcher.read());
+  REQUIRE(watcher.told.at("w/2") == 0);
+  later(6);
+  later(1);
+  CHECK(copies("w/2") == 0);
+  REQUIRE(is_stored(group.put(1, "w/3", "v")));
+  REQUIRE(is_stored(group.ask(1, Remove{"r", "w/3", {}, {}})));
+  for (int i = 0; i < 3; ++i) later(6);
+  CHECK(copies("w/3") == 0);
 }
