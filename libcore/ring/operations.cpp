@@ -340,7 +340,9 @@ void Replicas::tick_operations() {
       } else if (ring != rings_.end() && writes(*operation.work) && !operation.by_one &&
                  !is_complete(operation.ring, ring->second)) {
         finish(id, NoQuorum{"this host has not all that it is to keep yet: `chordctl join` here reads it"});
-      } else if (operation.phase == Operation::Phase::waiting) {
+      } else if (operation.phase == Operation::Phase::waiting &&
+                 !(versions_named(*operation.work) != nullptr &&
+                   operation.set.can_read(hosts_of(operation.seen)))) {
         finish(id, NoQuorum{"another write of the key by way of this host has its turn, and waits"});
       } else if (operation.by_one && versions_named(*operation.work) != nullptr &&
                  !(operation.seen.empty() && operation.passed_over.empty())) {

@@ -146,16 +146,20 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
   if (!request)
     return tell(*work,
                 Refused{Why::usage, fmt::format("the request cannot be read: {}", request.error().what)});
-  if (const char* fault = expand_own(*request, event.who)) return tell(*work, Refused{Why::usage, fault});
-  if (const char* fault = fault_of(*request)) return tell(*work, Refused{Why::usage, fault});
-  if (!COORD_RULE(ring_of_a_user_is_for_that_user,
-                  service::may_use(ring_of(*request), event.who.uid, event.who.user)))
-    return tell(*work, Refused{Why::foreign, "the ring is another user's"});
-  if (!may_order(event.who, *request))
-    return tell(*work, Refused{Why::foreign, "only root and the peer's own user may give hosts up for lost"});
   auto* const put = std::get_if<Put>(&*request);
   const Asked asked{work->connection, work->request};
   if (put != nullptr && discards(asked, *put)) return;
+  const auto refuse = [&](Why why, const char* text) {
+    const bool is_first = put != nullptr && !assembling_.contains(asked);
+    is_first ? refuse_value(*work, *put, {why, text}) : tell(*work, Refused{why, text});
+  };
+  if (const char* fault = expand_own(*request, event.who)) return refuse(Why::usage, fault);
+  if (const char* fault = fault_of(*request)) return refuse(Why::usage, fault);
+  if (!COORD_RULE(ring_of_a_user_is_for_that_user,
+                  service::may_use(ring_of(*request), event.who.uid, event.who.user)))
+    return refuse(Why::foreign, "the ring is another user's");
+  if (!may_order(event.who, *request))
+    return refuse(Why::foreign, "only root and the peer's own user may give hosts up for lost");
   if (!assembling_.contains(asked)) {
     if (open_.contains(asked)) return;  // its number is another's: two answers could not be told apart
     const std::uint64_t bytes = event.bytes.size() - (put == nullptr ? 0 : put->chunk.size());

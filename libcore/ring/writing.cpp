@@ -199,11 +199,14 @@ bool Replicas::is_hopeless(const Operation& operation) {
 // Disks have said no, and without them there are too few. A copy that was asked may be stored, and so may a
 // hint, which is handed over when there is room.
 void Replicas::give_up(std::uint64_t id) {
-  const Operation& operation = operations_.at(id);
+  Operation& operation = operations_.at(id);
   const std::size_t copies = operation.set.all().size();
   const bool may_be_stored = operation.not_stored.size() < copies || operation.hints.next > 0;
   if (may_be_stored) return finish(id, partly(operation));
-  finish(id, refused_by_disks(operation, copies));
+  // It was sent once, and nobody has it: nothing is left unfinished.
+  const Refused why = refused_by_disks(operation, copies);
+  if (operation.holder == 1) operation.phase = Operation::Phase::waiting;
+  finish(id, why);
 }
 
 Refused Replicas::refused_by_disks(const Operation& operation, std::size_t copies) {

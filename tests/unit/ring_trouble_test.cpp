@@ -52,6 +52,21 @@ TEST_CASE("a write that depends on what is no key is refused", "[ring]") {
   }
 }
 
+TEST_CASE("a value that is refused at its first chunk is answered once", "[ring]") {
+  for (const std::string& key : {std::string("k"), std::string()}) {
+    RingPart part;
+    std::size_t answers = 0;
+    for (int chunk = 0; chunk < 3; ++chunk) {
+      const Request put = Put{"@bob/r", key, 3, {'v'}, {}, {}};
+      const replica::Credentials alice{1000, "alice", {}, 2, false};
+      for (const auto& action :
+           part.step({}, node::FromTool{replica::ConnectionId{1}, alice, 1, wire::encode(put)}))
+        answers += std::holds_alternative<node::ToTool>(action) ? 1 : 0;
+    }
+    CHECK(answers == 1);
+  }
+}
+
 TEST_CASE("@/ is one's own: of ring, key, prefix and dependencies", "[ring]") {
   const Past past{{}, {{"@/other", {NodeId{1}, 1}}}};
   const auto put =

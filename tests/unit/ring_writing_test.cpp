@@ -53,6 +53,31 @@ TEST_CASE("a write that waits for a version which it names lets others pass", "[
   CHECK(is_stored(group.told.at(too)));
 }
 
+TEST_CASE("a write that has let others pass ends with its own trouble", "[ring]") {
+  Group group(3);
+  group.found(3);
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  group.stop(3);
+  const std::vector<Dot> unknown{{NodeId{99}, 1}};
+  const std::uint64_t first =
+      group.begin(1, Put{"r", "k", 1, {}, unknown, std::chrono::milliseconds(2200)}, "w");
+  for (int i = 0; i < 2; ++i) group.begin(1, Put{"r", "k", 1, {}, unknown, {}}, "w");
+  pass_turns(group, 6);
+  REQUIRE(group.told.contains(first));
+  REQUIRE(std::holds_alternative<NoQuorum>(group.told.at(first)));
+  CHECK_THAT(std::get<NoQuorum>(group.told.at(first)).text, Catch::Contains("that is named is unknown"));
+}
+
+TEST_CASE("a write that all disks have refused leaves nothing to remove", "[ring]") {
+  Group group(3);
+  group.found(3);
+  REQUIRE(is_stored(group.put(1, "other", "v")));
+  group.full = {1, 2, 3};
+  REQUIRE(std::holds_alternative<Refused>(group.put(1, "k", "v")));
+  group.full.clear();
+  CHECK(std::holds_alternative<Absent>(group.ask(1, Remove{"r", "k", {}, {}})));
+}
+
 TEST_CASE("a write of which a hint is kept is not said to be stored nowhere", "[ring]") {
   Group group(4);
   group.found(4);
