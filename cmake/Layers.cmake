@@ -110,8 +110,7 @@ function(coord_group group target)
   add_dependencies(${group} ${target})
 endfunction()
 
-# coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case; one ctest
-# in all under a sanitizer, where each start and end of such a program costs as much as most cases do.
+# coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case.
 # Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` and `mutants` not under sanitizers,
 # `release` under AddressSanitizer with --thorough only.
 function(coord_test name)
@@ -129,10 +128,7 @@ function(coord_test name)
   foreach(label IN LISTS ARG_LABELS)
     coord_group(tests_${label} ${name})
   endforeach()
-  if(COORD_SANITIZE)
-    add_test(NAME ${name} COMMAND ${name} -w NoTests)
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 900 COST 100)
-  elseif(ARG_LABELS)
+  if(ARG_LABELS)
     catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
   else()
     catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES TIMEOUT 300)
