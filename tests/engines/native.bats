@@ -273,7 +273,7 @@ endpoint() { tr , '\n' <<<"${url#*://}" | sed -n "$1p"; }
 }
 
 @test "a lock: the server that it stands with is frozen, and the hold stays through another one" {
-  has_locks
+  of_kind etcd zookeeper redlock # Consul ends the sessions of a server that the others hold dead
   ttl=12 # another leader may be needed
   [ "$kind" != zookeeper ] || ttl=10
   dlock --native --engine "$url" --ttl $ttl --grace 1 "$key" sh -c 'touch got; while [ ! -e go ]; do sleep 0.05; done' &
@@ -345,7 +345,7 @@ endpoint() { tr , '\n' <<<"${url#*://}" | sed -n "$1p"; }
   eventually test -e got
   leader=$(servers leader "$engine_dir")
   servers kill "$engine_dir" "$leader"
-  run -0 native -w 20 "$key-other" true
+  run -0 native -w 60 "$key-other" true
   kill -0 "$ours"
   touch go
   wait "$ours"
