@@ -41,7 +41,7 @@ function(coord_layer name)
     list(TRANSFORM ARG_MESSAGES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
     list(REMOVE_ITEM sources ${ARG_MESSAGES})
   endif()
-  if(BUILD_TESTING)
+  if(BUILD_TESTING AND NOT COORD_SANITIZE)
     coord_split_by_rules(plain ruled ${sources})
   else()  # nothing is compiled twice: together they are fewer units
     set(plain)
