@@ -29,14 +29,27 @@ function(coord_all_apart)
   set_target_properties(${ARGN} PROPERTIES UNITY_BUILD FALSE)
 endfunction()
 
-# coord_layer(NAME [USES layer...] [LINKS target...] [DEFINES word...] [MESSAGES file...]): library coord_NAME from all *.cpp under
-# the current folder; MESSAGES alone are coord_NAME_messages, for tools that talk with what the layer is. And beside it
+# Whoever wants locks alone compiles a coordd of these in two thirds of the time (scripts/quickstart).
+set(COORD_PARTS all CACHE STRING "what coordd does beside the replicated service: all, or members (for a tree without tests)")
+set_property(CACHE COORD_PARTS PROPERTY STRINGS all members)
+if(NOT COORD_PARTS MATCHES "^(all|members)$")
+  message(FATAL_ERROR "COORD_PARTS is all or members, not ${COORD_PARTS}")
+endif()
+
+# coord_layer(NAME [USES layer...] [LINKS target...] [DEFINES word...] [MESSAGES file...] [MEMBERS pattern...]): library
+# coord_NAME from all *.cpp under the current folder; MESSAGES alone are coord_NAME_messages, for tools that talk with what the layer is. And beside it
 # coord_NAME_mutants, the same with rules that can be removed, built only where it is used. Both are made of the same objects but
 # for the files with a rule; rules in headers would be in neither or in both, so there are none. Nothing that a sanitizer looks
-# at is shipped: there both are one library, whose rules can be removed, and no file is compiled twice.
+# at is shipped: there both are one library, whose rules can be removed, and no file is compiled twice. MEMBERS are what is left
+# of it where coordd has the members alone; none.cpp, in its place there, is in no other.
 function(coord_layer name)
-  cmake_parse_arguments(ARG "" "" "USES;LINKS;DEFINES;MESSAGES" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  cmake_parse_arguments(ARG "" "" "USES;LINKS;DEFINES;MESSAGES;MEMBERS" ${ARGN})
+  if(ARG_MEMBERS AND COORD_PARTS STREQUAL "members" AND NOT BUILD_TESTING)
+    file(GLOB sources CONFIGURE_DEPENDS ${ARG_MEMBERS})
+  else()
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "/none\\.cpp$")
+  endif()
   if(ARG_MESSAGES)
     list(TRANSFORM ARG_MESSAGES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
     list(REMOVE_ITEM sources ${ARG_MESSAGES})
