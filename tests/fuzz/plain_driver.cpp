@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Runs a fuzz target without libFuzzer: usage: fuzz_NAME RUNS [SEEDS.hex]. Inputs are random bytes and the
+// Runs a fuzz target without libFuzzer: usage: fuzz_all NAME RUNS [SEEDS.hex]. Inputs are random bytes and the
 // seeds (lines `name hex`), cut, damaged, doubled and joined. Deterministic.
+#include "plain_driver.hpp"
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -12,8 +14,6 @@
 
 using coord::Bytes;
 using coord::Random;
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
@@ -62,19 +62,26 @@ void damage(Random& random, Bytes& bytes) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long runs = argc > 1 ? std::atol(argv[1]) : 20000;
-  const std::vector<Bytes> seeds = argc > 2 ? read_seeds(argv[2]) : std::vector<Bytes>();
-  if (argc > 2 && seeds.empty()) {
-    std::fprintf(stderr, "fuzz: %s: no seeds\n", argv[2]);
+  const auto found = coord::fuzz::targets().find(argc > 1 ? argv[1] : "");
+  if (found == coord::fuzz::targets().end()) {
+    std::fprintf(stderr, "usage: fuzz_all NAME RUNS [SEEDS.hex], and NAME is one of:\n");
+    for (const auto& [name, target] : coord::fuzz::targets()) std::fprintf(stderr, "  %s\n", name.c_str());
+    return 64;
+  }
+  const coord::fuzz::Target target = found->second;
+  const long runs = argc > 2 ? std::atol(argv[2]) : 20000;
+  const std::vector<Bytes> seeds = argc > 3 ? read_seeds(argv[3]) : std::vector<Bytes>();
+  if (argc > 3 && seeds.empty()) {
+    std::fprintf(stderr, "fuzz: %s: no seeds\n", argv[3]);
     return 1;
   }
   Random random(1);
-  for (const Bytes& seed : seeds) LLVMFuzzerTestOneInput(seed.data(), seed.size());
+  for (const Bytes& seed : seeds) target(seed.data(), seed.size());
   for (long run = 0; run < runs; ++run) {
     Bytes input = seeds.empty() || random.chance(0.1) ? random_bytes(random, random.below(200))
                                                       : seeds[random.below(seeds.size())];
     for (std::uint64_t n = random.below(4); n-- > 0;) damage(random, input);
-    LLVMFuzzerTestOneInput(input.data(), input.size());
+    target(input.data(), input.size());
   }
   std::printf("%ld inputs\n", runs);
 }
