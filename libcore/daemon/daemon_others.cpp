@@ -55,6 +55,10 @@ node::Narrator Daemon::make_narrator() {
     const Tool& tool = found->second;
     return fmt::format("tool {}", tool.who.pid != 0 ? tool.who.pid : tool.process.pid);
   };
+  names.part = [this](std::uint16_t channel) {
+    const node::Part* const part = node_->part(static_cast<node::Channel>(channel));
+    return part == nullptr ? fmt::format("channel {}", channel) : std::string(part->name());
+  };
   return node::Narrator(settings_.node, std::move(names),
                         [this](const std::string& line) { log_(net::LogLevel::debug, line); });
 }

@@ -61,10 +61,10 @@ void Narrator::on(const replica::FromPeer& event, bool taken) {
 }
 
 void Narrator::on(const OnChannel& event, bool taken) {
-  message(
-      event.from, self_,
-      fmt::format("channel {} bytes {}{}", event.message.channel, event.message.bytes.size(), by(event.way)),
-      taken);
+  message(event.from, self_,
+          fmt::format("{} bytes {}{}", names_.part(event.message.channel), event.message.bytes.size(),
+                      by(event.way)),
+          taken);
 }
 
 void Narrator::on(const replica::Greeted& event) {
@@ -100,6 +100,16 @@ void Narrator::on(const replica::Recovered& event) {
 
 void Narrator::on(const replica::JobFailed& event) {
   note(fmt::format("disk: {}", event.why));
+}
+
+void Narrator::on(const replica::AskVoters& event) {
+  const replica::VoterOrder& order = event.order;
+  note(fmt::format("is asked to {} {}{}", name_of(order.verb), names_.node(order.node),
+                   order.other == NodeId{} ? "" : fmt::format(" by {}", names_.node(order.other))));
+}
+
+void Narrator::on(const replica::FromEngine& event) {
+  say_(fmt::format("engine > {} {}", names_.node(self_), replica::to_text(event.told)));
 }
 
 // ---- done
@@ -168,6 +178,33 @@ void Narrator::on(const replica::ForgetHold& action) {
 
 void Narrator::on(const replica::Moved& action) {
   note(fmt::format("moves the session of {} to {}", tool(action.from), tool(action.to)));
+}
+
+std::string Narrator::names_of(const std::vector<NodeId>& nodes) const {
+  std::string all;
+  for (const NodeId node : nodes) all += fmt::format(" {}", names_.node(node));
+  return all;
+}
+
+void Narrator::on(const replica::VoterStep& action) {
+  if (!action.change) return note(fmt::format("hands over, to {}", name_of(action.order.verb)));
+  note(fmt::format("proposes to {} {}, to {} {}", name_of(action.change->step),
+                   names_.node(action.change->node), name_of(action.order.verb),
+                   names_.node(action.order.node)));
+}
+
+void Narrator::on(const replica::VotersChanged& action) {
+  const std::string learners =
+      action.voters.learners.empty() ? "" : fmt::format(", learners{}", names_of(action.voters.learners));
+  note(fmt::format("applies {} voters{}{}", action.index.value, names_of(action.voters.voters), learners));
+}
+
+void Narrator::on(const replica::Halted& action) {
+  note(fmt::format("halts: {}", action.why));
+}
+
+void Narrator::on(const replica::ToEngine& action) {
+  say_(fmt::format("{} > engine {}", names_.node(self_), replica::to_text(action.request)));
 }
 
 // ---- sent and told

@@ -51,6 +51,26 @@ struct EngineEntry {
   bool has_word() const { return kind >= Kind::new_era; }
   bool operator==(const EngineEntry&) const = default;
 };
+constexpr const char* name_of(EngineEntry::Kind value) {
+  switch (value) {
+    using enum EngineEntry::Kind;
+    case command:
+      return "command";
+    case again:
+      return "again";
+    case new_era:
+      return "new era";
+    case asks:
+      return "asks";
+    case confirms:
+      return "confirms";
+    case remembers:
+      return "remembers";
+    case tries:
+      return "tries";
+  }
+  return nullptr;
+}
 // What gateways say to each other by entries that are no commands.
 struct EngineWord {
   std::uint64_t nonce = 0;  // of the question that it is, or answers; 0: answers all

@@ -10,6 +10,8 @@
 #include "base/type_words.hpp"
 #include "base/utf8.hpp"
 #include "protocol/raft/text.hpp"
+#include "protocol/raft/voters.hpp"
+#include "replica/engine_frame.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::replica {
@@ -62,6 +64,10 @@ std::string fields_of(const T& m) {
   if constexpr (requires { m.generation + 1; }) add(text, "generation", m.generation);
   if constexpr (requires { m.generation.number + 1; }) add(text, "generation", m.generation.number);
   if constexpr (requires { m.channel + 1; }) add(text, "channel", m.channel);
+  if constexpr (requires { m.ticket + 1; }) add(text, "ticket", m.ticket);
+  if constexpr (requires { m.epoch + 1; }) add(text, "epoch", m.epoch);
+  if constexpr (requires { m.position + 1; }) add(text, "at", m.position);
+  if constexpr (requires { m.state.size(); }) add(text, "bytes", m.state.size());
   if constexpr (requires { m.names.front().empty(); }) text += some_of(m.names, quoted);
   if constexpr (requires { m.name.empty(); }) text += fmt::format(" {}", quoted(m.name));
   if constexpr (requires { m.id.empty(); }) text += fmt::format(" as {}", quoted(m.id));
@@ -93,6 +99,26 @@ std::string client_of(const service::Command& command) {
 std::string command_in(const Bytes& bytes, Level level) {
   const auto command = wire::decode<service::Command>(bytes, {.version = level});
   return command ? to_text(*command) : "a command that cannot be read";
+}
+
+std::string voters_in(const Bytes& data) {
+  const auto found = raft::decode_voters(data);
+  if (!found) return " that cannot be read";
+  const auto number = [](NodeId id) { return std::to_string(id.value); };
+  return some_of(found->voters, number) +
+         (found->learners.empty() ? "" : fmt::format(", learners{}", some_of(found->learners, number)));
+}
+
+// Of an entry that a gateway has put into an engine's log.
+std::string engine_entry_in(const Bytes& bytes) {
+  const auto entry = decode_engine_entry(bytes);
+  if (!entry) return " of a later release";
+  if (!*entry) return " of somebody else";
+  const char* const kind = name_of((*entry)->kind);
+  const std::string by = fmt::format(" by {}", (*entry)->node.value);
+  if ((*entry)->has_word()) return fmt::format("{} {}", by, kind);
+  return fmt::format("{}{} {}", by, (*entry)->kind == EngineEntry::Kind::again ? " again" : "",
+                     command_in((*entry)->command, (*entry)->level));
 }
 
 }  // namespace
@@ -143,7 +169,7 @@ std::string to_text(const raft::Entry& entry) {
     case raft::EntryKind::command:
       return place + command_in(entry.data, entry.level);
     case raft::EntryKind::members:
-      return fmt::format("{}members", place);
+      return fmt::format("{}members{}", place, voters_in(entry.data));
     case raft::EntryKind::raise:
       return fmt::format("{}raise of the level", place);
   }
@@ -156,6 +182,16 @@ std::string to_text(const local::Request& request) {
 
 std::string to_text(const local::Answer& answer) {
   return kind_and_fields(answer);
+}
+
+std::string to_text(const engine::Request& request) {
+  const auto* const append = std::get_if<engine::Append>(&request);
+  return kind_and_fields(request) + (append == nullptr ? "" : engine_entry_in(append->bytes));
+}
+
+std::string to_text(const engine::Told& told) {
+  const auto* const entry = std::get_if<engine::Entry>(&told);
+  return kind_and_fields(told) + (entry == nullptr ? "" : engine_entry_in(entry->bytes));
 }
 
 }  // namespace coord::replica

@@ -8,6 +8,7 @@
 
 #include "base/level.hpp"
 #include "protocol/raft/types.hpp"
+#include "replica/engine_verbs.hpp"
 #include "replica/messages.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
@@ -24,5 +25,9 @@ std::string to_text(const service::Effect& effect);
 std::string to_text(const raft::Entry& entry);
 std::string to_text(const local::Request& request);
 std::string to_text(const local::Answer& answer);
+// `append epoch 3 7:12 acquire ...`: what a gateway asks of its engine.
+std::string to_text(const engine::Request& request);
+// `entry 17 7:12 acquire ...`: what that tells.
+std::string to_text(const engine::Told& told);
 
 }  // namespace coord::replica

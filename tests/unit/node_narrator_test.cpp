@@ -6,6 +6,8 @@
 
 #include "base/type_words.hpp"
 #include "node/narrator.hpp"
+#include "protocol/raft/voters.hpp"
+#include "replica/engine_frame.hpp"
 #include "replica/text.hpp"
 #include "wire/codec.hpp"
 
@@ -21,10 +23,12 @@ using Lines = std::vector<std::string>;
 
 struct Told {
   Lines lines;
-  Narrator narrator{a,
-                    {[](NodeId id) { return std::string(1, static_cast<char>('a' + id.value - 1)); },
-                     [](replica::ConnectionId id) { return "tool " + std::to_string(id.value); }},
-                    [this](const std::string& line) { lines.push_back(line); }};
+  Narrator narrator{
+      a,
+      {[](NodeId id) { return std::string(1, static_cast<char>('a' + id.value - 1)); },
+       [](replica::ConnectionId id) { return "tool " + std::to_string(id.value); },
+       [](std::uint16_t channel) { return channel == 4 ? "casts" : "channel " + std::to_string(channel); }},
+      [this](const std::string& line) { lines.push_back(line); }};
 
   void hears(replica::ServiceEvent event) { narrator.hears(NodeEvent(std::move(event))); }
   void does(replica::ServiceAction action) { narrator.does(NodeAction(std::move(action))); }
@@ -121,6 +125,44 @@ TEST_CASE("beats and ticks are no news, a message without room is") {
   told.narrator.hears(OnChannel{b, {0xff01, Bytes{1, 2}}, 2, Way::datagram}, true);
   CHECK(told.lines == Lines{"b > a committed term 1 commit 1", "b x a read request 4",
                             "b > a channel 65281 bytes 2 by datagram"});
+}
+
+TEST_CASE("of a part both ends say the same") {
+  Told told;
+  const OnChannel heard{b, {4, Bytes{1, 2}}, 2, Way::stream};
+  told.narrator.hears(heard);
+  told.narrator.sends(SendOnChannel{b, heard.message, Way::stream}, "casts", true);
+  CHECK(told.lines == Lines{"b > a casts bytes 2", "a > b casts bytes 2"});
+}
+
+TEST_CASE("voters: the order, its step, the entry, and who votes from then on") {
+  Told told;
+  const replica::VoterOrder order{replica::VoterVerb::replace, b, NodeId{3}, "root"};
+  told.hears(replica::AskVoters{1, order});
+  told.does(replica::VoterStep{order, raft::Change{raft::Step::learn, NodeId{3}}});
+  const raft::Voters voters{{a, b}, {NodeId{3}}};
+  raft::Persist persist;
+  persist.entries = {{Term{2}, LogIndex{9}, raft::EntryKind::members, raft::encode(voters), 2}};
+  told.does(replica::DiskJob{1, persist});
+  told.does(replica::VotersChanged{LogIndex{9}, voters});
+  CHECK(told.lines == Lines{"a - is asked to replace b by c", "a - proposes to learn c, to replace b",
+                            "a - appends 9@2 members 1 2, learners 3",
+                            "a - applies 9 voters a b, learners c"});
+}
+
+TEST_CASE("a gateway: a proposal is an append to the engine") {
+  Told told;
+  service::Acquire acquire;
+  acquire.request = 1;
+  acquire.names = {"job"};
+  const replica::EngineEntry entry{a, replica::EngineEntry::Kind::command, 2, entry_of(acquire).data};
+  told.does(replica::ToEngine{replica::engine::Append{3, "5-3", replica::encode(entry)}});
+  told.hears(replica::FromEngine{replica::engine::Entry{16, 17, replica::encode(entry)}});
+  told.hears(replica::FromEngine{replica::engine::Down{"http://x: closed"}});
+  told.does(replica::Halted{"the log is of another group"});
+  CHECK(told.lines == Lines{"a > engine append epoch 3 by 1 5:3 acquire request 1 'job'",
+                            "engine > a entry at 17 by 1 5:3 acquire request 1 'job'",
+                            "engine > a down: 'http://x: closed'", "a - halts: the log is of another group"});
 }
 
 TEST_CASE("no name forges a line or floods it, and no secret is told") {

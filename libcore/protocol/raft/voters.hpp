@@ -48,6 +48,20 @@ enum class Step : std::uint8_t {
   demote,   // a voter learns
   remove,   // a voter or learner goes
 };
+constexpr const char* name_of(Step value) {
+  switch (value) {
+    using enum Step;
+    case learn:
+      return "learn";
+    case promote:
+      return "promote";
+    case demote:
+      return "demote";
+    case remove:
+      return "remove";
+  }
+  return nullptr;
+}
 struct Change {
   Step step = Step::learn;
   NodeId node;
