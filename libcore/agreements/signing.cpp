@@ -29,7 +29,7 @@ Error wrong_line(std::size_t number, const char* what) {
 }
 
 Status write_whole(Disk& disk, const std::string& text) {
-  return replace_small_file(disk, peer_keys_file, bytes_of(text), new_file);
+  return replace_small_file(disk, peer_keys_file, coord::bytes_of(text), new_file);
 }
 
 // Of a text that can be parsed.

@@ -17,7 +17,7 @@
 namespace coord {
 namespace {
 
-Error failed(const std::string& path, const char* what) {
+Error hand_over_failed(const std::string& path, const char* what) {
   return {ErrorKind::unavailable, path, fmt::format("{}: {}", what, std::strerror(errno)),
           "check the directory"};
 }
@@ -28,7 +28,7 @@ std::string path_in(const std::string& directory) {
 
 Status sync_directory(const std::string& directory) {
   const Descriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.is_open() || ::fsync(fd.get()) != 0) return failed(directory, "cannot be synced");
+  if (!fd.is_open() || ::fsync(fd.get()) != 0) return hand_over_failed(directory, "cannot be synced");
   return done();
 }
 
@@ -43,7 +43,7 @@ Result<HandedOver> read_handed_over(const std::string& path) {
   if (!file) return file.error();
   std::array<char, 64> text{};
   const ssize_t count = ::pread(file->get(), text.data(), text.size(), 0);
-  if (count < 0) return failed(path, "cannot be read");
+  if (count < 0) return hand_over_failed(path, "cannot be read");
   const std::string_view said(text.data(), static_cast<std::size_t>(count));
   for (const auto to : {HandedOver::To::host, HandedOver::To::group}) {
     HandedOver found{to, {}};
@@ -74,16 +74,16 @@ Status write_handed_over(const std::string& directory, const HandedOver& what) {
     const auto file = open_own_file(half, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file) return file.error();
     if (::write(file->get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-      return failed(half, "cannot be written");
-    if (::fsync(file->get()) != 0) return failed(half, "cannot be synced");
+      return hand_over_failed(half, "cannot be written");
+    if (::fsync(file->get()) != 0) return hand_over_failed(half, "cannot be synced");
   }
-  if (::rename(half.c_str(), path.c_str()) != 0) return failed(path, "cannot be made");
+  if (::rename(half.c_str(), path.c_str()) != 0) return hand_over_failed(path, "cannot be made");
   return sync_directory(directory);
 }
 
 Status forget_handed_over(const std::string& directory) {
   const std::string path = path_in(directory);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed(path, "cannot be removed");
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return hand_over_failed(path, "cannot be removed");
   return sync_directory(directory);
 }
 

@@ -26,13 +26,13 @@ namespace coord::cli {
 
 namespace {
 
-constexpr int backlog = 4096;                                 // tools that connect before the peer accepts
-constexpr int handed_over = 3;                                // SD_LISTEN_FDS_START
-constexpr pid_t limits_too_low = -2;                          // in place of the peer's pid
-constexpr Duration start_patience = std::chrono::seconds(5);  // for another tool that is starting it
-constexpr off_t log_limit = 1024 * 1024;                      // the log starts anew when it is longer
+constexpr int backlog = 4096;                                // tools that connect before the peer accepts
+constexpr int handed_over = 3;                               // SD_LISTEN_FDS_START
+constexpr pid_t limits_too_low = -2;                         // in place of the peer's pid
+constexpr Duration lock_patience = std::chrono::seconds(5);  // for another tool that is starting it
+constexpr off_t log_limit = 1024 * 1024;                     // the log starts anew when it is longer
 
-Error unavailable(const std::string& object, const std::string& what, std::string remedy) {
+Error no_peer(const std::string& object, const std::string& what, std::string remedy) {
   if (errno == EMFILE || errno == ENFILE) remedy = "raise the limit (ulimit -n)";
   return Error{ErrorKind::unavailable, object, fmt::format("{}: {}", what, std::strerror(errno)),
                std::move(remedy)};
@@ -60,11 +60,11 @@ Status remove_old_socket(const std::string& path) {
   const std::string above = path.substr(0, std::max<std::size_t>(slash, 1));
   const std::string name = path.substr(slash + 1);
   const Descriptor directory(::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.is_open()) return unavailable(above, "cannot be opened", "make it, or name another socket");
+  if (!directory.is_open()) return no_peer(above, "cannot be opened", "make it, or name another socket");
   struct stat status {};
   if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return done();
-    return unavailable(path, "cannot be looked at", "");
+    return no_peer(path, "cannot be looked at", "");
   }
   const bool is_socket = S_ISSOCK(status.st_mode);
   if (!is_socket || status.st_uid != ::geteuid())
@@ -72,7 +72,7 @@ Status remove_old_socket(const std::string& path) {
                  is_socket ? "the socket there belongs to another user" : "it is there and is no socket",
                  "remove it, or name another socket"};
   if (::unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT)
-    return unavailable(path, "the old socket cannot be removed", "");
+    return no_peer(path, "the old socket cannot be removed", "");
   return done();
 }
 
@@ -83,12 +83,11 @@ Result<Descriptor> listen_at(const std::string& path) {
   if (Status removed = remove_old_socket(path); !removed) return removed.error();
   const sockaddr_un address = address_of(path);
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open()) return unavailable(path, "no socket can be made", "");
+  if (!socket.is_open()) return no_peer(path, "no socket can be made", "");
   const mode_t old_mask = ::umask(0177);
   const bool bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   ::umask(old_mask);
-  if (!bound || ::listen(socket.get(), backlog) != 0)
-    return unavailable(path, "the socket cannot be made", "");
+  if (!bound || ::listen(socket.get(), backlog) != 0) return no_peer(path, "the socket cannot be made", "");
   return socket;
 }
 
@@ -160,11 +159,11 @@ Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
   const std::string program = coordd_program();
   const std::vector<std::string> arguments = arguments_of(authority);
   int told[2];
-  if (::pipe2(told, O_CLOEXEC) != 0) return unavailable(program, "no pipe", "");
+  if (::pipe2(told, O_CLOEXEC) != 0) return no_peer(program, "no pipe", "");
   const Descriptor in(told[0]);
   Descriptor out(told[1]);
   const pid_t child = ::fork();
-  if (child < 0) return unavailable(program, "no process for the peer", "");
+  if (child < 0) return no_peer(program, "no process for the peer", "");
   if (child == 0) {
     ::setsid();
     process::raise_limits();
@@ -182,7 +181,7 @@ Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
     const Status enough = process::enough_for_a_peer();
     if (!enough) return enough.error();
   }
-  if (peer <= 0) return unavailable(program, "no process for the peer", "");
+  if (peer <= 0) return no_peer(program, "no process for the peer", "");
   return peer;
 }
 
@@ -192,7 +191,7 @@ Result<pid_t> start_peer(const Authority& authority) {
   const std::string lock_path = fmt::format("{}.start", authority.socket);
   const auto lock = open_own_file(lock_path, O_RDWR | O_CREAT);
   if (!lock) return lock.error();
-  if (Status locked = lock_within(*lock, lock_path, start_patience); !locked) return locked.error();
+  if (Status locked = lock_within(*lock, lock_path, lock_patience); !locked) return locked.error();
   if (answers(authority.socket)) return 0;  // another tool was first
   const auto socket = listen_at(authority.socket);
   if (!socket) return socket.error();

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int most_links = 40;  // as the kernel follows
 constexpr int patience_ms = 5000;
-constexpr int look_again_ms = 20;
+constexpr int reader_again_ms = 20;
 constexpr const char* give_another = "give a file that can be written";
 
 // A path that is walked one name at a time, so that each link on it is looked at before it is followed.
@@ -118,8 +118,8 @@ Result<Descriptor> open_output_file(const std::string& path, const std::string& 
   const int flags = O_WRONLY | O_CREAT | O_NONBLOCK;
   int error = 0;
   Descriptor file = Walk(path).open(flags, error);
-  for (int waited = 0; !file.is_open() && error == ENXIO && waited < patience_ms; waited += look_again_ms) {
-    ::poll(nullptr, 0, look_again_ms);
+  for (int waited = 0; !file.is_open() && error == ENXIO && waited < patience_ms; waited += reader_again_ms) {
+    ::poll(nullptr, 0, reader_again_ms);
     file = Walk(path).open(flags, error);
   }
   if (!file.is_open() && error == EPERM)

@@ -16,10 +16,10 @@ struct Glyphs {
 constexpr Glyphs box = {"│", "●", "─", "┼", "├", "┤", "╪", "▶", "◀", "←", "…", "╌"};
 constexpr Glyphs plain = {"|", "*", "-", "+", "+", "+", "#", ">", "<", "<-", "...", "="};
 
-constexpr std::size_t least_text = 30;     // columns for an event's text before the lanes move closer
-constexpr std::size_t shortest_text = 12;  // beside a label that is wider than others
-constexpr std::size_t widest_lane = 12;    // columns from lane to lane at most
-constexpr std::size_t widest_label = 24;   // beyond this, texts start where the label ends
+constexpr std::size_t least_text = 30;        // columns for an event's text before the lanes move closer
+constexpr std::size_t shortest_text = 12;     // beside a label that is wider than others
+constexpr std::size_t widest_text_lane = 12;  // columns from lane to lane at most
+constexpr std::size_t widest_label = 24;      // beyond this, texts start where the label ends
 
 class TextDrawing {
  public:
@@ -45,7 +45,7 @@ class TextDrawing {
   void choose_spacing() {
     std::size_t longest = 0;
     for (const auto& name : diagram_.lanes) longest = std::max(longest, measure_.width(name));
-    spacing_ = std::clamp<std::size_t>(longest + 2, 6, widest_lane);
+    spacing_ = std::clamp<std::size_t>(longest + 2, 6, widest_text_lane);
     const std::size_t beside = label_width_ + least_text + 4;
     const std::size_t room = columns_ > beside ? columns_ - beside : 0;
     spacing_ =

@@ -19,7 +19,6 @@
 namespace coord::process {
 
 namespace {
-constexpr std::size_t longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
 
 // O_PATH: a guard's, that keeps the file without holding anything by it. Reading: it watches who holds.
 bool holds_nothing(pid_t pid, const std::string& descriptor) {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "process/process_tree.hpp"
 
 namespace coord::process {
+
+inline constexpr std::size_t longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
 
 // It has the file open for writing, as who holds a session has its file. Seen only for one's own user's
 // processes, or by root.

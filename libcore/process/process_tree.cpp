@@ -24,7 +24,6 @@
 namespace coord::process {
 namespace {
 
-constexpr int longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
 // Of stopping what is new; a family that still grows is signalled as far as it is known.
 constexpr int most_walks = 200, fewest_walks = 3;
 constexpr Duration longest_chase_time = std::chrono::milliseconds(100);
@@ -93,7 +92,7 @@ bool ProcessTree::carries_mark(pid_t pid) const {
   return !family_.word.empty() && has_word(pid, family_.variable, family_.word);
 }
 
-ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, int depth) {
+ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, std::size_t depth) {
   if (process.id.pid == ::getpid() || process.id.pid <= 1) return Verdict::stranger;
   if (std::find(family_.spared.begin(), family_.spared.end(), process.id) != family_.spared.end())
     return Verdict::spared;
@@ -106,7 +105,7 @@ ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, int depth) 
   return verdict;
 }
 
-ProcessTree::Verdict ProcessTree::judge_by_parent(const ProcessState& process, int depth) {
+ProcessTree::Verdict ProcessTree::judge_by_parent(const ProcessState& process, std::size_t depth) {
   if (family_.descendants_of != 0 && process.parent == family_.descendants_of) return Verdict::member;
   if (depth >= longest_ancestry || process.parent <= 1) return Verdict::stranger;
   if (is_orphan(process)) return Verdict::member;

@@ -96,8 +96,8 @@ class ProcessTree {
   void walk(const Visit& visit, std::set<pid_t>* settled = nullptr);
   void chase(const Visit& visit, std::set<pid_t>& settled);
   bool look_at(pid_t pid, const Visit& visit, bool fresh);
-  Verdict judge(const ProcessState& process, int depth);
-  Verdict judge_by_parent(const ProcessState& process, int depth);
+  Verdict judge(const ProcessState& process, std::size_t depth);
+  Verdict judge_by_parent(const ProcessState& process, std::size_t depth);
   bool is_orphan(const ProcessState& process) const;
   bool carries_mark(pid_t pid) const;
   std::set<ProcessId> hold_still(Report& report);

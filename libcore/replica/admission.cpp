@@ -66,6 +66,8 @@ struct UseOf {
   Use operator()(local::MovePeer&) const { return {}; }
 };
 
+}  // namespace
+
 std::uint64_t number_of(const local::Request& request) {
   return std::visit(
       []<class T>(const T& of) -> std::uint64_t {
@@ -77,8 +79,6 @@ std::uint64_t number_of(const local::Request& request) {
       },
       request);
 }
-
-}  // namespace
 
 std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, const std::string& user,
                                     const service::StateMachine& machine) {

@@ -18,6 +18,9 @@
 
 namespace coord::replica {
 
+// Its number among those of its connection; 0: it has none.
+std::uint64_t number_of(const local::Request& request);
+
 // Expands the names in `request` in place. The answer to the tool if it may not ask for this; its kind is
 // `mismatch` for a name that is not the user's, `held` for what belongs to another user now.
 std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, const std::string& user,

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/format.hpp"
+#include "replica/admission.hpp"
 
 namespace coord::replica {
 
@@ -40,14 +41,6 @@ Level level_of(const local::Request& request) {
   if (acquire == nullptr) return first_level;
   if (acquire->part) return 2;
   return acquire->put ? service::Values::since : first_level;
-}
-
-std::uint64_t number_of(const local::Request& request) {
-  if (const auto* order = std::get_if<local::Order>(&request)) return order->request;
-  if (const auto* question = std::get_if<local::Question>(&request)) return question->request;
-  if (const auto* acquire = std::get_if<local::Acquire>(&request)) return acquire->request;
-  if (const auto* arrive = std::get_if<local::Arrive>(&request)) return arrive->request;
-  return 0;
 }
 
 }  // namespace

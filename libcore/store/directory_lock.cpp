@@ -13,7 +13,7 @@
 namespace coord::store {
 namespace {
 
-Error failed(const std::string& path, const char* call) {
+Error lock_failed(const std::string& path, const char* call) {
   return {ErrorKind::unavailable, path, fmt::format("{}: {}", call, std::generic_category().message(errno)),
           errno == ENOSPC || errno == EDQUOT ? "make room on its file system" : "check the state directory"};
 }
@@ -27,8 +27,9 @@ struct flock whole_file() {
 
 Status write_holder(int fd, const std::string& path, const std::string& text) {
   if (::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    return failed(path, "write");
-  return ::ftruncate(fd, static_cast<off_t>(text.size())) == 0 ? done() : Status(failed(path, "truncate"));
+    return lock_failed(path, "write");
+  return ::ftruncate(fd, static_cast<off_t>(text.size())) == 0 ? done()
+                                                               : Status(lock_failed(path, "truncate"));
 }
 
 Error held_by(const std::string& path, const Holder& holder) {
@@ -43,13 +44,13 @@ Result<DirectoryLock> DirectoryLock::take(const PosixDisk& disk) {
   const std::string path = fmt::format("{}/{}", disk.path(), lock_name);
   Descriptor fd(
       ::openat(disk.descriptor(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!fd.is_open()) return failed(path, "open");
+  if (!fd.is_open()) return lock_failed(path, "open");
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return failed(path, "stat");
+  if (::fstat(fd.get(), &status) != 0) return lock_failed(path, "stat");
   if (!S_ISREG(status.st_mode)) return Error{ErrorKind::unavailable, path, "not a regular file", "remove it"};
   struct flock range = whole_file();
   if (::fcntl(fd.get(), F_OFD_SETLK, &range) != 0) {
-    if (errno != EAGAIN && errno != EACCES) return failed(path, "lock");
+    if (errno != EAGAIN && errno != EACCES) return lock_failed(path, "lock");
     const auto holder = directory_holder(disk.path());
     return held_by(path, holder && *holder ? **holder : Holder{});
   }

@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::uint64_t record_stride =
     4096;  // one copy a block of the disk: a torn write never reaches the other
-constexpr std::string_view magic = "coordutils fence 1 token ";
+constexpr std::string_view fence_mark = "coordutils fence 1 token ";
 constexpr std::string_view spoilt = "coordutils fence 1 token unsynced";
 constexpr std::size_t token_digits = 20, crc_digits = 8;
-constexpr std::size_t text_size = magic.size() + token_digits + 1 + crc_digits + 1;
+constexpr std::size_t text_size = fence_mark.size() + token_digits + 1 + crc_digits + 1;
 
 ByteView bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -26,7 +26,7 @@ ByteView bytes_of(std::string_view text) {
 
 // `coordutils fence 1 token 00000000000000000042 1a2b3c4d`, a line that a person can read.
 std::string text_of(Token token) {
-  const std::string text = fmt::format("{}{:0{}} ", magic, token.value, token_digits);
+  const std::string text = fmt::format("{}{:0{}} ", fence_mark, token.value, token_digits);
   return fmt::format("{}{:0{}x}\n", text, crc32c(bytes_of(text)), crc_digits);
 }
 
@@ -34,7 +34,7 @@ std::string text_of(Token token) {
 bool is_begun_record(ByteView bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view begun = text.substr(0, std::min(text.find('\0'), text.size()));
-  return begun.starts_with(magic) || magic.starts_with(begun);
+  return begun.starts_with(fence_mark) || fence_mark.starts_with(begun);
 }
 
 }  // namespace
@@ -43,8 +43,8 @@ FenceRecord::Copy FenceRecord::parse(ByteView bytes) {
   if (std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; })) return {};
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Copy copy{State::damaged, Token{}};
-  if (text.size() != text_size || !text.starts_with(magic)) return copy;
-  const char* const digits = text.data() + magic.size();
+  if (text.size() != text_size || !text.starts_with(fence_mark)) return copy;
+  const char* const digits = text.data() + fence_mark.size();
   const auto [end, error] = std::from_chars(digits, digits + token_digits, copy.token.value);
   if (error != std::errc{} || end != digits + token_digits) return copy;
   if (COORD_RULE(fence_copy_checked, text == text_of(copy.token))) copy.state = State::good;

@@ -12,8 +12,8 @@
 namespace coord::store {
 namespace {
 
-constexpr std::string_view magic = "coordlog";
-constexpr std::string_view prefix = "segment-";
+constexpr std::string_view segment_magic = "coordlog";
+constexpr std::string_view segment_prefix = "segment-";
 constexpr std::size_t sealed_bytes =
     segment_header_size - 4;  // of the header block, its checksum stands behind them
 
@@ -36,16 +36,16 @@ void scan_beyond(Segment& segment, ByteView file) {
 }  // namespace
 
 std::string segment_name(std::uint64_t sequence) {
-  return numbered_name(prefix, sequence);
+  return numbered_name(segment_prefix, sequence);
 }
 
 std::optional<std::uint64_t> segment_sequence(const std::string& name) {
-  return number_in_name(prefix, name);
+  return number_in_name(segment_prefix, name);
 }
 
 Bytes encode_segment_header(const SegmentHeader& header) {
   ByteWriter out;
-  out.put(bytes_of(magic));
+  out.put(bytes_of(segment_magic));
   out.put(std::uint32_t{header.version});
   put_identity(out, header.identity);
   out.put(header.sequence);
@@ -65,10 +65,10 @@ Bytes encode_segment_header(const SegmentHeader& header) {
 std::optional<Level> segment_version(ByteView block) {
   if (block.size() < segment_header_size) return std::nullopt;
   ByteReader in(block);
-  const ByteView found_magic = in.get(magic.size());
+  const ByteView found_magic = in.get(segment_magic.size());
   const Level version = in.get<std::uint32_t>();
   ByteReader seal(block.subspan(sealed_bytes, 4));
-  if (!std::ranges::equal(found_magic, bytes_of(magic)) || version < first_level) return std::nullopt;
+  if (!std::ranges::equal(found_magic, bytes_of(segment_magic)) || version < first_level) return std::nullopt;
   if (seal.get<std::uint32_t>() != crc32c(block.first(sealed_bytes))) return std::nullopt;
   return version;
 }
@@ -77,7 +77,7 @@ std::optional<SegmentHeader> decode_segment_header(ByteView block, Level newest)
   const std::optional<Level> version = segment_version(block);
   if (!version || *version > newest) return std::nullopt;
   ByteReader in(block.first(sealed_bytes));
-  static_cast<void>(in.get(magic.size() + sizeof(std::uint32_t)));
+  static_cast<void>(in.get(segment_magic.size() + sizeof(std::uint32_t)));
   SegmentHeader header;
   header.version = *version;
   const std::optional<Identity> identity = get_identity(in);

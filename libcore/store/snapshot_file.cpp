@@ -12,15 +12,15 @@
 namespace coord::store {
 namespace {
 
-constexpr std::string_view prefix = "snapshot-";
-constexpr std::string_view magic = "coordsnp";
+constexpr std::string_view snapshot_prefix = "snapshot-";
+constexpr std::string_view snapshot_magic = "coordsnp";
 constexpr std::size_t write_step = std::size_t{1} << 20U;
 
 // Everything before the data. It follows from the identity, the reference and the level
 // alone, so reading is comparing.
 Bytes file_head(const Identity& identity, const SnapshotRef& ref, Level level) {
   ByteWriter out;
-  out.put(bytes_of(magic));
+  out.put(bytes_of(snapshot_magic));
   out.put(std::uint32_t{level});
   put_identity(out, identity);
   put_snapshot_ref(out, ref);
@@ -29,9 +29,9 @@ Bytes file_head(const Identity& identity, const SnapshotRef& ref, Level level) {
 
 std::optional<Level> version_in(ByteView file) {
   ByteReader in(file);
-  const ByteView found_magic = in.get(magic.size());
+  const ByteView found_magic = in.get(snapshot_magic.size());
   const Level version = in.get<std::uint32_t>();
-  if (in.failed() || !std::ranges::equal(found_magic, bytes_of(magic)) || version < first_level)
+  if (in.failed() || !std::ranges::equal(found_magic, bytes_of(snapshot_magic)) || version < first_level)
     return std::nullopt;
   return version;
 }
@@ -69,11 +69,11 @@ Status write_all(DiskFile& file, const Bytes& head, ByteView data) {
 }  // namespace
 
 std::string snapshot_name(LogIndex index) {
-  return numbered_name(prefix, index.value);
+  return numbered_name(snapshot_prefix, index.value);
 }
 
 std::optional<LogIndex> snapshot_index(const std::string& name) {
-  const std::optional<std::uint64_t> number = number_in_name(prefix, name);
+  const std::optional<std::uint64_t> number = number_in_name(snapshot_prefix, name);
   if (!number) return std::nullopt;
   return LogIndex{*number};
 }
@@ -102,7 +102,7 @@ Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const r
 Result<std::optional<Level>> snapshot_version(Disk& disk, const SnapshotRef& ref) {
   Result<std::unique_ptr<DiskFile>> file = disk.open(snapshot_name(ref.index));
   if (!file.ok()) return file.error();
-  const Result<Bytes> start = (*file)->read(0, magic.size() + sizeof(std::uint32_t));
+  const Result<Bytes> start = (*file)->read(0, snapshot_magic.size() + sizeof(std::uint32_t));
   if (!start.ok()) return start.error();
   return version_in(*start);
 }
