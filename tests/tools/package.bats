@@ -87,6 +87,28 @@ SH
   fi
 }
 
+@test "dlock stays light: below 2 MB, nothing to load, and no streams of C++ in it" {
+  dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/dlock >dlock
+  [ "$(stat -c %s dlock)" -lt 2000000 ]
+  ! readelf -d dlock | grep -q NEEDED
+  ! nm -C "$COORD_BUILD/bin/dlock" | grep -q 'std::ios_base::Init::Init'
+}
+
+@test "each library that is linked in from an archive is named in the copyright file" {
+  command -v ninja || skip "no ninja"
+  dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/share/doc/coordutils/copyright >copyright
+  archives=0
+  for tool in $COORD_TOOLS; do
+    for archive in $(ninja -C "$COORD_BUILD" -t commands "bin/$tool" | tail -n 1 | grep -oE '(^| )/[^ ]*/lib[^ /]*\.a' | sort -u); do
+      case ${archive##*/} in libcoord_*) continue ;; esac
+      name=${archive##*/lib} name=${name%.a}
+      grep -qi "$name" copyright || { echo "$archive is in $tool, and packaging/copyright does not name it"; return 1; }
+      archives=$((archives + 1))
+    done
+  done
+  [ "$archives" -gt 0 ]
+}
+
 @test "installed under another prefix, the units name the program there" {
   run cmake --install "$COORD_BUILD" --prefix "$BATS_TEST_TMPDIR/opt"
   [ "$status" -eq 0 ]
