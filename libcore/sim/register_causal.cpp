@@ -3,8 +3,10 @@
 // the reads that gave its value. An operation's past is kept as a vector: of each client, how many of its
 // operations. So "before" is one comparison, and of the writes of one client to a name the last one in a past
 // is the only one worth a look: if an earlier one contradicts a read, so does it. Where writes say what they
-// supersede each is looked at. A write that was not answered may never have happened: its client's operations
-// do not come after it, only who has read it does.
+// supersede each is looked at, and a value is looked up among those that they name. Whether a write may have
+// been superseded by one that names nothing is one question a client: of its writes those before the write
+// are the first ones, and those after the read the last ones. A write that was not answered may never have
+// happened: its client's operations do not come after it, only who has read it does.
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -73,13 +75,19 @@ class CausalHistory {
     std::size_t client;
     std::vector<std::size_t> places;
   };
-  std::vector<Writes> writes_of(const NamedRegister& named) const;
-  std::vector<std::size_t> before_read(const NamedRegister& named, const Writes& writes,
-                                       std::size_t read) const;
-  std::optional<LevelVerdict> read_fits(const std::string& name, const NamedRegister& named,
-                                        const std::vector<Writes>& writes, std::size_t read) const;
-  bool contradicts(const NamedRegister& named, std::size_t write, std::uint64_t value) const;
-  bool may_be_superseded(const NamedRegister& named, std::size_t write, std::size_t read) const;
+  struct Register {  // one name
+    const std::string& name;
+    const NamedRegister& named;
+    std::vector<Writes> all, silent, removes;  // silent: they do not say what they supersede
+    std::map<std::uint64_t, std::vector<std::size_t>> superseders;  // of a value: the writes that name it
+  };
+  Register look_at(const std::string& name, const NamedRegister& named) const;
+  std::vector<Writes> by_client(const std::vector<std::size_t>& places) const;
+  std::size_t count_before(const Writes& writes, std::uint32_t known) const;
+  std::optional<LevelVerdict> gives_what_was_superseded(const Register& of, std::size_t read) const;
+  std::optional<LevelVerdict> misses(const Register& of, std::size_t read) const;
+  bool may_be_superseded(const Register& of, std::size_t write, std::size_t read) const;
+  bool one_is_between(const std::vector<Writes>& writers, std::size_t write, std::size_t read) const;
 
   const std::vector<RegisterOperation>& history_;
   std::map<std::string, NamedRegister> names_;
@@ -161,68 +169,100 @@ LevelVerdict CausalHistory::cycle() const {
   return {false, history_[at].name, way, "each of these operations comes before itself"};
 }
 
-std::vector<CausalHistory::Writes> CausalHistory::writes_of(const NamedRegister& named) const {
-  std::map<std::size_t, std::vector<std::size_t>> by_client;
-  for (const std::size_t place : named.writes) by_client[client_[place]].push_back(place);
+std::vector<CausalHistory::Writes> CausalHistory::by_client(const std::vector<std::size_t>& places) const {
+  std::map<std::size_t, std::vector<std::size_t>> sorted;
+  for (const std::size_t place : places) sorted[client_[place]].push_back(place);
   std::vector<Writes> all;
-  for (auto& [client, places] : by_client) {
-    std::ranges::sort(places, {}, [&](std::size_t place) { return number_[place]; });
-    all.push_back({client, std::move(places)});
+  for (auto& [client, of_client] : sorted) {
+    std::ranges::sort(of_client, {}, [&](std::size_t place) { return number_[place]; });
+    all.push_back({client, std::move(of_client)});
   }
   return all;
 }
 
-// Those that are worth a look.
-std::vector<std::size_t> CausalHistory::before_read(const NamedRegister& named, const Writes& writes,
-                                                    std::size_t read) const {
-  const std::uint32_t known = past(read, writes.client);
+CausalHistory::Register CausalHistory::look_at(const std::string& name, const NamedRegister& named) const {
+  Register of{name, named, by_client(named.writes), {}, {}, {}};
+  std::vector<std::size_t> silent, removes;
+  for (const std::size_t place : named.writes) {
+    const RegisterOperation& write = history_[place];
+    if (write.kind == Kind::remove) removes.push_back(place);
+    if (!write.supersedes) silent.push_back(place);
+    if (!write.supersedes) continue;
+    for (const std::uint64_t value : *write.supersedes) of.superseders[value].push_back(place);
+  }
+  of.silent = by_client(silent);
+  of.removes = by_client(removes);
+  return of;
+}
+
+// How many of the client's writes are among the first `known` of its operations.
+std::size_t CausalHistory::count_before(const Writes& writes, std::uint32_t known) const {
   const auto after =
       std::ranges::upper_bound(writes.places, known, {}, [&](std::size_t place) { return number_[place]; });
-  if (after == writes.places.begin()) return {};
-  const auto first = named.says_what_it_supersedes ? writes.places.begin() : std::prev(after);
-  return {first, after};
+  return static_cast<std::size_t>(after - writes.places.begin());
+}
+
+// By a write that is before the read.
+std::optional<LevelVerdict> CausalHistory::gives_what_was_superseded(const Register& of,
+                                                                     std::size_t read) const {
+  for (const std::uint64_t value : history_[read].values) {
+    const std::size_t writer = of.named.writer.at(value);
+    const auto verdict = [&](std::size_t later) {
+      return LevelVerdict{
+          false,
+          of.name,
+          {read, later, writer},
+          fmt::format("a read gave {}, which a write that is before the read had superseded", value)};
+    };
+    if (const auto named = of.superseders.find(value); named != of.superseders.end()) {
+      for (const std::size_t later : named->second)
+        if (later != writer && before(later, read)) return verdict(later);
+    }
+    for (const Writes& writes : of.silent) {
+      const std::size_t count = count_before(writes, past(read, writes.client));
+      if (count != 0 && before(writer, writes.places[count - 1])) return verdict(writes.places[count - 1]);
+    }
+  }
+  return std::nullopt;
+}
+
+// One of the writers' that is neither before the write nor after the read. Of a client the first one that is
+// not before the write has the least after the read in its past.
+bool CausalHistory::one_is_between(const std::vector<Writes>& writers, std::size_t write,
+                                   std::size_t read) const {
+  return std::ranges::any_of(writers, [&](const Writes& writes) {
+    const std::size_t first = count_before(writes, past(write, writes.client));
+    return first != writes.places.size() && !before(read, writes.places[first]);
+  });
 }
 
 // What itself comes after the read is no excuse for it. Nor is, where nothing was read, any
 // other than a remove.
-bool CausalHistory::may_be_superseded(const NamedRegister& named, std::size_t write, std::size_t read) const {
-  const bool by_remove_only = history_[read].values.empty();
-  return std::ranges::any_of(named.writes, [&](std::size_t other) {
-    const RegisterOperation& later = history_[other];
-    if (other == write || before(read, other)) return false;
-    if (by_remove_only && later.kind != Kind::remove) return false;
-    if (later.supersedes && !by_remove_only) return names(later, history_[write].value);
-    return !before(other, write);
-  });
+bool CausalHistory::may_be_superseded(const Register& of, std::size_t write, std::size_t read) const {
+  if (history_[read].values.empty()) return one_is_between(of.removes, write, read);
+  const auto named = of.superseders.find(history_[write].value);
+  if (named != of.superseders.end() && std::ranges::any_of(named->second, [&](std::size_t later) {
+        return later != write && !before(read, later);
+      }))
+    return true;
+  return one_is_between(of.silent, write, read);
 }
 
-// A write has superseded the value.
-bool CausalHistory::contradicts(const NamedRegister& named, std::size_t write, std::uint64_t value) const {
-  if (named.writer.at(value) == write) return false;
-  const RegisterOperation& later = history_[write];
-  return later.supersedes ? names(later, value) : before(named.writer.at(value), write);
-}
-
-std::optional<LevelVerdict> CausalHistory::read_fits(const std::string& name, const NamedRegister& named,
-                                                     const std::vector<Writes>& writes,
-                                                     std::size_t read) const {
+std::optional<LevelVerdict> CausalHistory::misses(const Register& of, std::size_t read) const {
   const RegisterOperation& operation = history_[read];
-  for (const Writes& of_client : writes) {
-    for (const std::size_t place : before_read(named, of_client, read)) {
-      const RegisterOperation& write = history_[place];
-      for (const std::uint64_t value : operation.values) {
-        if (contradicts(named, place, value))
-          return LevelVerdict{
-              false,
-              name,
-              {read, place, named.writer.at(value)},
-              fmt::format("a read gave {}, which a write that is before the read had superseded", value)};
-      }
-      if (write.kind == Kind::remove || gives(operation, write.value)) continue;
-      if ((operation.values.empty() || operation.whole) && !may_be_superseded(named, place, read))
+  if (!operation.values.empty() && !operation.whole) return std::nullopt;
+  std::vector<std::uint64_t> given = operation.values;
+  std::ranges::sort(given);
+  for (const Writes& writes : of.all) {
+    const std::size_t count = count_before(writes, past(read, writes.client));
+    const std::size_t first = of.named.says_what_it_supersedes || count == 0 ? 0 : count - 1;
+    for (std::size_t i = first; i < count; ++i) {
+      const RegisterOperation& write = history_[writes.places[i]];
+      if (write.kind == Kind::remove || std::ranges::binary_search(given, write.value)) continue;
+      if (!may_be_superseded(of, writes.places[i], read))
         return LevelVerdict{false,
-                            name,
-                            {read, place},
+                            of.name,
+                            {read, writes.places[i]},
                             fmt::format("a read misses {}, which was written before it", write.value)};
     }
   }
@@ -231,9 +271,11 @@ std::optional<LevelVerdict> CausalHistory::read_fits(const std::string& name, co
 
 std::optional<LevelVerdict> CausalHistory::bad_pattern() const {
   for (const auto& [name, named] : names_) {
-    const std::vector<Writes> writes = writes_of(named);
-    for (const std::size_t read : named.reads)
-      if (auto verdict = read_fits(name, named, writes, read)) return verdict;
+    const Register of = look_at(name, named);
+    for (const std::size_t read : named.reads) {
+      if (auto verdict = gives_what_was_superseded(of, read)) return verdict;
+      if (auto verdict = misses(of, read)) return verdict;
+    }
   }
   return std::nullopt;
 }

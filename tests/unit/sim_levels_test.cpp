@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Eventual, causal, regular: each anomaly is found, and what a level allows is not called one.
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <initializer_list>
 #include <map>
 #include <set>
@@ -183,6 +184,23 @@ TEST_CASE("causal: each of a client's writes that say what they supersede is loo
   CHECK(chain({}, {6, 7}).is(Level::causal));
   CHECK_FALSE(chain({6}, {5, 7}).is(Level::causal));
   CHECK_FALSE(chain({}, {7}).is(Level::causal));
+}
+
+// Each write names the one before, of another client; it took minutes when each pair was held against all writes.
+TEST_CASE("causal: the time grows with reads times writes, also where writes say what they supersede") {
+  constexpr std::uint64_t count = 3000;
+  Record record;
+  std::int64_t now = 0;
+  for (std::uint64_t value = 1; value <= count; ++value) {
+    record.write(value % 7, now, now + 1, value, value == 1 ? Values{} : Values{value - 1});
+    record.read((value + 1) % 7, now + 2, now + 3, {value});
+    now += 4;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(record.is(Level::causal));
+  record.read(3, now, now + 1, {count - 5});
+  CHECK_FALSE(record.is(Level::causal));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
 }
 
 TEST_CASE("causal: a write that was not answered may never have happened") {
