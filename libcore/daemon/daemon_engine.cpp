@@ -93,6 +93,13 @@ void Daemon::describe_gateways(local::Peers& answer) const {
   if (!about.version.empty()) engine.version = about.version;
   if (about.bytes != 0) engine.sent.emplace_back("database_bytes", about.bytes);
   if (about.quota != 0) engine.sent.emplace_back("quota_bytes", about.quota);
+  if (about.leader) answer.troubles.emplace_back(engine.name, "leader: " + *about.leader);
+  for (const engines::Endpoint& one : engine_->endpoints()) {
+    const char* state = one.connected ? "connected" : one.trouble.empty() ? "untried" : "failed";
+    answer.troubles.emplace_back(
+        engine.name, fmt::format("endpoint: {} {}{}{}", one.address, state, one.trouble.empty() ? "" : " ",
+                                 one.trouble.substr(0, 900)));
+  }
   if (about.keeps_all) engine.sent.emplace_back("keeps_all_history", 1);
   answer.peers.push_back(std::move(engine));
   for (const auto& [node, registration] : node_->log().machine().state().registrations) {

@@ -15,7 +15,7 @@ namespace {
 constexpr Duration consul_patience = std::chrono::seconds(2);
 constexpr Duration watch_lasts = std::chrono::seconds(60), watch_patience = std::chrono::seconds(70);
 constexpr Duration busy_pause = std::chrono::milliseconds(100), busy_patience = std::chrono::seconds(2);
-constexpr Duration ask_about_every = std::chrono::minutes(5);
+constexpr Duration ask_about_every = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -239,7 +239,7 @@ void Consul::take_about(Instant, const Call& call, const http1::Answer& answer) 
   if (call.kind == Kind::version) {
     if (const auto version = consul::read_version(answer.body)) about_.version = *version;
   } else if (const auto leads = consul::read_leader(answer.body)) {
-    about_.has_leader = *leads;
+    about_.leader = *leads;
   }
   say(about_);
 }

@@ -145,11 +145,11 @@ std::optional<std::string> read_version(std::string_view text) {
   return in.end() ? std::optional(version.substr(0, 64)) : std::nullopt;
 }
 
-std::optional<bool> read_leader(std::string_view text) {
+std::optional<std::string> read_leader(std::string_view text) {
   JsonReader in(text);
   std::string leader;
   in.string(leader);
-  return in.end() ? std::optional(!leader.empty()) : std::nullopt;
+  return in.end() ? std::optional(leader.substr(0, 255)) : std::nullopt;
 }
 
 }  // namespace coord::engines::consul

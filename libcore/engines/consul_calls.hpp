@@ -53,6 +53,6 @@ std::optional<std::string> read_session(std::string_view text);  // one that was
 std::string in_path(std::string_view key);
 std::optional<std::string> read_version(std::string_view text);
 // Whether a server leads: its address is told.
-std::optional<bool> read_leader(std::string_view text);
+std::optional<std::string> read_leader(std::string_view text);
 
 }  // namespace coord::engines::consul

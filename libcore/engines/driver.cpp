@@ -49,7 +49,8 @@ class Connections final : public Driver {
         told_(std::move(told)),
         context_(ssl::context::tls_client),
         pause_(io),
-        turns_(settings_.url.endpoints.size()) {}
+        turns_(settings_.url.endpoints.size()),
+        troubles_(settings_.url.endpoints.size()) {}
   ~Connections() override { Connections::stop(); }
 
   Status prepare();
@@ -63,6 +64,7 @@ class Connections final : public Driver {
   void nudge() override;
   std::string endpoint() const override;
   const About& about() const override { return about_; }
+  std::vector<Endpoint> endpoints() const override;
 
   // ---- for the connection
   std::string next_endpoint() const;
@@ -94,6 +96,7 @@ class Connections final : public Driver {
   asio::steady_timer pause_;
   std::shared_ptr<Connection> connection_;
   Turns turns_;
+  std::vector<std::string> troubles_;  // of each endpoint: why its last connection ended
   std::uint64_t connections_ = 0;
   bool up_ = false;
   bool stopped_ = false;
@@ -345,9 +348,24 @@ std::string Connections::endpoint() const {
   return connection_ && connection_->stands() ? connection_->host() : std::string();
 }
 
+std::vector<Endpoint> Connections::endpoints() const {
+  std::vector<Endpoint> all;
+  const std::string here = endpoint();
+  for (std::size_t i = 0; i < troubles_.size(); ++i) {
+    const auto& [host, port] = settings_.url.endpoints[i];
+    Endpoint one{fmt::format("{}:{}", host, port), false, troubles_[i]};
+    one.connected = i == turns_.endpoint() && !here.empty() && one.trouble.empty();
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
 void Connections::tell(engine::Told told) {
   if (std::holds_alternative<engine::Up>(told)) up_ = true;
-  if (std::holds_alternative<engine::Reached>(told)) turns_.reached();
+  if (std::holds_alternative<engine::Reached>(told)) {
+    turns_.reached();
+    troubles_.at(turns_.endpoint()).clear();
+  }
   told_(std::move(told));
 }
 
@@ -356,6 +374,7 @@ void Connections::lost(const std::string& why) {
   if (stopped_) return;
   const bool was_up = std::exchange(up_, false);
   connection_.reset();
+  troubles_.at(turns_.endpoint()) = why;
   const Turns::Next next = turns_.lost();
   if (was_up || next.is_round) told_(engine::Down{why});
   pause_.expires_after(next.pause);

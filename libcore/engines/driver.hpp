@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/engine_url.hpp"
 #include "base/result.hpp"
@@ -41,6 +42,7 @@ class Driver {
   virtual void nudge() = 0;                              // its adapter has something new to look at
   virtual std::string endpoint() const = 0;              // that it is connected with; empty: none
   virtual const About& about() const = 0;                // as it was said last
+  virtual std::vector<Endpoint> endpoints() const = 0;   // all of the URL, in its order
 };
 
 }  // namespace coord::engines

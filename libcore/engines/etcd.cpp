@@ -24,7 +24,7 @@ using etcd::Transaction;
 
 constexpr Duration patience = std::chrono::seconds(2);  // a change of its leader takes 1.2 to 1.8 s
 constexpr Duration watch_tells = std::chrono::seconds(1);
-constexpr Duration about_every = std::chrono::minutes(5);
+constexpr Duration about_every = std::chrono::minutes(1);
 constexpr std::uint64_t much_history = 100'000;  // revisions: who keeps so many keeps all
 constexpr std::size_t piece_bytes = 256 * 1024;
 
@@ -167,7 +167,7 @@ bool Etcd::comes_again(Kind kind) {
 
 void Etcd::refused(Kind kind, const std::string& status, const std::string& text) {
   // Whoever may not ask is not told; a revision that was compacted is not there.
-  if (kind == Kind::status || kind == Kind::history) {
+  if (kind == Kind::status || kind == Kind::members || kind == Kind::history) {
     if (kind == Kind::history) about_.keeps_all = false;
     return say(about_);
   }
@@ -192,7 +192,8 @@ void Etcd::answered(Instant now, const Call& call, ByteView message) {
     tell(engine::Up{});
     return;
   }
-  if (call.kind == Kind::status) return take_status(message);
+  if (call.kind == Kind::status) return take_status(now, message);
+  if (call.kind == Kind::members) return take_members(message);
   const bool is_range = call.kind == Kind::history || call.kind == Kind::pieces || call.kind == Kind::barrier;
   const auto answer = call.kind == Kind::piece ? std::optional(etcd::Answer{})
                       : is_range               ? etcd::read_range(message)
@@ -234,6 +235,7 @@ void Etcd::answered(Instant now, const Call& call, ByteView message) {
     case Kind::authenticate:
     case Kind::watch:
     case Kind::status:
+    case Kind::members:
       break;
   }
 }
@@ -248,13 +250,26 @@ void Etcd::ask_about(Instant now) {
        etcd::range({at("open"), {}, 0, seen_ - much_history, 0, {}}).out());
 }
 
-void Etcd::take_status(ByteView message) {
+void Etcd::take_status(Instant now, ByteView message) {
   const auto status = etcd::read_status(message);
   if (!status) return;
   about_.version = status->version;
-  about_.has_leader = status->has_leader;
   about_.bytes = status->bytes;
   about_.quota = status->quota;
+  leader_ = status->leader;
+  const bool is_elsewhere = leader_ != 0 && leader_ != status->member;
+  if (is_elsewhere) {
+    call(now, Kind::members, "/etcdserverpb.Cluster/MemberList", {});
+  } else {
+    about_.leader = leader_ == 0 ? "" : host_;
+  }
+  say(about_);
+}
+
+void Etcd::take_members(ByteView message) {
+  const auto where = etcd::read_member(message, leader_);
+  if (!where || where->empty()) return;
+  about_.leader = *where;
   say(about_);
 }
 

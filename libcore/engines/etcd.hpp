@@ -54,6 +54,7 @@ class Etcd final : public Adapter {
     piece,
     pointer,
     status,
+    members,
     history
   };
   struct Call {
@@ -104,7 +105,8 @@ class Etcd final : public Adapter {
   bool deliver_all(Instant now, Kind kind, std::uint64_t number, const etcd::Answer& answer);
   void gap();
   void ask_about(Instant now);
-  void take_status(ByteView message);
+  void take_status(Instant now, ByteView message);
+  void take_members(ByteView message);
   static bool comes_again(Kind kind);
   static bool is_of_load(Kind kind);
   Instant silent_at(const Call& call) const;
@@ -139,6 +141,7 @@ class Etcd final : public Adapter {
   std::uint64_t page_ = 512;   // keys in one answer
   About about_;
   std::optional<Instant> about_at_;  // asked next
+  std::uint64_t leader_ = 0;         // id of the member that leads, as this one said last
   std::optional<Keeping> keeping_;
   std::uint64_t keeps_ = 0;
   Instant heard_at_{};   // anything of calls

@@ -135,16 +135,52 @@ Bytes watch(const std::string& from, const std::string& to, std::uint64_t revisi
   return request.out();
 }
 
+namespace {
+
+// Of a message within another; 0 is said by silence.
+std::uint64_t number_in(ByteView message, unsigned wanted) {
+  ProtoReader reader(message);
+  std::uint64_t value = 0;
+  while (const auto field = reader.next()) {
+    if (field->number == wanted) value = field->value;
+  }
+  return value;
+}
+
+}  // namespace
+
 std::optional<Status> read_status(ByteView message) {
   ProtoReader reader(message);
   Status status;
   while (const auto field = reader.next()) {
+    if (field->number == 1) status.member = number_in(field->bytes, 2);  // of the header
     if (field->number == 2) status.version = text_of(field->bytes).substr(0, 64);
     if (field->number == 3) status.bytes = field->value;
-    if (field->number == 4) status.has_leader = field->value != 0;
+    if (field->number == 4) status.leader = field->value;
     if (field->number == 13) status.quota = field->value;
   }
   return reader.failed() ? std::nullopt : std::optional(std::move(status));
+}
+
+std::optional<std::string> read_member(ByteView message, std::uint64_t id) {
+  constexpr std::size_t longest = 255;
+  ProtoReader reader(message);
+  std::string found;
+  while (const auto field = reader.next()) {
+    if (field->number != 2 || number_in(field->bytes, 1) != id) continue;
+    ProtoReader member(field->bytes);
+    std::string name, url;
+    while (const auto part = member.next()) {
+      if (part->number == 2) name = text_of(part->bytes);
+      if (part->number == 4 && url.empty()) url = text_of(part->bytes);
+    }
+    const std::size_t scheme = url.find("://");
+    found = (url.empty()                   ? name
+             : scheme == std::string::npos ? url
+                                           : url.substr(scheme + 3))
+                .substr(0, longest);
+  }
+  return reader.failed() ? std::nullopt : std::optional(std::move(found));
 }
 
 std::optional<Answer> read_range(ByteView message) {

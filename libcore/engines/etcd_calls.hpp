@@ -61,9 +61,12 @@ Bytes watch(const std::string& from, const std::string& to, std::uint64_t revisi
 struct Status {  // of one member, as it sees the cluster
   std::string version;
   std::uint64_t bytes = 0, quota = 0;  // of its database; 0: not told
-  bool has_leader = false;
+  std::uint64_t member = 0;            // its own id
+  std::uint64_t leader = 0;            // 0: none
 };
 std::optional<Status> read_status(ByteView message);
+// The address at which clients reach that member, else its name; empty: it is not among them.
+std::optional<std::string> read_member(ByteView message, std::uint64_t id);
 
 std::optional<Answer> read_range(ByteView message);
 std::optional<Answer> read_transaction(ByteView message);

@@ -194,6 +194,7 @@ class RedlockDriver final : public Driver {
   }
   std::string endpoint() const override { return ""; }
   const About& about() const override { return about_; }
+  std::vector<Endpoint> endpoints() const override { return {}; }
 
  private:
   void tell(native::ToTool what) { native_(Adapter::Native{std::move(what)}); }

@@ -270,6 +270,7 @@ void Postgres::answered(Instant now, Call&& done) {
       return append_next(now);
     case Kind::size:
       about_.bytes = !done.rows.empty() && !done.rows[0].empty() ? number_of(done.rows[0][0]).value_or(0) : 0;
+      about_.leader = host_;  // standbys are left
       return say(about_);
     case Kind::change:
       return;

@@ -209,6 +209,7 @@ void Redis::take_used(const resp::Value& value) {
   if (begin == std::string::npos) return;
   const std::string_view rest = std::string_view(value.text).substr(begin + name.size());
   about_.bytes = marks::number_in(rest.substr(0, rest.find('\r')), 10).value_or(0);
+  about_.leader = host_;  // replicas are left
   say(about_);
 }
 

@@ -127,13 +127,19 @@ void ZooKeeper::take_about(const Call& call, std::int32_t error, JuteReader& rea
   if (call.kind == Kind::used) say(about_);
 }
 
-// "Zookeeper version: 3.8.0-..., built on ...".
+// "Zookeeper version: 3.8.0-..., built on ..." and then, among others, "Mode: follower". A server that no longer
+// leads, or follows nobody, ends its clients' connections: so it counts as long as this one stands.
 void ZooKeeper::told_aside(std::string_view text) {
   about_at_ = sent_;
   constexpr std::string_view begin = "Zookeeper version: ";
   if (!text.starts_with(begin)) return;  // who may not ask is not told
   text.remove_prefix(begin.size());
   about_.version = std::string(text.substr(0, std::min(text.find_first_of("-, \n"), std::size_t{32})));
+  if (text.find("\nMode: leader") != std::string_view::npos ||
+      text.find("\nMode: standalone") != std::string_view::npos)
+    about_.leader = host_;
+  else if (text.find("\nMode: follower") != std::string_view::npos)
+    about_.leader = "another server";
   say(about_);
 }
 

@@ -67,7 +67,7 @@ std::string engine_told(const std::string& name, Numbers numbers, const std::str
   if (!version.empty()) record.version = version;
   record.sent = std::move(numbers);
   Findings findings;
-  examine_engine(record, findings);
+  examine_engine(record, {}, findings);
   std::string text = text_of(findings);
   for (const Finding& finding : findings) text += finding.remedy;
   return text;
@@ -92,6 +92,31 @@ TEST_CASE("an engine: which it is, how full its database, and whether it grows f
   CHECK(engine_told("zookeepers", nearly).ends_with("setquota"));
   CHECK(engine_told("rediss", nearly).ends_with("maxmemory"));
   CHECK(engine_told("etcds", {{"keeps_all_history", 1}}).ends_with("--auto-compaction-retention"));
+}
+
+TEST_CASE("an engine: its leader, and servers that do not answer", "[dpeers]") {
+  local::PeerRecord engine;
+  engine.name = "etcd";
+  engine.address = "e:1";
+  engine.version = "3";
+  local::Peers answer;
+  answer.troubles = {{"etcd", "leader: f:1"},
+                     {"etcd", "endpoint: e:1 connected"},
+                     {"etcd", "endpoint: f:1 untried"},
+                     {"etcd", "endpoint: g:1 failed g:1: connection refused"},
+                     {"beta", "endpoint: no word of an engine"}};
+  const auto told = [&] {
+    Findings findings;
+    examine_engine(engine, answer, findings);
+    return text_of(findings);
+  };
+  engine.state = "alive";
+  CHECK(told() ==
+        "ok engine e:1: etcd 3\nok engine e:1: its leader: f:1\nwarn engine g:1: g:1: connection refused\n");
+  answer.troubles[0].second = "leader: ";
+  CHECK(told().find("FAIL engine e:1: it says that it has no leader\n") != std::string::npos);
+  engine.state = "dead";
+  CHECK(told().find("warn engine g:1: g:1: connection refused\n") != std::string::npos);
 }
 
 TEST_CASE("a clock whose rate is beyond what leases allow, and one on its way there", "[dpeers]") {

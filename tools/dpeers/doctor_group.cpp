@@ -28,7 +28,7 @@ void examine_gateways(const local::Peers& answer, const Examined& examined, Find
     if (peer.local) {
       examine_limits(peer, findings);
     } else if (peer.address != "-") {
-      examine_engine(peer, findings);
+      examine_engine(peer, answer, findings);
     } else {
       const bool apart = peer.offset && (*peer.offset > clocks_apart || *peer.offset < -clocks_apart);
       add(findings, apart ? Health::warn : Health::ok, "clock", peer.name,

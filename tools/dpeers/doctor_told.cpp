@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "base/format.hpp"
+#include "dpeers/engine_told.hpp"
 #include "service/limits.hpp"
 
 namespace coord::dpeers {
@@ -16,7 +17,8 @@ namespace coord::dpeers {
 namespace {
 
 // What a peer says of another besides the reason of a missing connection, each with its word before it.
-constexpr std::string_view kinds_of_trouble[] = {"datagrams: ", "clock: ", "key: ", "state: ", "list: "};
+constexpr std::string_view kinds_of_trouble[] = {
+    "datagrams: ", "clock: ", "key: ", "state: ", "list: ", "leader: ", "endpoint: "};
 
 }  // namespace
 
@@ -186,7 +188,17 @@ void examine_level(const local::LevelRecord& level, Findings& findings) {
   }
 }
 
-void examine_engine(const local::PeerRecord& engine, Findings& findings) {
+// Those to which the last connection did not come about, or ended.
+void examine_endpoints(const EngineTold& engine, Findings& findings) {
+  for (const EngineEndpoint& one : engine.endpoints) {
+    if (one.state == "failed")
+      add(findings, Health::warn, "engine", one.address, one.trouble,
+          "look whether that server runs: the others of the URL serve meanwhile");
+  }
+}
+
+void examine_engine(const local::PeerRecord& engine, const local::Peers& answer, Findings& findings) {
+  const EngineTold of_servers = told_of_engine(engine.name, answer);
   const auto number = [&engine](std::string_view what) {
     const auto found = std::ranges::find(engine.sent, what, &std::pair<std::string, std::uint64_t>::first);
     return found == engine.sent.end() ? std::uint64_t{0} : found->second;
@@ -194,10 +206,16 @@ void examine_engine(const local::PeerRecord& engine, Findings& findings) {
   if (engine.state != "alive") {
     add(findings, Health::fail, "engine", engine.address, "its log cannot be followed: see the gateway's log",
         "look whether its servers run and have a leader");
-    return;
+    return examine_endpoints(of_servers, findings);
   }
   add(findings, Health::ok, "engine", engine.address,
       fmt::format("{} {}", engine.name, engine.version.value_or("of a version that it does not tell")));
+  if (of_servers.leader && of_servers.leader->empty())
+    add(findings, Health::fail, "engine", engine.address, "it says that it has no leader",
+        "look whether a majority of its servers run and reach each other");
+  else if (of_servers.leader)
+    add(findings, Health::ok, "engine", engine.address, fmt::format("its leader: {}", *of_servers.leader));
+  examine_endpoints(of_servers, findings);
   constexpr std::uint64_t usual_quota = 2U << 30U;  // where etcd is told none
   const std::uint64_t bytes = number("database_bytes"), told = number("quota_bytes");
   const bool is_etcd = engine.name.starts_with("etcd");  // etcds, too

@@ -32,6 +32,6 @@ void examine_voters(const local::Peers& answer, const std::optional<local::Voter
                     const std::vector<std::string>& founders, Findings& findings);
 void examine_level(const local::LevelRecord& level, Findings& findings);
 // The engine that keeps this host's log, as its gateway sees it.
-void examine_engine(const local::PeerRecord& engine, Findings& findings);
+void examine_engine(const local::PeerRecord& engine, const local::Peers& answer, Findings& findings);
 
 }  // namespace coord::dpeers

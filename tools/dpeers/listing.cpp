@@ -7,9 +7,11 @@
 #include "base/format.hpp"
 #include "cli/age.hpp"
 #include "cli/json.hpp"
+#include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "clock/hybrid_clock.hpp"
+#include "dpeers/engine_told.hpp"
 #include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
 
@@ -28,7 +30,7 @@ double phi_of(const local::PeerRecord& peer) {
   return static_cast<double>(peer.phi_thousandths.value_or(0)) / 1000;
 }
 
-std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_view scope) {
+std::string json_of(const local::PeerRecord& peer, const local::Peers& all, std::string_view scope) {
   cli::JsonObject object;
   object.text("name", peer.name).text("address", peer.address).boolean("local", peer.local);
   object.text("role", peer.role).text("state", peer.state).boolean("voter", peer.voter);
@@ -43,7 +45,19 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_v
   if (peer.version) object.text("version", *peer.version);
   object.integer("level", peer.level);
   if (!peer.zone.empty()) object.text("zone", peer.zone);
-  object.text("scope", scope).time("since", peer.since).time("as_of", as_of);
+  const EngineTold engine = told_of_engine(peer.name, all);
+  if (engine.leader) object.text("engine_leader", *engine.leader);
+  if (!engine.endpoints.empty()) {
+    cli::JsonArray endpoints;
+    for (const EngineEndpoint& one : engine.endpoints) {
+      cli::JsonObject endpoint;
+      endpoint.text("address", one.address).text("state", one.state);
+      if (!one.trouble.empty()) endpoint.text("trouble", one.trouble);
+      endpoints.object(endpoint);
+    }
+    object.array("endpoints", endpoints);
+  }
+  object.text("scope", scope).time("since", peer.since).time("as_of", all.as_of);
   if (!peer.local) return object.line();
   if (peer.uptime) object.seconds("uptime_s", *peer.uptime);
   if (peer.sessions) object.integer("sessions", *peer.sessions);
@@ -62,6 +76,20 @@ std::string round_trip_text(const std::optional<Duration>& duration) {
   return fmt::format("{} ms", us / 1000);
 }
 
+// Behind the table: where the engine's leader is, and its servers.
+std::string engine_text(const std::string& name, const local::Peers& all) {
+  const EngineTold engine = told_of_engine(name, all);
+  std::string text;
+  if (engine.leader)
+    text += fmt::format(
+        "{}: {}\n", name,
+        engine.leader->empty() ? "it says that it has no leader" : cli::shown(*engine.leader) + " leads");
+  for (const EngineEndpoint& one : engine.endpoints)
+    text += fmt::format("{}: {} {}{}\n", name, cli::shown(one.address), cli::shown(one.state),
+                        one.trouble.empty() ? "" : ": " + cli::shown(one.trouble));
+  return text;
+}
+
 std::string table_of(const local::Peers& peers, std::string_view scope) {
   using Align = cli::Table::Align;
   cli::Table table({{"NAME"},
@@ -78,7 +106,9 @@ std::string table_of(const local::Peers& peers, std::string_view scope) {
                std::to_string(record.level), record.version.value_or("-")},
               record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
   }
-  return cli::for_stdout(std::move(table).with("SCOPE", scope));
+  std::string text = cli::for_stdout(std::move(table).with("SCOPE", scope));
+  for (const local::PeerRecord& record : peers.peers) text += engine_text(record.name, peers);
+  return text;
 }
 
 // A peer alone that this very tool has started, say, leads within milliseconds: until then it would be shown
@@ -103,7 +133,7 @@ Result<std::string> text_of_all(const ListSettings& settings) {
   const std::string_view scope = name_of(peer->welcome().scope);
   if (!settings.json) return table_of(*peers, scope);
   std::string text;
-  for (const local::PeerRecord& record : peers->peers) text += json_of(record, peers->as_of, scope);
+  for (const local::PeerRecord& record : peers->peers) text += json_of(record, *peers, scope);
   return text;
 }
 
