@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "base/engine_url.hpp"
 #include "base/format.hpp"
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
@@ -184,11 +185,40 @@ std::string no_quorum_text(const std::string& not_begun) {
   return not_begun.empty() ? "no quorum: a majority of the peers cannot be reached" : not_begun;
 }
 
-void warn_of_short_lease(const std::string& tool, local::Scope scope, Duration ttl) {
-  constexpr Duration outlasts = std::chrono::seconds(3);  // half as much again as a change takes
-  if (scope != local::Scope::engine || ttl >= outlasts) return;
-  notice(tool,
-         "a change of the engine's leader ends this hold: it takes 2 s, so give a --ttl of 3 s at least");
+namespace {
+
+// How long an engine has no leader when that dies; 0: it has none. Who names a gateway's socket does not say
+// which engine that has.
+Duration without_leader(const ConnectOptions& options) {
+  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
+                                        is_default_engine(options), options.native);
+  const auto url = authority && !authority->engine.empty() ? parse_engine_url(authority->engine)
+                                                           : Result<EngineUrl>(EngineUrl{});
+  switch (url ? url->kind : EngineUrl::Kind::etcd) {
+    case EngineUrl::Kind::etcd:
+      return std::chrono::seconds(2);
+    case EngineUrl::Kind::zookeeper:
+      return std::chrono::milliseconds(1500);
+    case EngineUrl::Kind::consul:
+      return std::chrono::seconds(4);
+    default:
+      return Duration{};
+  }
+}
+
+}  // namespace
+
+void warn_of_short_lease(const std::string& tool, const ConnectOptions& options, local::Scope scope,
+                         Duration ttl) {
+  if (scope != local::Scope::engine) return;
+  const Duration change = without_leader(options), outlasts = change * 3 / 2;
+  if (ttl >= outlasts) return;
+  constexpr auto second = std::chrono::seconds(1);
+  notice(
+      tool,
+      fmt::format(
+          "a change of the engine's leader ends this hold: it takes {} s, so give a --ttl of {} s at least",
+          (change + second / 2) / second, std::chrono::ceil<std::chrono::seconds>(outlasts) / second));
 }
 
 Result<Again> connect_again(const ConnectOptions& options, const std::string& tool) {

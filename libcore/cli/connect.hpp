@@ -53,7 +53,8 @@ Instant must_answer_by(const engine::LocalConnection& peer, Instant asked);
 std::string no_quorum_text(const std::string& not_begun);
 
 // Behind an engine, a word about a lease that does not outlast a change of the engine's leader.
-void warn_of_short_lease(const std::string& tool, local::Scope scope, Duration ttl);
+void warn_of_short_lease(const std::string& tool, const ConnectOptions& options, local::Scope scope,
+                         Duration ttl);
 
 // How long to wait between two tries: 10 ms, then twice as long, up to a quarter of a second.
 class BackOff {

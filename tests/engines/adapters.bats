@@ -61,6 +61,40 @@ endpoint() { # of server NUMBER
   [ "$(dpeers --json | jq -r 'select(.role == "leader") | .name')" = "$kind" ]
 }
 
+@test "dpeers and its doctor tell who leads the engine, and of servers that are away" {
+  url=${url/:\/\//:\/\/127.0.0.1:1,} gateway a
+  told() {
+    on a dpeers --json | jq -se 'any(.[]; (.engine_leader // "") != "" and any(.endpoints[]; .state == "connected")
+      and any(.endpoints[]; .address == "127.0.0.1:1" and .state == "failed" and .trouble != ""))'
+  }
+  eventually told
+  on a dpeers >peers.txt
+  grep -q " leads$" peers.txt
+  grep -q " 127.0.0.1:1 failed: " peers.txt
+  on a dpeers doctor >doctor.txt || true
+  grep -q "its leader: " doctor.txt
+  grep -q "127.0.0.1:1" doctor.txt
+}
+
+@test "a lease that a change of the engine's leader would end is told of" {
+  export COORD_ENGINE=$url/$prefix
+  case $kind in
+  zookeeper) short=2.2 enough=2.3 least=3 ;;
+  consul) short=5.9 enough=6 least=6 ;;
+  *) short='' enough=1 ;; # nobody takes over there
+  esac
+  if [ -n "$short" ]; then
+    run -0 --separate-stderr dlock --ttl "$short" x true
+    [[ $stderr == *"a change of the engine's leader ends this hold"*"a --ttl of $least s at least"* ]]
+    run -0 --separate-stderr delect --ttl "$short" lead true
+    [[ $stderr == *"a change of the engine's leader ends this hold"* ]]
+    run -0 --separate-stderr dlock -q --ttl "$short" x true
+    [ -z "$stderr" ]
+  fi
+  run -0 --separate-stderr dlock --ttl "$enough" x true
+  [ -z "$stderr" ]
+}
+
 @test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
   gateway a
   gateway b

@@ -67,6 +67,22 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   on a dlock --ttl 2 x true 2>short.txt
   grep -q "a change of the engine's leader ends this hold" short.txt
   on a dlock x true 2>usual.txt
+  [ ! -s usual.txt ]
+}
+
+@test "dpeers and its doctor tell who leads the engine, and of servers that are away" {
+  url=${url/:\/\//:\/\/127.0.0.1:1,} gateway a
+  told() {
+    on a dpeers --json | jq -se 'any(.[]; (.engine_leader // "") != "" and any(.endpoints[]; .state == "connected")
+      and any(.endpoints[]; .address == "127.0.0.1:1" and .state == "failed" and .trouble != ""))'
+  }
+  eventually told
+  on a dpeers >peers.txt
+  grep -q " leads$" peers.txt
+  grep -q " 127.0.0.1:1 failed: " peers.txt
+  on a dpeers doctor >doctor.txt || true
+  grep -q "its leader: " doctor.txt
+  grep -q "127.0.0.1:1" doctor.txt
 }
 
 @test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
@@ -263,6 +279,20 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   run -64 --separate-stderr on a dlock --algorithm ricart-agrawala x true
   run -64 --separate-stderr on a dsnapshot take
   run -64 --separate-stderr on a dcast send topic hello
+}
+
+@test "a value is agreed on across gateways, and other algorithms want peers" {
+  gateway a
+  gateway b
+  [ "$(on a dpropose colour red)" = red ]
+  [ "$(on b dpropose colour blue)" = red ]
+  [ "$(on b dpropose --get colour)" = red ]
+  for algorithm in paxos pbft; do
+    run -64 --separate-stderr on a dpropose --algorithm "$algorithm" other red
+    [[ $stderr == *"coordd --setup"* ]]
+  done
+  run -64 on a delect --algorithm bully lead true
+  run -64 on a dlock --algorithm maekawa x true
 }
 
 @test "a configuration beats COORD_ENGINE, and --engine beats a configuration" {

@@ -333,7 +333,8 @@ Result<cli::Exit> lead(const Settings& settings) {
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     report->scope = name_of(peer->welcome().scope);
-    if (!settings.output.quiet) cli::warn_of_short_lease("delect", peer->welcome().scope, settings.ttl);
+    if (!settings.output.quiet)
+      cli::warn_of_short_lease("delect", settings.peer, peer->welcome().scope, settings.ttl);
     result = Campaign(settings, std::move(*peer), *lead_file, *report, asked, std::move(group)).whole();
   } else {
     report->outcome = "no_quorum";

@@ -472,7 +472,8 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
     if (!peer) break;
     ++report->messages["acquire"];
     report->scope = name_of(peer->welcome().scope);
-    if (!settings.quiet) cli::warn_of_short_lease("dlock", peer->welcome().scope, settings.ttl);
+    if (!settings.quiet)
+      cli::warn_of_short_lease("dlock", settings.peer, peer->welcome().scope, settings.ttl);
     Run run(settings, std::move(*peer), *report, log, asked, holder->get(), std::move(group));
     result = run.whole();
     closes = run.again();
