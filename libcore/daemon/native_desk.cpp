@@ -143,7 +143,7 @@ void NativeDesk::too_late(Task& task) {
     if (task.asked_to_unlock) answer(task, native::Unlocked{false});
     return end(task);
   }
-  const bool unknown = task.job->may_have_changed;
+  const bool unknown = task.job->may_have_changed || task.job->again;
   answer(task, native::Cannot{unknown ? Why::unknown : Why::unreachable,
                               task.trouble.empty() ? "the engine does not answer" : task.trouble});
   if (!task.session) return end(task);

@@ -24,8 +24,10 @@ constexpr char broke[] = "its connection broke before it was answered";
 }  // namespace
 
 bool NativeAdapter::may_change(bool has_terms) {
-  job().again |= std::exchange(job().may_have_changed, true);
-  if (!COORD_RULE_OR(native_change_is_sent_once, job().again && !has_terms, false)) return true;
+  if (!COORD_RULE_OR(native_change_is_sent_once, job().again && !has_terms, false)) {
+    job().may_have_changed = true;
+    return true;
+  }
   cannot(native::Cannot::Why::unknown, broke);
   return false;
 }
@@ -33,7 +35,7 @@ bool NativeAdapter::may_change(bool has_terms) {
 void NativeAdapter::answer_not(native::Not what) {
   if (COORD_RULE_OR(native_retry_is_unknown, job().again, false))
     return cannot(native::Cannot::Why::unknown, broke);
-  job().may_have_changed = false;
+  not_changed();
   answer(what);
 }
 

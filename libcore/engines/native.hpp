@@ -32,6 +32,7 @@ struct NativeJob {
   // ---- of the adapters
   bool may_have_changed = false;  // a change went out and was not answered: who asks cannot know
   bool again = false;             // ... over a connection before this one
+  std::string listed;             // the last key that was told: a list goes on behind it
   bool held = false;
   std::string place;          // the lock's key, node or value in its queue; empty: none yet
   std::string guid;           // drawn for it: by this it is known again
@@ -48,7 +49,9 @@ struct NativeJob {
 class NativeAdapter : public Adapter {
  public:
   NativeAdapter(std::shared_ptr<NativeJob> job, std::string host)
-      : job_(std::move(job)), host_(std::move(host)) {}
+      : job_(std::move(job)), host_(std::move(host)) {
+    job_->again |= std::exchange(job_->may_have_changed, false);
+  }
   void ask(Instant, const engine::Request&) override {}  // no log is kept by it
 
  protected:
@@ -60,6 +63,10 @@ class NativeAdapter : public Adapter {
     job().may_have_changed = false;
     answer(native::Cannot{job().again ? native::Cannot::Why::unknown : why, std::move(text)});
   }
+  void answer_keys(native::Keys keys) {
+    if (!keys.keys.empty()) job().listed = keys.keys.back().key;
+    answer(std::move(keys));
+  }
   // Whether a change may go out now. One that did before, and was not answered, is sent again only if its
   // terms say of what it may be a change: another one's value may be there by now.
   bool may_change(bool has_terms);
@@ -69,6 +76,8 @@ class NativeAdapter : public Adapter {
     if (std::exchange(closed_, true)) return;
     close(host_ + ": " + why);
   }
+  // The change that went out last was refused, and that answer says that nothing of it was carried out.
+  void not_changed() { job().may_have_changed = false; }
   bool is_closed() const { return closed_; }
   void is_held(Instant counted) {
     COORD_CHECK(counted != Instant{});

@@ -101,6 +101,11 @@ void NativeConsul::unasked(const http1::Answer& answer) {
 void NativeConsul::refused(const Call& call, const http1::Answer& answer) {
   const bool is_never = answer.status == 403 || answer.status == 400 || answer.status == 413;
   if (call.kind == Kind::leave && is_never) return this->answer(native::Unlocked{false});
+  const auto says = [&](std::string_view what) { return answer.body.find(what) != std::string::npos; };
+  // It was handed on to nobody.
+  if (call.kind == Kind::change &&
+      (answer.status == 429 || says("No cluster leader") || says("rpc error getting client")))
+    not_changed();
   const std::string text = one_line(answer.body);
   const std::string why = text.empty() ? fmt::format("it refuses (HTTP status {})", answer.status) : text;
   const bool is_ours = job().lock() == nullptr || !job().held;

@@ -141,11 +141,16 @@ void NativeEtcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
 // A server that is busy, or without a leader, is left for the next one; what it will never do is told. While
 // rights are being changed there (auth store is old) it is asked anew.
 void NativeEtcd::refused(const Call& call, const std::string& status, const std::string& text) {
-  if (call.kind == Kind::revoke) return;
   const auto says = [&](std::string_view what) { return text.find(what) != std::string::npos; };
+  constexpr auto denied = "7", invalid = "3", exhausted = "8";
+  if (call.kind == Kind::revoke) return;
+  if (call.kind == Kind::probe && status == denied) return;  // an answer
+  // Said before anything is proposed, or when it is applied as nothing.
+  if (call.kind == Kind::change && (says("auth store is old") || says("invalid auth token") ||
+                                    says("no leader") || says("too many requests")))
+    not_changed();
   const bool is_ours = job().lock() == nullptr || !job().held;
   const std::string why = fmt::format("{}: {}", host(), text.empty() ? "gRPC status " + status : text);
-  constexpr auto denied = "7", invalid = "3", exhausted = "8";
   if (is_ours && status == invalid && (says("key is not provided") || says("request is too large"))) {
     cannot(Why::wrong, why);
   } else if (is_ours && (status == denied || (status == invalid && !says("auth store is old")))) {
@@ -211,7 +216,7 @@ void NativeEtcd::start(Instant now) {
   } else if (const auto* seen = std::get_if<native::Watch>(&job().what)) {
     call(now, Kind::get, range_call, etcd::range({seen->key, {}, 0, 0, 0, {}}).out());
   } else if (const auto* all = std::get_if<native::List>(&job().what)) {
-    list(now, all->prefix);
+    list(now, job().listed.empty() ? all->prefix : job().listed + '\0');
   } else if (job().lock() == nullptr) {
     change(now);
   } else if (job().let_go) {
@@ -317,7 +322,7 @@ void NativeEtcd::take_list(Instant now, const etcd::Answer& answer) {
       keys.keys.push_back({pair.key, pair.changed, pair.value.size()});
   }
   const bool more = keys.more;
-  this->answer(std::move(keys));
+  answer_keys(std::move(keys));
   if (more) list(now, answer.pairs.back().key + '\0');
 }
 
@@ -453,14 +458,20 @@ void NativeEtcd::tick(Instant now) {
     if (call.kind != Kind::watch && now >= call.heard + call_patience)
       return fail("no answer within 2 s: it has no leader, or cannot be reached");
   }
-  if (const auto at = probe_at(); at && now >= *at)
-    call(now, Kind::probe, range_call, etcd::range({std::string(1, '\0'), {}, 1, 0, 0, {}}).out());
+  if (const auto at = probe_at(); at && now >= *at) probe(now);
   if (begun_ && job().lock() != nullptr) {
     if (job().let_go && !renewing_) leave(now);  // what is put after that would stay
     if (!job().let_go && renew_at_ && now >= *renew_at_ && !renewing_) lease(now);
     if (!job().let_go && look_at_ && now >= *look_at_) look(now);
   }
   flush();
+}
+
+// Of the key that is watched: others may not be this user's to read.
+void NativeEtcd::probe(Instant now) {
+  constexpr unsigned keys_only = 8;
+  ProtoWriter range = etcd::range({std::get<native::Watch>(job().what).key, {}, 1, 0, 0, {}});
+  call(now, Kind::probe, range_call, range.number(keys_only, 1).out());
 }
 
 // Who only watches would not hear that it is gone.

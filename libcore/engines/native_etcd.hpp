@@ -71,6 +71,7 @@ class NativeEtcd final : public NativeAdapter {
   void start(Instant now);
   void watch(Instant now, std::uint64_t revision);
   void watched(Instant now, Bytes& answer);
+  void probe(Instant now);
   std::optional<Instant> probe_at() const;
 
   // ---- of keys

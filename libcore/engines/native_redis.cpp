@@ -59,6 +59,7 @@ void NativeRedis::receive(Instant now, ByteView bytes) {
     if (is_error && kind == Kind::size && value->text.starts_with("WRONGTYPE")) {
       take_size(0);  // a list, a set, a hash: it has no text
     } else if (is_error) {
+      if (kind == Kind::put || kind == Kind::remove) not_changed();  // an error's command was not run
       refused(value->text);
     } else {
       tell(engine::Reached{});
@@ -128,7 +129,7 @@ void NativeRedis::take_size(std::uint64_t bytes) {
   keys_.keys.push_back({found_[sized_], 0, bytes});
   ++sized_;
   keys_.more = sized_ < found_.size();
-  if (!keys_.more || keys_.keys.size() == at_once) answer(std::exchange(keys_, {}));
+  if (!keys_.more || keys_.keys.size() == at_once) answer_keys(std::exchange(keys_, {}));
 }
 
 // It may tell of a key several times.
@@ -146,6 +147,7 @@ void NativeRedis::take_scan(Instant now, const Value& value) {
   std::ranges::sort(found_);
   const auto twice = std::ranges::unique(found_);
   found_.erase(twice.begin(), twice.end());
+  std::erase_if(found_, [this](const std::string& key) { return key <= job().listed; });
   if (found_.empty()) return answer(native::Keys{});
   for (const std::string& key : found_) call(now, Kind::size, {"STRLEN", key});
 }

@@ -97,6 +97,7 @@ void NativeZooKeeper::take_list(Instant now, std::int32_t error, JuteReader& rea
   const std::size_t count = error == 0 ? reader.count() : 0;
   for (std::size_t i = 0; i < count && !reader.failed(); ++i) names.push_back(reader.text());
   if (reader.failed()) return;
+  std::erase_if(names, [&](const std::string& name) { return above + name <= job().listed; });
   std::ranges::sort(names);
   children_ = names.size();
   if (names.empty()) return answer(native::Keys{});
@@ -113,7 +114,7 @@ void NativeZooKeeper::take_child(const Call& call, std::int32_t error, JuteReade
   }
   --children_;
   keys_.more = children_ > 0;
-  if (children_ == 0 || keys_.keys.size() == at_once) answer(std::exchange(keys_, {}));
+  if (children_ == 0 || keys_.keys.size() == at_once) answer_keys(std::exchange(keys_, {}));
 }
 
 }  // namespace coord::engines

@@ -126,6 +126,27 @@ foreign_hold() { # NAME
   eventually gone
 }
 
+@test "a user and a password file: right ones are let in, and what this user may not do is told" {
+  of_kind zookeeper redis
+  [ "$kind" != redis ] || ctl acl setuser lockers on '>pencil' '~mine*' '&*' +@all
+  echo pencil >right
+  echo crayon >wrong
+  chmod 600 right wrong
+  by() { COORD_ENGINE_USER=lockers COORD_ENGINE_PASSWORD_FILE=$PWD/$1 "${@:2}"; }
+  run -0 by right keys put mine v
+  [ "$(by right keys get mine)" = v ]
+  [ "$kind" != zookeeper ] || by right native -n minelock true
+  [ "$kind" != redis ] || run -69 by right keys put other v
+  [ "$kind" != redis ] || [[ $output == *NOPERM* ]]
+  stop_own_host
+  run -69 by wrong keys get mine
+  [[ $output == *"--engine-password-file"* ]]
+  [ "$kind" != zookeeper ] || run -69 by wrong native -n minelock true
+  [[ $output == *"--engine-password-file"* ]]
+  stop_own_host
+  [ "$kind" != zookeeper ] || run -69 keys get mine  # without a user
+}
+
 @test "what an engine has not is refused, and those are named that have it" {
   case $kind in
   postgres)

@@ -120,6 +120,29 @@ by_native() { # URL
   wait "$held"
 }
 
+@test "a user of some keys only watches them: nothing is said of others" {
+  server
+  as=(--user root:secret)
+  ctl user add root:secret
+  ctl user grant-role root root
+  ctl user add some:pencil
+  ctl role add some
+  ctl role grant-permission some readwrite --prefix app/
+  ctl user grant-role some some
+  ctl auth enable
+  echo pencil >password
+  chmod 600 password
+  export COORD_ENGINE_USER=some COORD_ENGINE_PASSWORD_FILE=$PWD/password
+  watch() { dkv --native --engine "etcd://127.0.0.1:$client" watch app/x; }
+  watch >seen.txt 2>said.txt 3>&- &
+  eventually test -s seen.txt
+  sleep 12  # longer than it is quiet before it asks whether the server is there
+  dkv --native --engine "etcd://127.0.0.1:$client" put app/x v
+  eventually grep -qw v seen.txt
+  [ ! -s said.txt ]
+  run -69 dkv --native --engine "etcd://127.0.0.1:$client" put other v
+}
+
 @test "an etcd without space is told, and used again when it has some" {
   server --quota-backend-bytes 4000000
   gateway --engine "etcd://127.0.0.1:$client/t"

@@ -18,6 +18,7 @@ namespace {
 using Why = native::Cannot::Why;
 
 constexpr std::int32_t no_auth = -102;
+constexpr char etcd_puts[] = "\x0a\x01k\x12\x01v";  // key and value: names of calls are packed
 
 // A change that went out over a connection before this one, and was not answered.
 std::shared_ptr<NativeJob> sent_before(native::FromTool what) {
@@ -79,6 +80,14 @@ bool zookeeper_retry_is_unknown() {
   told.answer(0, stat_of(3, 4, 0));
   return told.heard.cannot() == Why::unknown;
 }
+// With a version the node is looked at before it is changed.
+bool zookeeper_looks_are_unknown() {
+  ZooKeeperTold put(sent_before(native::Put{"k", "v", 4}));
+  put.answer(0, stat_of(3, 9, 1));
+  ZooKeeperTold removal(sent_before(native::Remove{"k", 4}));
+  removal.answer(zookeeper::no_node);
+  return put.heard.cannot() == Why::unknown && removal.heard.cannot() == Why::unknown;
+}
 bool redis_retry_is_unknown() {
   RedisTold told(put_if_absent());
   told.say("_\r\n");
@@ -93,7 +102,7 @@ bool asks_once(native::FromTool what, const std::string& sign, Rest... rest) {
   return told.heard.cannot() == Why::unknown && told.heard.asked.find(sign) == std::string::npos;
 }
 bool changes_are_sent_once() {
-  return asks_once<EtcdTold>(native::Put{"k", "v", {}}, "KV/Txn", start) &&
+  return asks_once<EtcdTold>(native::Put{"k", "v", {}}, etcd_puts, start) &&
          asks_once<ConsulTold>(native::Put{"k", "v", {}}, "PUT ") &&
          asks_once<ZooKeeperTold>(native::Put{"k", "v", {}}, "/k");
 }
@@ -104,6 +113,7 @@ TEST_CASE("native keys: a change whose answer was lost is not told as refused") 
   CHECK(etcd_retry_is_unknown());
   CHECK(consul_retry_is_unknown());
   CHECK(zookeeper_retry_is_unknown());
+  CHECK(zookeeper_looks_are_unknown());
   CHECK(redis_retry_is_unknown());
   CHECK(changes_are_sent_once());
   RedisTold told(sent_before(native::Remove{"k", {}}));
@@ -113,6 +123,7 @@ TEST_CASE("native keys: a change whose answer was lost is not told as refused") 
   mutants::removed = "native_retry_is_unknown";
   CHECK_FALSE(etcd_retry_is_unknown());
   CHECK_FALSE(redis_retry_is_unknown());
+  CHECK_FALSE(zookeeper_looks_are_unknown());
   mutants::removed = "native_change_is_sent_once";
   CHECK_FALSE(changes_are_sent_once());
   mutants::removed.clear();
@@ -138,6 +149,71 @@ TEST_CASE("native keys: what is refused after an answer was lost may have taken 
   ConsulTold first(key_job(native::Put{"k", "v", 0}));
   first.answer(403, "Permission denied");
   CHECK(first.heard.cannot() == Why::unreachable);
+}
+
+TEST_CASE("native keys: a change that was refused before anything came of it is sent again") {
+  const auto is_sent_again = [](const std::shared_ptr<NativeJob>& job, const Heard& first,
+                                const Heard& second, const char* sign) {
+    CHECK_FALSE(first.told);
+    CHECK_FALSE(first.closed.empty());
+    CHECK_FALSE(job->again);
+    CHECK_FALSE(second.told);
+    CHECK(second.asked.find(sign) != std::string::npos);
+  };
+  const auto job = [] { return key_job(native::Put{"k", "v", {}}); };
+  for (const char* text : {"No cluster leader", "rpc error getting client: failed to get conn"}) {
+    ConsulTold consul(job());
+    consul.answer(500, text);
+    is_sent_again(consul.job, consul.heard, ConsulTold(consul.job).heard, "PUT ");
+  }
+  const auto redis_job = job();
+  RedisTold redis(redis_job);
+  redis.say("-LOADING Redis is loading the dataset in memory\r\n");
+  is_sent_again(redis_job, redis.heard, RedisTold(redis_job).heard, "SET");
+  EtcdTold etcd(job(), start);
+  etcd.refused("3", "etcdserver: revision of auth store is old");
+  EtcdTold next(etcd.job, start);
+  next.passes(1ms);
+  is_sent_again(etcd.job, etcd.heard, next.heard, etcd_puts);
+}
+
+TEST_CASE("native keys: a change that may be on its way when it was refused is not sent again") {
+  ConsulTold consul(key_job(native::Put{"k", "v", {}}));
+  consul.answer(500, "rpc error making call: EOF");
+  CHECK(ConsulTold(consul.job).heard.cannot() == Why::unknown);
+  EtcdTold etcd(key_job(native::Put{"k", "v", {}}), start);
+  etcd.refused("14", "etcdserver: request timed out");
+  EtcdTold next(etcd.job, start);
+  next.passes(1ms);
+  CHECK(next.heard.cannot() == Why::unknown);
+}
+
+TEST_CASE("native keys: a list goes on where the connection broke") {
+  const auto zookeeper_job = key_job(native::List{"/"});
+  zookeeper_job->listed = "/a";
+  ZooKeeperTold zookeeper(zookeeper_job);
+  zookeeper.children({"b", "a"});
+  zookeeper.answer(0, stat_of(3, 4, 0));
+  REQUIRE(zookeeper.heard.is<native::Keys>());
+  const auto& keys = std::get<native::Keys>(*zookeeper.heard.told);
+  REQUIRE(keys.keys.size() == 1);
+  CHECK(keys.keys[0].key == "/b");
+  CHECK_FALSE(keys.more);
+  CHECK(zookeeper_job->listed == "/b");
+  const auto redis_job = key_job(native::List{""});
+  redis_job->listed = "a";
+  RedisTold again(redis_job);
+  again.say("*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+  again.say(":7\r\n");
+  REQUIRE(again.heard.is<native::Keys>());
+  CHECK(std::get<native::Keys>(*again.heard.told).keys.size() == 1);
+  EtcdTold etcd(key_job(native::List{"app/"}), start);
+  etcd.queue({"app/a", "app/b"});
+  CHECK(etcd.job->listed == "app/b");
+  etcd.job->listed = "app/b";
+  EtcdTold next(etcd.job, start);
+  next.passes(1ms);
+  CHECK(next.heard.asked.find(std::string("app/b") + '\0') != std::string::npos);
 }
 
 TEST_CASE("native etcd: what it says of users is no matter of how it was asked") {
@@ -169,9 +245,23 @@ TEST_CASE("native etcd: a watch that hears nothing asks, and is broken off when 
   told.passes(9s);
   CHECK(told.heard.asked.empty());
   told.passes(1s);
-  CHECK_FALSE(told.heard.asked.empty());
+  CHECK(told.heard.asked.find("\x0a\x01k") !=
+        std::string::npos);  // that key: a user may have rights for no other
   told.passes(2s);
   CHECK_FALSE(told.heard.closed.empty());
+}
+
+TEST_CASE("native etcd: a watch is not broken off because a question was not allowed") {
+  EtcdTold told(key_job(native::Watch{"k"}), start);
+  told.queue({});
+  told.skip_stream();  // the watch
+  told.heard.told.reset();
+  told.passes(10s);
+  told.refused("7", "etcdserver: permission denied");
+  CHECK(told.heard.closed.empty());
+  CHECK_FALSE(told.heard.told);
+  told.passes(2s);
+  CHECK(told.heard.closed.empty());
 }
 
 TEST_CASE("native consul: a 404 that is none of Consul's") {
