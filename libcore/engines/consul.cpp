@@ -15,6 +15,8 @@ namespace {
 constexpr Duration consul_patience = std::chrono::seconds(2);
 constexpr Duration watch_lasts = std::chrono::seconds(60), watch_patience = std::chrono::seconds(70);
 constexpr Duration busy_pause = std::chrono::milliseconds(100), busy_patience = std::chrono::seconds(2);
+// An election takes up to 4.7 s: this server may be cut off from those that have a leader.
+constexpr Duration follower_patience = std::chrono::seconds(6);
 constexpr Duration ask_about_every = std::chrono::minutes(1);
 
 }  // namespace
@@ -127,6 +129,7 @@ void Consul::answered(Instant now, const Call& call, const http1::Answer& answer
 
 void Consul::answered_well(Instant now, const Call& call, const http1::Answer& answer) {
   const bool of_this_load = loading_ && loading_->number == call.number;
+  if (call.kind != Kind::list) busy_since_.reset();  // all else needs the leader
   switch (call.kind) {
     case Kind::which:
       if (of_this_load) take_which(now, answer);
@@ -169,7 +172,7 @@ void Consul::answered_well(Instant now, const Call& call, const http1::Answer& a
 }
 
 // That Consul has no leader just now is no reason to go: what was asked is asked again here, and a barrier by
-// those who want it. Only who is on the way in tries the next server after a while.
+// those who want it. After a while the next server is tried, sooner on the way in.
 void Consul::failed(Instant now, const Call& call, const http1::Answer& answer) {
   std::string text = answer.body.substr(0, answer.body.find('\n')).substr(0, 200);
   for (char& c : text) {
@@ -190,11 +193,11 @@ void Consul::failed(Instant now, const Call& call, const http1::Answer& answer) 
   const bool is_first_barrier =
       call.kind == Kind::barrier && call.number != 0 && call.number == first_barrier_;
   const bool of_load = call.kind == Kind::which || call.kind == Kind::newest || call.kind == Kind::piece;
-  if (of_load || is_first_barrier) {
-    if (!busy_since_) busy_since_ = now;
-    if (now >= *busy_since_ + busy_patience) return refuse(text);
-    (is_first_barrier ? barrier_at_ : again_) = now + busy_pause;
-  }
+  if (!busy_since_) busy_since_ = now;
+  const bool is_on_its_way = of_load || is_first_barrier;
+  const Duration patience = is_on_its_way ? busy_patience : follower_patience;
+  if (now >= *busy_since_ + patience) return refuse(text);
+  if (is_on_its_way) (is_first_barrier ? barrier_at_ : again_) = now + busy_pause;
   if (call.kind == Kind::entries) fetch_at_ = now + busy_pause;
 }
 

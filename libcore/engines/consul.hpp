@@ -188,6 +188,7 @@ class Consul final : public Adapter {
   std::optional<Loading> loading_;
   std::uint64_t loads_ = 0, tries_ = 0;
   std::optional<Instant> again_;  // it is read once more
+  bool missing_ = false;          // ... since something was not there
   std::optional<Instant> busy_since_, barrier_at_;
   bool following_ = false;
   std::uint64_t epoch_ = 0, last_ = 0;  // that was told

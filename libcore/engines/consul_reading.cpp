@@ -38,7 +38,7 @@ void Consul::load(Instant now, std::uint64_t ticket) {
 void Consul::load_again(Instant now) {
   again_.reset();
   if (!loading_) return;
-  if (!busy_since_ && ++tries_ > loads_limit) return damaged();
+  if (std::exchange(missing_, false) && ++tries_ > loads_limit) return damaged();
   load(now, loading_->ticket);
 }
 
@@ -59,6 +59,7 @@ void Consul::take_which(Instant now, const http1::Answer& answer) {
 void Consul::take_newest(Instant now, const http1::Answer& answer) {
   if (answer.status == 404) {
     again_ = now + load_pause;
+    missing_ = true;
     return;
   }
   const auto state = state_in(answer);
@@ -78,6 +79,7 @@ void Consul::ask_piece(Instant now) {
 void Consul::take_piece(Instant now, const http1::Answer& answer) {
   if (answer.status == 404) {
     again_ = now + load_pause;
+    missing_ = true;
     return;
   }
   const auto piece = consul::read_pair(answer.body);

@@ -316,6 +316,40 @@ TEST_CASE("consul: without a leader who is on the way in asks again, and leaves 
   CHECK(told.closed.find("rpc error getting client") != std::string::npos);
 }
 
+TEST_CASE("consul: a server that stays without a leader is left for the next one") {
+  const auto closed_after = [](int answers, bool one_is_well) {
+    Told told;
+    told.begins(1);
+    (void)told.take();
+    told.append("k", "mine");
+    for (int i = 0; i < answers; ++i) {  // the first is the append itself, then it looks at `head`
+      told.passes(std::chrono::milliseconds(900));
+      if (one_is_well && i == 4)
+        told.head(1, 9);  // and the append is sent again
+      else
+        told.answer(500, "No cluster leader");
+      (void)told.take();
+    }
+    return told.closed;
+  };
+  CHECK(closed_after(6, false).empty());
+  CHECK(closed_after(8, false).find("No cluster leader") != std::string::npos);
+  CHECK(closed_after(8, true).empty());
+}
+
+TEST_CASE("consul: a log that cannot be read is told, also when a change of leader was on the way") {
+  Told told;
+  told.ask(engine::Load{1});
+  told.answer(500, "No cluster leader");
+  for (int i = 0; i < 13 && told.closed.empty(); ++i) {
+    told.passes(std::chrono::milliseconds(200));
+    told.head(1, 9);
+    told.answer(404, "");
+    (void)told.take();
+  }
+  CHECK(told.closed.find("look for other writers") != std::string::npos);
+}
+
 TEST_CASE("consul: what was to be written when its leader went is written again at once") {
   Told told;
   told.begins(1);
