@@ -138,7 +138,7 @@ bool Replicas::is_on_its_way(const std::string& name, const Ring& ring,
       if (std::ranges::any_of(source.rows, is_key)) return true;
     }
   }
-  return std::ranges::any_of(ring.surplus.rows, is_key) ||
+  return ring.surplus.rows.contains(key) ||
          std::ranges::any_of(takings_,
                              [&](const auto& each) {
                                return each.second.merge.ring == name && each.second.merge.key == key;

@@ -22,10 +22,28 @@ constexpr std::size_t most_deliveries = 16384;
 
 // What was sent under this number. Too much at once: comparing finds it.
 void Replicas::deliver(std::uint64_t id, Delivery delivery) {
-  if (!delivery.is_surplus && !delivery.awaited_by && deliveries_.size() >= most_deliveries) return;
+  const bool is_awaited = delivery.is_surplus || delivery.awaited_by;
+  if (!is_awaited) end_older(delivery);
+  if (!is_awaited && deliveries_.size() >= most_deliveries) return;
+  if (!is_awaited) going_on_[{delivery.ring, delivery.row.key}] = id;
   delivery.again = now_ + sent_again_after;
   deliveries_.emplace(id, std::move(delivery));
   tick_at_ = tick_at_.value_or(now_ + sent_again_after);
+}
+
+// Of a key that is written often the newest goes on alone: whoever was away gets all of it at once.
+void Replicas::end_older(const Delivery& delivery) {
+  const auto older = going_on_.find({delivery.ring, delivery.row.key});
+  if (older == going_on_.end()) return;
+  const Entry& entry = deliveries_.at(older->second).row.entry;
+  if (merged(entry, delivery.row.entry) == delivery.row.entry) end_delivery(older->second);
+}
+
+void Replicas::end_delivery(std::uint64_t id) {
+  const auto delivery = deliveries_.find(id);
+  const auto newest = going_on_.find({delivery->second.ring, delivery->second.row.key});
+  if (newest != going_on_.end() && newest->second == id) going_on_.erase(newest);
+  deliveries_.erase(delivery);
 }
 
 // A surplus row for which its hosts have no room, or that are away: the next ones have their turn.
@@ -57,7 +75,7 @@ void Replicas::delivered(std::uint64_t id, const Host& by) {
   if (!delivery.is_surplus) {
     if (delivery.awaited_by)
       count_written(*delivery.awaited_by, static_cast<std::uint32_t>(lasting(set, delivery.stored)));
-    if (std::ranges::all_of(set.all(), has_it)) deliveries_.erase(id);
+    if (std::ranges::all_of(set.all(), has_it)) end_delivery(id);
     return;
   }
   if (found->second.placement.is_leaving(self_)) {
@@ -74,12 +92,12 @@ void Replicas::delivered(std::uint64_t id, const Host& by) {
               if (drop.stays) keep_hint(name, drop.key, std::move(*drop.stays));
               if (!work.failed) return;
               ring->second.surplus.not_before = now_ + disk_rests_for;
-              ring->second.surplus.after.clear();
-              ring->second.surplus.more = true;
+              read_surplus_again(ring->second.surplus);
               tick_at_ = tick_at_.value_or(ring->second.surplus.not_before);
             });
   }
   const std::string name = delivery.ring;
+  found->second.surplus.on_their_way.erase(delivery.row.key);
   deliveries_.erase(id);
   give_back(name, found->second);
 }
@@ -95,7 +113,7 @@ void Replicas::tick_deliveries() {
     const bool is_over = ring == rings_.end() || (delivery.until && *delivery.until <= now_);
     const bool is_other = !is_over && ring->second.placement.number() != delivery.number;
     if (is_over || (is_other && delivery.is_surplus)) {
-      deliveries_.erase(id);
+      end_delivery(id);
       continue;
     }
     // Others are to have it now.

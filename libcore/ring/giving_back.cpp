@@ -44,12 +44,13 @@ void Replicas::give_back(const std::string& name, Ring& ring) {
     Delivery delivery;
     delivery.ring = name;
     delivery.number = ring.placement.number();
-    delivery.row = std::move(ring.surplus.rows.front());
+    const auto first = ring.surplus.rows.begin();
+    delivery.row = {first->first, std::move(first->second)};
+    ring.surplus.rows.erase(first);
     delivery.is_surplus = true;
-    for (const Version& version : delivery.row.entry.values())
-      delivery.holders.push_back({version.dot, self_});
-    ring.surplus.rows.pop_front();
+    delivery.holders = own_values(delivery.row.entry);
     const std::uint64_t id = ++last_;
+    ring.surplus.on_their_way[delivery.row.key] = id;
     deliver(id, std::move(delivery));
     send_again(id);
   }
@@ -68,12 +69,13 @@ void Replicas::give_back(const std::string& name, Ring& ring) {
             auto& read = std::get<ReadRows>(work.what);
             if (work.failed) mine.surplus.not_before = now_ + disk_rests_for;
             if (work.failed || own(mine) == nullptr) return;
-            mine.surplus.more = read.more && !read.rows.empty();
+            const bool reads_again = std::exchange(mine.surplus.reads_again, false);
+            mine.surplus.more = reads_again || (read.more && !read.rows.empty());
             const bool all = mine.placement.is_leaving(self_);
             for (Storage::Row& row : read.rows) {
-              mine.surplus.after = row.key;
+              if (!reads_again) mine.surplus.after = row.key;
               if (all || !mine.placement.of_key(row.key).is_kept_by(*own(mine)))
-                mine.surplus.rows.push_back({std::move(row.key), std::move(row.entry)});
+                add_surplus(mine, row.key, std::move(row.entry));
             }
             give_back(name, mine);
           });

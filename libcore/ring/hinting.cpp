@@ -42,13 +42,45 @@ void Replicas::keep_hint(const std::string& name, const std::string& key, Entry 
   const auto found = rings_.find(name);
   if (found == rings_.end()) return;
   Surplus& surplus = found->second.surplus;
-  if (surplus.rows.size() < most_surplus_rows) {
-    surplus.rows.push_back({key, std::move(entry)});
-  } else {
-    surplus.after.clear();
-    surplus.more = true;
-  }
+  const bool has_room = surplus.rows.size() < most_surplus_rows || surplus.rows.contains(key) ||
+                        surplus.on_their_way.contains(key);
+  has_room ? add_surplus(found->second, key, std::move(entry)) : read_surplus_again(surplus);
   tick_at_ = now_;
+}
+
+// A key has one row, whatever comes of it: what is on its way takes over what is new, and is sent to all again
+// when it has its turn. What was said of it before counts no more.
+void Replicas::add_surplus(Ring& ring, const std::string& key, Entry entry) {
+  Surplus& surplus = ring.surplus;
+  const auto way = surplus.on_their_way.find(key);
+  if (way == surplus.on_their_way.end()) {
+    Entry& waits = surplus.rows[key];
+    waits = merged(waits, entry);
+    return;
+  }
+  Delivery& delivery = deliveries_.at(way->second);
+  entry = merged(delivery.row.entry, entry);
+  if (entry == delivery.row.entry) return;
+  auto moved = deliveries_.extract(way->second);
+  moved.key() = way->second = ++last_;
+  Delivery& again = moved.mapped();
+  again.row.entry = std::move(entry);
+  again.holders = own_values(again.row.entry);
+  again.stored.clear();
+  deliveries_.insert(std::move(moved));
+}
+
+// What is on this host's disk.
+std::vector<copies::Holder> Replicas::own_values(const Entry& entry) const {
+  std::vector<copies::Holder> holders;
+  for (const Version& version : entry.values()) holders.push_back({version.dot, self_});
+  return holders;
+}
+
+void Replicas::read_surplus_again(Surplus& surplus) {
+  surplus.after.clear();
+  surplus.more = true;
+  surplus.reads_again = surplus.is_reading;
 }
 
 }  // namespace coord::ring

@@ -55,6 +55,8 @@ class Replicas {
   Standing standing(const std::string& ring) const;
   void begin(std::shared_ptr<Work> work);  // of a member; also AwaitHandOver and Forget of whoever
   std::string stored_ring(const std::string& ring) const;  // under which name it is on the disk
+  static bool needs_no_other(const Work& work);  // it is about what is on this disk
+  bool may_be_told_here(const Work& work) const;  // as long as its standing is unknown
 
   [[nodiscard]] bool heard(const node::FromPeer& event);  // false: it cannot be read
   void greeted(NodeId peer);
@@ -247,9 +249,14 @@ class Replicas {
   // hinting.cpp
   void send_hints(copies::Store store, const std::set<Host>& stored, Hints& hints);
   void keep_hint(const std::string& name, const std::string& key, Entry entry);
+  void add_surplus(Ring& ring, const std::string& key, Entry entry);
+  std::vector<copies::Holder> own_values(const Entry& entry) const;
+  static void read_surplus_again(Surplus& surplus);
 
   // delivering.cpp
   void deliver(std::uint64_t id, Delivery delivery);
+  void end_older(const Delivery& delivery);
+  void end_delivery(std::uint64_t id);
   void send_again(std::uint64_t id);
   static bool holds_others_up(const Delivery& delivery);
   void delivered(std::uint64_t id, const Host& by);
@@ -317,6 +324,7 @@ class Replicas {
   std::map<std::uint64_t, Listing> listings_;
   std::map<std::uint64_t, Taking> takings_;
   std::map<std::uint64_t, Delivery> deliveries_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> going_on_;  // the newest of a key, unawaited
   std::set<std::string> ended_;  // rings on the disk whose membership is over, and what was kept is elsewhere
   bool is_unclean_ = false;      // there may be some
   bool is_cleaning_ = false;

@@ -40,8 +40,10 @@ struct Source {
 struct Surplus {
   std::string after{};
   bool more = false, is_reading = false;
-  Instant not_before{};  // the disk has failed
-  std::deque<copies::KeyAndEntry> rows{};
+  bool reads_again = false;                             // from the beginning, after what is being read
+  Instant not_before{};                                 // the disk has failed
+  std::map<std::string, Entry> rows{};                  // by key: what waits for its turn
+  std::map<std::string, std::uint64_t> on_their_way{};  // by key: deliveries
 };
 // Who keeps an entry for hosts that are away.
 struct Hints {

@@ -131,6 +131,43 @@ TEST_CASE("hints of writes beside each other are handed over, and go", "[ring]")
   CHECK_FALSE(group.keeps(4, key));
 }
 
+// Each write of it would be a row of its own, whose value the next one has replaced.
+TEST_CASE("of a key that is written often one hint is kept, and others have their turn", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const auto keys = keys_hinted_at(group, 4, {1, 2, 3}, 6);
+  group.stop(3);
+  for (int i = 0; i < 40; ++i) REQUIRE(is_stored(group.put(1, keys.front(), std::to_string(i))));
+  for (const std::string& key : keys) REQUIRE(is_stored(group.put(1, key, "last")));
+  pass_turns(group, 8);
+  for (const std::string& key : keys) REQUIRE(group.keeps(4, key));
+  // Whoever wrote them sends them on no more.
+  group.pass(std::chrono::seconds(40));
+  group.run();
+  const std::size_t sent = group.sent<copies::Store>();
+  pass_turns(group, 20);
+  CHECK(group.sent<copies::Store>() - sent <= 3 * 6 * keys.size());
+  group.start(3);
+  pass_turns(group, 4);
+  group.see(3, 4);
+  pass_turns(group, 6);
+  for (const std::string& key : keys) {
+    CHECK(group.get_one(3, key) == "last");
+    CHECK_FALSE(group.keeps(4, key));
+  }
+}
+
+TEST_CASE("of a key that is written often the newest goes on alone to who is away", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  group.stop(3);
+  for (int i = 0; i < 40; ++i) REQUIRE(is_stored(group.put(1, key, std::to_string(i))));
+  const std::size_t sent = group.sent<copies::Store>();
+  pass_turns(group, 8);
+  CHECK(group.sent<copies::Store>() - sent <= 40);
+}
+
 TEST_CASE("a host that was given up is asked no more for what was missed", "[ring]") {
   Group group(4);
   group.found(4);
