@@ -326,9 +326,11 @@ void Replicas::erase(std::uint64_t id) {
 }
 
 void Replicas::tick_operations() {
-  std::vector<std::uint64_t> all;
-  for (const auto& [id, operation] : operations_) all.push_back(id);
-  for (const std::uint64_t id : all) {
+  // And whether they wait in line: the end of one is the turn of the next, which may have asked nobody yet.
+  std::vector<std::pair<std::uint64_t, bool>> all;
+  for (const auto& [id, operation] : operations_)
+    all.emplace_back(id, operation.phase == Operation::Phase::waiting);
+  for (const auto& [id, waits] : all) {
     const auto found = operations_.find(id);
     if (found == operations_.end()) continue;
     Operation& operation = found->second;
@@ -340,7 +342,7 @@ void Replicas::tick_operations() {
       } else if (ring != rings_.end() && writes(*operation.work) && !operation.by_one &&
                  !is_complete(operation.ring, ring->second)) {
         finish(id, NoQuorum{"this host has not all that it is to keep yet: `chordctl join` here reads it"});
-      } else if (operation.phase == Operation::Phase::waiting &&
+      } else if ((waits || operation.phase == Operation::Phase::waiting) &&
                  !(versions_named(*operation.work) != nullptr &&
                    operation.set.can_read(hosts_of(operation.seen)))) {
         finish(id, NoQuorum{"another write of the key by way of this host has its turn, and waits"});

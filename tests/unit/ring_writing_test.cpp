@@ -53,6 +53,27 @@ TEST_CASE("a write that waits for a version which it names lets others pass", "[
   CHECK(is_stored(group.told.at(too)));
 }
 
+TEST_CASE("of writes with one deadline each says what it has waited for", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.stop(2);
+  group.stop(3);
+  std::vector<std::uint64_t> requests;
+  for (int i = 0; i < 3; ++i)
+    requests.push_back(group.begin(1, Put{"r", "k", 1, {}, {}, std::chrono::seconds(1)}, "v"));
+  pass_turns(group, 4);
+  int too_few = 0, in_line = 0;
+  for (const std::uint64_t request : requests) {
+    REQUIRE(group.told.contains(request));
+    const auto* why = std::get_if<NoQuorum>(&group.told.at(request));
+    REQUIRE(why != nullptr);
+    too_few += why->text == "too few of the key's copies answer: 1 of 3" ? 1 : 0;
+    in_line += why->text.starts_with("another write of the key") ? 1 : 0;
+  }
+  CHECK(too_few == 1);
+  CHECK(in_line == 2);
+}
+
 TEST_CASE("a write that has let others pass ends with its own trouble", "[ring]") {
   Group group(3);
   group.found(3);
