@@ -118,8 +118,13 @@ bool Replicas::has_read_all(const std::string& name, Ring& ring) {
 // is left may be the only one that has it: all of them are read.
 bool Replicas::has_read_enough(const Ring& ring, const ReplicaSet& set, const std::set<Host>& read) const {
   if (ring.lost.empty()) return COORD_RULE(ring_gainer_reads_a_majority, set.can_read(read));
+  // By its own word the disk that it had is another one now.
+  const auto is_replaced = [&](const Host& host) {
+    const Host* now = ring.placement.member(host.host);
+    return now != nullptr && now->joined != host.joined;
+  };
   const auto is_read = [&](const Host& host) {
-    return ring.lost.contains(host.host) ||
+    return ring.lost.contains(host.host) || is_replaced(host) ||
            COORD_RULE(ring_adopter_reads_all_that_are_left, read.contains(host));
   };
   return std::ranges::all_of(set.before, is_read);

@@ -346,3 +346,21 @@ TEST_CASE("a request that was held has what is left of its patience", "[ring]") 
   REQUIRE(replicas.take_ready().size() == 1);
   CHECK(std::get<Get>(work->what).patience == 2 * second);
 }
+
+// What its disk had before is nowhere: its own membership of then is none to be read.
+TEST_CASE("a host that comes again on an empty disk goes on without another one that is lost", "[ring]") {
+  Group group(4);
+  group.found(4);
+  for (int i = 0; i < 12; ++i) REQUIRE(is_stored(group.put(1, std::to_string(i), "v")));
+  group.run();
+  group.lose_disk(3);
+  group.start(3);
+  group.stop(4);
+  const Token number = group.join(3);
+  run(group, 8);
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", number, {NodeId{4}}})));
+  group.settle();
+  CHECK(std::holds_alternative<HandedOver>(group.ask(3, AwaitHandOver{"r", number})));
+  run(group, 4);
+  for (int i = 0; i < 12; ++i) CHECK(group.get(3, std::to_string(i)) == "v");
+}
