@@ -45,8 +45,11 @@ Token floor_at(WallTime now) {
 // under the numbers that their names give: none of them is retired, and no other number has their names.
 void forget_disks(service::State& state) {
   state.retired.clear();
-  for (auto& [node, registration] : state.registrations)
+  state.put_out.clear();
+  for (auto& [node, registration] : state.registrations) {
     registration.name = registration.address = registration.moved = {};
+    registration.voted = false;
+  }
   if (state.level >= 2) state.roster_at = state.applied;
 }
 

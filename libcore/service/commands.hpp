@@ -145,11 +145,12 @@ struct Shut {
 struct Forget {
   NodeId node{};
   ClientId client{};
+  bool is_ordered = false;  // by an operator; else it was silent for long
 
   bool operator==(const Forget&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(node, client);
+    archive(node, client, is_ordered);
   }
 };
 

@@ -41,6 +41,7 @@ void StateMachine::on(const Register& body, Step& step) {
     return;
   }
   const ClientId client{step.index.value};
+  state_.put_out.erase(body.node);
   take_name(body, step.index);
   if (body.retires != NodeId{} && body.retires != body.node && !body.name.empty() &&
       state_.retired.size() < limits_.retired)
@@ -53,6 +54,7 @@ void StateMachine::on(const Register& body, Step& step) {
   const LogIndex moved_at = it == state_.registrations.end() ? LogIndex{}
                             : says_the_same                  ? it->second.moved_at
                                                              : step.index;
+  const bool voted = it != state_.registrations.end() && it->second.voted;
   state_.registrations.insert_or_assign(body.node, Registration{client,
                                                                 body.nonce,
                                                                 0,
@@ -63,7 +65,8 @@ void StateMachine::on(const Register& body, Step& step) {
                                                                 body.zone,
                                                                 std::move(moved),
                                                                 body.name.empty() ? LogIndex{} : step.index,
-                                                                moved_at});
+                                                                moved_at,
+                                                                voted});
   step.effects.push_back(Registered{body.node, body.nonce, client});
 }
 
@@ -99,6 +102,9 @@ void StateMachine::on(const Forget& body, Step& step) {
   if (!COORD_RULE(forget_frees_nothing, sessions_of(body.node).empty())) return;
   state_.registrations.erase(it);
   state_.roster_at = step.index;
+  if (!body.is_ordered) return;
+  if (state_.put_out.size() >= limits_.retired) state_.put_out.erase(state_.put_out.begin());
+  state_.put_out.insert(body.node);
 }
 
 // What cannot be is void.

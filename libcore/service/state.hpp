@@ -31,6 +31,8 @@ struct Registration {
   std::string moved{};                         // where it is reached, by the operator's word; empty: none
   LogIndex named{};                            // where it got that name
   LogIndex moved_at{};                         // where `moved` was said or became void last
+  bool voted =
+      false;  // ever, under this number: its disk has made promises, and is refused if it is replaced
 
   const std::string& reached_at() const { return moved.empty() ? address : moved; }
 
@@ -38,7 +40,7 @@ struct Registration {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(client, nonce, settled, applied);
-    archive.since(2, knows, name, address, zone, moved, named, moved_at);
+    archive.since(2, knows, name, address, zone, moved, named, moved_at, voted);
   }
 };
 
@@ -59,15 +61,18 @@ struct CoreState {
   VoterPolicy kept_voters{};
   LogIndex kept_at{};      // where that was said
   LogIndex replaced_at{};  // where the group last took out a voter by itself, for another one
-  // Numbers of founders whose disk was lost, and whose name came again on another disk under another number;
-  // at most Limits::retired.
+  // Numbers of founders and voters whose disk was lost, and whose name came again on another disk under
+  // another number; at most Limits::retired.
   std::set<NodeId> retired{};
+  // Hosts that are of the group no more by an operator's word, until they come again: they do not by
+  // themselves, as those do that were forgotten for their silence. At most Limits::retired.
+  std::set<NodeId> put_out{};
 
   bool operator==(const CoreState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions);
-    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at, retired);
+    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at, retired, put_out);
   }
 };
 

@@ -185,6 +185,9 @@ std::uint64_t Core::reserve_tokens(std::uint64_t least, std::uint64_t most, Wall
 
 Effects StateMachine::apply_voters(LogIndex index, const std::vector<NodeId>& voters) {
   if (state_.level < 2 || index <= state_.applied || state_.applied == LogIndex{}) return {};
+  for (const NodeId voter : voters)
+    if (const auto found = state_.registrations.find(voter); found != state_.registrations.end())
+      found->second.voted = true;
   Step step{index, state_.level, {}, {}, {}};
   std::get<Locks>(families_).voters_are(voters, step);
   if (step.effects.empty()) return {};

@@ -163,7 +163,7 @@ const Named<service::Command>& commands() {
       {"finish", command(service::Finish{SessionId{12}, -1, 2s})},
       {"reset_barrier", command(service::ResetBarrier{"ready", 1000, "backup"})},
       {"shut", command(service::Shut{true})},
-      {"forget", command(service::Forget{NodeId{4}, service::ClientId{9}})},
+      {"forget", command(service::Forget{NodeId{4}, service::ClientId{9}, true})},
       {"move", command(service::Move{NodeId{4}, service::ClientId{9}, "192.0.2.7:7411", LogIndex{7}})},
       {"keep_voters",
        command(service::KeepVoters{{3, 600s, 7200s, WallTime{1'700'000'000'000'000'000}}, LogIndex{6}})},
