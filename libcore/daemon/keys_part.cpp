@@ -17,6 +17,7 @@ constexpr std::size_t most_tools_waiting = 8;  // tools
 constexpr std::size_t most_changes = 64;       // ordered by others, while one is being written
 constexpr std::size_t hosts_a_piece = 64;
 constexpr std::size_t most_hosts_named = 5;
+constexpr const char* busy = "another change of the keys is under way there";
 
 constexpr wire::DecodeOptions as_sent{.version = wire::channels_since};
 
@@ -88,7 +89,7 @@ node::PartActions KeysPart::step(const node::Moment& moment, const node::Event& 
     if (!message) {
       out.push_back(node::Unreadable{message.error().what});
     } else if (const auto* order = std::get_if<keys::Order>(&*message)) {
-      hear(said->from, *order, out);
+      hear(moment.now, said->from, *order, out);
     } else {
       hear(said->from, std::get<keys::Answer>(*message));
     }
@@ -135,6 +136,7 @@ void KeysPart::from_tool(const node::Moment& moment, const node::FromTool& asked
   run.connection = asked.connection;
   run.request = asked.request;
   run.ask = std::move(*ask);
+  run.by = asked.who.user.substr(0, 255);
   waiting_.push_back(std::move(run));
   if (!run_) begin(moment, out);
 }
@@ -163,15 +165,18 @@ void KeysPart::begin(const node::Moment& moment, node::PartActions& out) {
   run_->number = ++last_number_;
   run_->until = moment.now + ask_patience;
   run_->hosts = others(moment);
-  run_->answers[self_] = {run_->number, true, "", here()};
   say(moment, out);
 }
 
 void KeysPart::say(const node::Moment& moment, node::PartActions& out) {
   run_->again = moment.now + say_again;
-  keys::Order order{
-      run_->number, run_->orders ? run_->ask.verb : keys::Verb::list, run_->ask.id, {}, run_->print};
+  keys::Order order{run_->number, run_->orders ? run_->ask.verb : keys::Verb::list,
+                    run_->ask.id, {},
+                    run_->print,  run_->by};
   if (order.verb == keys::Verb::add) order.secret = *run_->ask.secret;
+  order.begins = !run_->orders && run_->ask.verb != keys::Verb::list;
+  run_->is_kept_waiting = false;
+  if (!run_->answers.contains(self_)) hear(moment.now, self_, order, out);
   for (const auto& [node, name] : run_->hosts) {
     if (!run_->answers.contains(node))
       out.push_back(node::Send{node, node::Way::stream, bytes_of_message(order)});
@@ -186,6 +191,10 @@ void KeysPart::go_on(const node::Moment& moment, node::PartActions& out) {
   }
   if (run_->orders || run_->ask.verb == keys::Verb::list) {
     finish("", false, out);
+    return begin(moment, out);
+  }
+  if (run_->is_kept_waiting) {
+    finish("another change of the keys is under way: say it again when that is over", false, out);
     return begin(moment, out);
   }
   const auto& own = keys_->ring;
@@ -209,10 +218,7 @@ void KeysPart::go_on(const node::Moment& moment, node::PartActions& out) {
   run_->number = ++last_number_;
   run_->until = moment.now + order_patience;
   run_->answers.clear();
-  keys::Order order{run_->number, run_->ask.verb, run_->ask.id, run_->ask.secret.value_or(keys::Secret{}),
-                    run_->print};
   say(moment, out);
-  hear(self_, order, out);
 }
 
 // Of those with the id the one that this host has. What is gone here may be left on a host that was away.
@@ -276,7 +282,16 @@ keys::OfHost KeysPart::of_host(NodeId node, const std::string& name) const {
   return host;
 }
 
+// Nothing is changed: the others need not wait for it.
+void KeysPart::give_up(node::PartActions& out) {
+  if (promised_ && promised_->to == self_) promised_.reset();
+  keys::Order none{run_->number, keys::Verb::list, {}, {}, 0, run_->by};
+  for (const auto& [node, answer] : run_->answers)
+    if (node != self_) out.push_back(node::Send{node, node::Way::stream, bytes_of_message(none)});
+}
+
 void KeysPart::finish(const std::string& refused, bool is_wrong, node::PartActions& out) {
+  if (!run_->orders && run_->ask.verb != keys::Verb::list) give_up(out);
   std::vector<keys::OfHost> hosts{of_host(self_, own_name())};
   for (const auto& [node, name] : run_->hosts) hosts.push_back(of_host(node, name));
   std::ranges::sort(hosts, {}, &keys::OfHost::name);
@@ -297,15 +312,35 @@ void KeysPart::finish(const std::string& refused, bool is_wrong, node::PartActio
 void KeysPart::hear(NodeId from, const keys::Answer& answer) {
   const bool is_asked =
       run_ && answer.number == run_->number && (from == self_ || run_->hosts.contains(from));
-  if (is_asked) run_->answers[from] = answer;
+  if (!is_asked) return;
+  if (answer.is_busy && !run_->orders) {
+    run_->is_kept_waiting = true;  // it is asked again
+  } else {
+    run_->answers[from] = answer;
+  }
 }
 
-void KeysPart::hear(NodeId from, const keys::Order& order, node::PartActions& out) {
-  if (order.verb == keys::Verb::list) return answer({from, order}, "", out);
+// False: another host's change has begun here.
+bool KeysPart::promise(Instant now, NodeId to) {
+  const bool is_free = !promised_ || promised_->to == to || now >= promised_->until;
+  if (!COORD_RULE(one_change_of_keys_at_a_time, is_free)) return false;
+  promised_ = {to, now + promised_for};
+  return true;
+}
+
+void KeysPart::hear(Instant now, NodeId from, const keys::Order& order, node::PartActions& out) {
+  const Change asked{from, order};
+  const bool only_lists = order.verb == keys::Verb::list && !order.begins;
+  if (only_lists && promised_ && promised_->to == from) promised_.reset();
+  // What is so already was carried out before, and the answer got lost.
+  const auto next = ring_after(keys_->ring, order);
+  const bool is_so = order.verb != keys::Verb::list && next && !*next;
+  if (!only_lists && !is_so && !promise(now, from)) return answer(asked, busy, out);
+  if (order.verb == keys::Verb::list) return answer(asked, "", out);
   const bool waits = std::ranges::any_of(
       changes_, [&](const Change& one) { return one.from == from && one.order == order; });
   if (waits || changes_.size() >= most_changes) return;
-  changes_.push_back({from, order});
+  changes_.push_back(asked);
   change(out);
 }
 
@@ -315,7 +350,7 @@ void KeysPart::change(node::PartActions& out) {
     auto next = ring_after(keys_->ring, changes_.front().order);
     if (next && *next) {
       writes_ = true;
-      out.push_back(node::Do{std::make_shared<WriteKeys>(std::move(**next))});
+      out.push_back(node::Do{std::make_shared<WriteKeys>(std::move(**next), changes_.front().order.by)});
       return;
     }
     const Change over = std::move(changes_.front());
@@ -325,7 +360,9 @@ void KeysPart::change(node::PartActions& out) {
 }
 
 void KeysPart::answer(const Change& change, const std::string& why, node::PartActions& out) {
-  keys::Answer answer{change.order.number, why.empty(), why.substr(0, 300), here()};
+  keys::Answer answer{change.order.number, why.empty(), why.substr(0, 300), here(), why == busy};
+  const bool is_over = change.order.verb != keys::Verb::list && !answer.is_busy;
+  if (is_over && promised_ && promised_->to == change.from) promised_.reset();
   if (change.from == self_) return hear(self_, answer);
   out.push_back(node::Send{change.from, node::Way::stream, bytes_of_message(answer)});
 }

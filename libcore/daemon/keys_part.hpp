@@ -15,6 +15,9 @@
 // needs the file by hand. Before anything is changed all are asked what they have: who lacks a key cannot be
 // made to send by it, and one that anybody sends by does not go. Of hosts that are away nobody knows. Nothing
 // of it is in the log.
+// Two operators on two hosts could each be right by what they have heard, and leave a host without the key
+// that another one sends by. So who is asked by a host that begins a change says no to each other one, until
+// it has carried that change out or is told that there is none; a moment at most, if that host is gone.
 //
 // Pure: the tool draws the key. Threading: none; one owner.
 #pragma once
@@ -42,8 +45,9 @@ struct KeysInForce {
 
 // Writes the ring. Done by KeysWorker (keys_file.hpp).
 struct WriteKeys : node::Work {
-  explicit WriteKeys(net::KeyRing what) : ring(std::move(what)) {}
+  WriteKeys(net::KeyRing what, std::string who) : ring(std::move(what)), by(std::move(who)) {}
   net::KeyRing ring;
+  std::string by;  // whose order it is
   Status written = done();
 };
 
@@ -52,6 +56,7 @@ class KeysPart final : public node::Part {
   static constexpr Duration ask_patience = std::chrono::seconds(2);
   static constexpr Duration order_patience = std::chrono::seconds(5);
   static constexpr Duration say_again = std::chrono::milliseconds(400);
+  static constexpr Duration promised_for = ask_patience + order_patience + std::chrono::seconds(3);
 
   // `first_number`: random, so that nobody takes an answer to an earlier life for one to this.
   KeysPart(NodeId self, std::vector<NodeId> founders, std::map<NodeId, std::string> names,
@@ -69,7 +74,9 @@ class KeysPart final : public node::Part {
     replica::ConnectionId connection;
     std::uint64_t request = 0;
     keys::Ask ask;
-    bool orders = false;  // all have been asked, and it is being done
+    std::string by;
+    bool is_kept_waiting = false;  // by a host that is busy with another one's change
+    bool orders = false;           // all have been asked, and it is being done
     std::uint64_t number = 0, print = 0;
     Instant until, again;
     std::map<NodeId, std::string> hosts;     // the others
@@ -78,6 +85,11 @@ class KeysPart final : public node::Part {
   struct Change {
     NodeId from;
     keys::Order order;
+  };
+  // No other host's change is begun here.
+  struct Promise {
+    NodeId to;
+    Instant until;
   };
 
   void from_tool(const node::Moment& moment, const node::FromTool& asked, node::PartActions& out);
@@ -88,7 +100,9 @@ class KeysPart final : public node::Part {
   std::optional<std::uint64_t> print_meant() const;
   void finish(const std::string& refused, bool is_wrong, node::PartActions& out);
   void hear(NodeId from, const keys::Answer& answer);
-  void hear(NodeId from, const keys::Order& order, node::PartActions& out);
+  void hear(Instant now, NodeId from, const keys::Order& order, node::PartActions& out);
+  bool promise(Instant now, NodeId to);
+  void give_up(node::PartActions& out);
   void change(node::PartActions& out);
   void answer(const Change& change, const std::string& why, node::PartActions& out);
   keys::OfHost of_host(NodeId node, const std::string& name) const;
@@ -103,6 +117,7 @@ class KeysPart final : public node::Part {
   std::uint64_t last_number_;
   std::optional<Run> run_;
   std::deque<Run> waiting_;
+  std::optional<Promise> promised_;
   std::deque<Change> changes_;  // the first one is being written, if `writes_`
   bool writes_ = false;
 };

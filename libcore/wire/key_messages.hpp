@@ -53,11 +53,13 @@ struct Order {
   std::string id;
   Secret secret{};          // with add
   std::uint64_t print = 0;  // with use and remove: which one of those with this id
+  std::string by;           // whose order it is, for the log
+  bool begins = false;      // with list: a change, and until that is over no other host begins one
 
   bool operator==(const Order&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, verb, wire::at_most<32>(id), secret, print);
+    archive(number, verb, wire::at_most<32>(id), secret, print, wire::text<255>(by), begins);
   }
 };
 
@@ -66,11 +68,12 @@ struct Answer {
   bool done = false;          // it is so, on the disk too
   std::string why;            // it is not
   std::vector<KeyHere> keys;  // of this host: it sends by the first, and takes what comes by any of them
+  bool is_busy = false;       // with the change of another host
 
   bool operator==(const Answer&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, done, wire::text<300>(why), wire::at_most<16>(keys));
+    archive(number, done, wire::text<300>(why), wire::at_most<16>(keys), is_busy);
   }
 };
 

@@ -42,6 +42,7 @@ lets_in() {
   [ "$(field "$new" has)" = a,b,c,m ]
   run -69 dpeers key remove "$first"
   [[ $output == *"a, b, c"*"send by this key"* ]]
+  grep -q "keys: 2; it sends by $first, ordered by $(id -un)" "$group/b.log"
   run -0 on m dpeers key use "$new"
   [ "$(in_use)" = "$new" ]
   [ "$(field "$new" sends)" = a,b,c,m ]

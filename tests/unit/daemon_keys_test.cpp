@@ -57,33 +57,48 @@ struct Network {
       } else if (const auto* tell = std::get_if<node::ToTool>(&action)) {
         auto told = wire::decode<keys::Told>(tell->bytes, {.version = 2});
         REQUIRE(told.ok());
-        answer = std::move(*told);
+        all_told.push_back(*told);
+        if (node == asked) answer = std::move(*told);
       }
     }
   }
 
   keys::Told ask(keys::Ask what, const replica::Credentials& who = root, std::uint64_t at = 1) {
     answer.reset();
-    take(NodeId{at}, parts[NodeId{at}]->step(
-                         moment(), node::FromTool{replica::ConnectionId{5}, who, 1, wire::encode(what, 2)}));
-    for (int i = 0; i < 200 && !answer; ++i) {
-      while (!on_way.empty() || !worked.empty()) {
-        if (!worked.empty()) {
-          const auto [node, work] = worked.front();
-          worked.pop_front();
-          take(node, parts[node]->step(moment(), node::Worked{work}));
-          continue;
-        }
-        const auto message = on_way.front();
-        on_way.pop_front();
-        if (away.contains(message.from) || away.contains(message.to) || --lost_at == 0) continue;
-        take(message.to, parts[message.to]->step(moment(), node::FromPeer{message.from, message.bytes, 2}));
-      }
-      now += 100ms;
-      for (const auto& [node, part] : parts) take(node, part->settle(moment()));
-    }
+    asked = NodeId{at};
+    begin(std::move(what), at, who);
+    for (int i = 0; i < 200 && !answer; ++i) go_on();
     REQUIRE(answer);
     return *answer;
+  }
+  void begin(keys::Ask what, std::uint64_t at, const replica::Credentials& who = root) {
+    take(NodeId{at}, parts[NodeId{at}]->step(
+                         moment(), node::FromTool{replica::ConnectionId{at}, who, 1, wire::encode(what, 2)}));
+  }
+  void pass(Duration time) {
+    for (const Instant end = now + time; now < end;) go_on();
+  }
+  void go_on() {
+    while (!on_way.empty() || !worked.empty()) {
+      if (!worked.empty()) {
+        const auto [node, work] = worked.front();
+        worked.pop_front();
+        take(node, parts[node]->step(moment(), node::Worked{work}));
+        continue;
+      }
+      const auto message = on_way.front();
+      on_way.pop_front();
+      if (away.contains(message.from) || away.contains(message.to) || --lost_at == 0) continue;
+      if (late > 0 && message.from != NodeId{2} && message.to != NodeId{2}) {
+        --late;
+        delayed.push_back(message);
+        continue;
+      }
+      take(message.to, parts[message.to]->step(moment(), node::FromPeer{message.from, message.bytes, 2}));
+    }
+    std::swap(on_way, delayed);
+    now += 100ms;
+    for (const auto& [node, part] : parts) take(node, part->settle(moment()));
   }
   static keys::Ask add(const std::string& id, std::uint8_t byte) {
     keys::Ask ask{keys::Verb::add, id, keys::Secret{}};
@@ -100,7 +115,10 @@ struct Network {
   Instant now{1h};
   std::map<NodeId, std::shared_ptr<KeysInForce>> rings;
   std::map<NodeId, std::unique_ptr<KeysPart>> parts;
-  std::deque<Carried> on_way;
+  std::deque<Carried> on_way, delayed;
+  std::size_t late = 0;  // so many messages between a and c come a moment later
+  NodeId asked;
+  std::vector<keys::Told> all_told;
   std::deque<std::pair<NodeId, std::shared_ptr<node::Work>>> worked;
   std::set<NodeId> away, full;
   int lost_at = 0;  // the message that gets lost
@@ -255,6 +273,51 @@ TEST_CASE("keys_are_the_operators: no other user is told of them, or changes the
     const keys::Told told = group.ask(Network::add("k2", 2), guest);
     return told.is_wrong && !told.refused.empty() && told.hosts.empty() && group.count(1) == 1;
   });
+}
+
+TEST_CASE(
+    "one_change_of_keys_at_a_time: of two operators on two hosts one is told to wait, and no host is "
+    "parted") {
+  // At once on a `use k2`, and on b `remove k2`; all that is said between a and c comes late.
+  struct Ends {
+    bool have_common_key = true;
+    std::size_t refused = 0;
+  };
+  const auto both = [](std::size_t late) {
+    Network group;
+    REQUIRE(all_done(group.ask(Network::add("k2", 2))));
+    group.begin({keys::Verb::remove, "k2", {}}, 2);
+    group.late = late;
+    (void)group.ask({keys::Verb::use, "k2", {}});
+    group.pass(10s);
+    Ends ends;
+    for (const auto& [from, ring] : group.rings)
+      for (const auto& [to, other] : group.rings)
+        ends.have_common_key = ends.have_common_key && other->ring.find(ring->ring.sending().id) != nullptr;
+    for (const keys::Told& told : group.all_told) ends.refused += told.refused.empty() ? 0 : 1;
+    // Nobody waits for what was given up.
+    CHECK(all_done(group.ask(Network::add("k3", 3), root, 3)));
+    return ends;
+  };
+  noticed("one_change_of_keys_at_a_time", [&] {
+    bool well = true;
+    for (std::size_t late = 0; late < 12; ++late) well = well && both(late).have_common_key;
+    return well;
+  });
+  for (std::size_t late = 0; late < 12; ++late) CHECK(both(late).refused >= 1);
+}
+
+TEST_CASE("a host that began a change and is gone keeps the others from theirs for a moment only") {
+  Network group;
+  const keys::ToPeer begins = keys::Order{9, keys::Verb::list, "k2", {}, 0, "root", true};
+  group.take(NodeId{2}, group.parts[NodeId{2}]->step(group.moment(),
+                                                     node::FromPeer{NodeId{3}, wire::encode(begins, 2), 2}));
+  const keys::Told told = group.ask(Network::add("k2", 2));
+  CHECK(told.refused.find("another change of the keys is under way") != std::string::npos);
+  CHECK_FALSE(told.is_wrong);
+  CHECK(group.ask({}).refused.empty());  // who only looks waits for nobody
+  group.pass(KeysPart::promised_for);
+  CHECK(all_done(group.ask(Network::add("k2", 2))));
 }
 
 TEST_CASE("what cannot be is refused, and a disk that takes nothing is named") {

@@ -17,9 +17,11 @@ const Named<keys::ToPeer>& keys_to_peer() {
   static const Named<keys::ToPeer> all = {
       {"order_list", keys::Order{7, keys::Verb::list, {}, {}}},
       {"order_add", keys::Order{8, keys::Verb::add, "k1a2b3c4d", secret()}},
-      {"order_remove", keys::Order{9, keys::Verb::remove, "old", {}, 0x0102030405060708}},
+      {"order_remove", keys::Order{9, keys::Verb::remove, "old", {}, 0x0102030405060708, "root"}},
+      {"order_begins", keys::Order{10, keys::Verb::list, "old", {}, 0, "alice", true}},
       {"answer", keys::Answer{8, true, "", {{"old", 0x0102030405060708}, {"k1a2b3c4d", 9}}}},
       {"answer_no", keys::Answer{8, false, "it lacks this key", {{"old", 5}}}},
+      {"answer_busy", keys::Answer{8, false, "another change", {}, true}},
   };
   return all;
 }
