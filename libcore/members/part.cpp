@@ -24,7 +24,8 @@ namespace {
 constexpr Duration write_again_after = 5s;
 // Long enough for what was sent at the start of it to go out.
 constexpr Duration farewell = 60ms;
-constexpr std::size_t small_group = 8;  // in which a second is short for a host that stutters
+constexpr std::size_t most_told_at_once = 16;  // hosts, by a stream each
+constexpr std::size_t small_group = 8;         // in which a second is short for a host that stutters
 
 const Rumours* news_in(const SwimMessage& message) {
   return std::visit(
@@ -107,6 +108,7 @@ void MembersPart::note_contacts(const node::Moment& moment) {
   }
   contacts.erase(self_);
   swim_->set_contacts({contacts.begin(), contacts.end()});
+  if (state != nullptr) swim_->set_gone({state->retired.begin(), state->retired.end()});
 }
 
 void MembersPart::on(const node::Moment& moment, const node::FromPeer& event) {
@@ -136,13 +138,20 @@ void MembersPart::on(const node::Moment& moment, const node::Tick&) {
   if (const auto due = swim_->deadline(); due && moment.now >= *due) run(moment, Swim::Tick{});
 }
 
-// The word goes to everyone at once, by both ways: there is no time to tell it again.
+// The word goes to so many at once, by both ways: there is no time to tell it again. Of a group none of whose
+// founders is left, to those that came later.
 void MembersPart::on(const node::Moment& moment, const node::Leave&) {
   run(moment, Swim::Leave{});
   farewell_ends_ = moment.now + farewell;
-  for (const NodeId to : *founders_) {
+  std::vector<NodeId> all(founders_->begin(), founders_->end());
+  if (moment.service != nullptr)
+    for (const auto& [node, registration] : moment.service->log().machine().state().registrations)
+      if (!std::ranges::binary_search(*founders_, node)) all.push_back(node);
+  std::size_t told = 0;
+  for (const NodeId to : all) {
     const auto known = swim_->roster().find(to);
-    if (to == self_ || !known || !membership::is_present(known->state)) continue;
+    if (to == self_ || !known || !membership::is_present(known->state) || ++told > most_told_at_once)
+      continue;
     send(moment, to, membership::Table{true, {{self_, swim_->incarnation(), State::left, self_}}});
     send(moment, to, membership::Gossip{{{self_, swim_->incarnation(), State::left, self_}}});
   }

@@ -326,6 +326,33 @@ TEST_CASE("swim: who has heard nobody asks its contacts, too: the founders may b
   CHECK_FALSE(asks(heard));
 }
 
+TEST_CASE("swim: a founder that is gone for good is tried no more, once it is dead") {
+  const auto asked_the_dead = [](bool is_gone) {
+    Alone member;
+    member.hears({three, {4}, State::dead, two});
+    if (is_gone) member.swim.set_gone({three});
+    member.run_for(1min);
+    member.done.clear();
+    for (int i = 0; i < 60; ++i) {  // the others live
+      member.hears({two, {static_cast<std::uint64_t>(10 + i)}, State::alive, two});
+      member.hears({four, {static_cast<std::uint64_t>(10 + i)}, State::alive, four});
+      member.run_for(1min);
+    }
+    return std::ranges::any_of(member.done, [](const Swim::Action& action) {
+      const auto* send = std::get_if<Swim::Send>(&action);
+      return send && send->to == three;
+    });
+  };
+  CHECK(asked_the_dead(false));
+  CHECK_FALSE(asked_the_dead(true));
+  Alone member;  // one that lives is not let go
+  member.swim.set_gone({three});
+  member.swim.set_contacts({three});
+  member.told(three, Gossip{});
+  member.run_for(500ms);
+  CHECK(member.state_of(three) != "left");
+}
+
 TEST_CASE("swim: a shuffle is a permutation, of any size") {
   for (const std::size_t size : {1, 2, 3, 5, 64, 100, 1000}) {
     const Shuffle shuffle(size, size * 77);

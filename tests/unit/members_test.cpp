@@ -113,6 +113,17 @@ TEST_CASE("who leaves is held to have left at once, and may end a moment later",
   CHECK(group.until_all_hold(second, State::alive) < 1s);
 }
 
+TEST_CASE("who leaves a group none of whose founders is left tells those that came later", "[members]") {
+  std::vector<NodeId> later;
+  for (std::uint64_t i = 0; i < 10; ++i) later.push_back(NodeId{11 + i});
+  Group group(3, later);
+  group.run(20s);
+  REQUIRE(group.all_hold(later[4], State::alive));
+  group.leave(later[4]);
+  group.run(5ms);
+  CHECK(group.all_hold(later[4], State::left));
+}
+
 TEST_CASE("before level 2 nothing is sent and nothing is written", "[members]") {
   Group group(3, 1);
   for (std::uint64_t i = 1; i <= 3; ++i) CHECK(group.step(NodeId{i}, node::Tick{}).empty());

@@ -184,6 +184,9 @@ void Swim::gossip() {
 // long as it has heard nobody, with a contact as often: the founders, taken for alive, may be gone for good.
 void Swim::compare() {
   compare_at_ = now_ + config_.compare;
+  for (const NodeId node : gone_)
+    if (const auto known = roster_.find(node); known && known->state == State::dead)
+      roster_.set(node, {known->incarnation, State::left, now_});
   const bool with_dead = roster_.dead() > 0 && random_.chance(0.5);
   auto drawn = draw(1, [&](NodeId, const Member& member) {
     return with_dead ? member.state == State::dead : is_present(member.state);

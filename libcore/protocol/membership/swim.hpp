@@ -92,6 +92,8 @@ class Swim : public Shape<Swim> {
   // ---- input
   [[nodiscard]] Actions step(Instant now, const Event& event);
   void set_contacts(std::vector<NodeId> contacts) { config_.contacts = std::move(contacts); }
+  // Founders that are gone for good: once they are dead nobody tries to reach them any more.
+  void set_gone(std::vector<NodeId> gone) { gone_ = std::move(gone); }
 
   // ---- output
   std::optional<Instant> deadline() const;
@@ -165,6 +167,7 @@ class Swim : public Shape<Swim> {
   Config config_;
   Random random_;
   Roster roster_;
+  std::vector<NodeId> gone_;
   RumourQueue queue_;
   Incarnation incarnation_;
   bool is_new_life_;
