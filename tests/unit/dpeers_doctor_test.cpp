@@ -24,12 +24,13 @@ std::string text_of(const Findings& findings) {
   return text;
 }
 
-std::string limits(std::uint64_t sessions, std::uint64_t names) {
+std::string limits(std::uint64_t sessions, std::uint64_t names, std::size_t hosts = 3) {
   local::PeerRecord own;
+  own.level = 2;
   own.sessions = sessions;
   own.locks = names;
   Findings findings;
-  examine_limits(own, findings);
+  examine_limits(own, hosts, findings);
   return text_of(findings);
 }
 
@@ -132,6 +133,9 @@ TEST_CASE("a clock whose rate is beyond what leases allow, and one on its way th
 TEST_CASE("a table that is four fifths full is named, with what is in it and where it ends") {
   CHECK(limits(0, 0).empty());
   CHECK(limits(15'999, 31'999).empty());
+  CHECK(limits(0, 0, 3'276).empty());
+  CHECK(limits(0, 0, 3'277) ==
+        "warn limit hosts: the group has 3277 of 4096 hosts: beyond that no other one is let in\n");
   CHECK(limits(16'000, 0) ==
         "warn limit sessions: 16000 of 20000 in use: beyond that new ones are refused\n");
   CHECK(limits(20'000, 32'000) ==

@@ -26,7 +26,7 @@ void examine_gateways(const local::Peers& answer, const Examined& examined, Find
   if (!answer.not_begun.empty()) add(findings, Health::fail, "engine", "log", answer.not_begun);
   for (const local::PeerRecord& peer : answer.peers) {
     if (peer.local) {
-      examine_limits(peer, findings);
+      examine_limits(peer, answer.peers.size(), findings);
     } else if (peer.address != "-") {
       examine_engine(peer, answer, findings);
     } else {
@@ -125,7 +125,7 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
       examine_key(peer, *answer, findings);
       examine_list(peer, *answer, findings);
     }
-    examine_limits(here, findings);
+    examine_limits(here, answer->peers.size(), findings);
     const bool replaced =
         !trouble_of(here.name, *answer, "state: ").empty() || !founding_trouble(*answer).empty();
     if (!leader && replaced) {

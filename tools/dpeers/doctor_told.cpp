@@ -120,7 +120,7 @@ std::string founding_text(const std::string& not_begun, std::size_t peers) {
 }
 
 // Of the group, as far as this peer's state has it.
-void examine_limits(const local::PeerRecord& own, Findings& findings) {
+void examine_limits(const local::PeerRecord& own, std::size_t hosts, Findings& findings) {
   const auto look = [&](const char* what, std::uint64_t used, std::uint64_t limit) {
     if (used * 10 >= limit * 8)
       add(findings, Health::warn, "limit", what,
@@ -129,6 +129,13 @@ void examine_limits(const local::PeerRecord& own, Findings& findings) {
   };
   look("sessions", own.sessions.value_or(0), service::Limits{}.sessions);
   look("names", own.locks.value_or(0), service::LockLimits{}.names);
+  service::CoreLimits of_level;
+  of_level.set_level(own.level);
+  if (hosts * 10 >= of_level.nodes * 8)
+    add(findings, Health::warn, "limit", "hosts",
+        fmt::format("the group has {} of {} hosts: beyond that no other one is let in", hosts,
+                    of_level.nodes),
+        "dpeers remove a host that is gone for good");
 }
 
 void examine_voters(const local::Peers& answer, const std::optional<local::VoterView>& kept,

@@ -25,7 +25,7 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
 bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_rate(const local::PeerRecord& peer, Findings& findings);
-void examine_limits(const local::PeerRecord& own, Findings& findings);
+void examine_limits(const local::PeerRecord& own, std::size_t hosts, Findings& findings);
 // Who votes, and what the group does about that by itself; `kept`: as it has told, `founders`:
 // of this host's list.
 void examine_voters(const local::Peers& answer, const std::optional<local::VoterView>& kept,
