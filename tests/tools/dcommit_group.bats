@@ -100,6 +100,69 @@ versions() { cat {a,b,c}.current | tr '\n' ' '; }
   [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
 }
 
+# ---- docs/examples/deploy.sh, by the group's log and by 2pc
+
+deploys() { # HOST VERSION [OPTION...]: in the background, as job_HOST
+  COORD_SOCKET=$group/$1.sock "$COORD_SOURCE/docs/examples/deploy.sh" "$2" 3 "$PWD/from-$1" "$PWD/root-$1" "${@:3}" 2>"said.$1" >"told.$1" 3>&- &
+  declare -g "job_$1=$!"
+}
+release() { # VERSION: at all sources
+  local host
+  for host in a b c; do
+    mkdir -p "from-$host/$1"
+    echo "$1" >"from-$host/$1/version"
+  done
+}
+running() { cat root-{a,b,c}/current/version | tr '\n' ' '; }
+
+@test "the example deploys a release on three hosts or on none: one fails, one dies after its vote, one is cut off" {
+  for protocol in majority 2pc; do
+    by=(--protocol $protocol --i-know)
+    [ $protocol = 2pc ] || by=()
+    rm -rf root-* from-*
+    release 1.0-$protocol
+    for host in a b c; do deploys $host 1.0-$protocol "${by[@]}"; done
+    for host in a b c; do ends_with $host 0; done
+    [ "$(running)" = "1.0-$protocol 1.0-$protocol 1.0-$protocol " ]
+
+    release 1.1-$protocol # whose self-test fails on c
+    printf '#!/bin/sh\nexit 9\n' >from-c/1.1-$protocol/self-test
+    chmod +x from-c/1.1-$protocol/self-test
+    for host in a b c; do deploys $host 1.1-$protocol "${by[@]}"; done
+    for host in a b c; do ends_with $host 3; done
+    said a "c: --prepare ended with status 9"
+    [ "$(running)" = "1.0-$protocol 1.0-$protocol 1.0-$protocol " ]
+    [ ! -e root-a/1.1-$protocol.new ]
+  done
+
+  release 1.2
+  deploys a 1.2
+  has_voted_on_it() { [ "$(on b dcommit --json --status deploy-1.2 2>/dev/null | jq .voted)" = 1 ]; }
+  eventually has_voted_on_it
+  kill -KILL "$job_a"
+  for host in b c; do deploys $host 1.2; done
+  for host in b c; do ends_with $host 0; done
+  [ "$(running)" = "1.0-2pc 1.2 1.2 " ]
+  deploys a 1.2
+  ends_with a 0
+  [ "$(running)" = "1.2 1.2 1.2 " ]
+
+  release 1.3
+  deploys c 1.3 -w 6
+  has_voted_on_it() { [ "$(on a dcommit --json --status deploy-1.3 2>/dev/null | jq .voted)" = 1 ]; }
+  eventually has_voted_on_it
+  signal_peer STOP a
+  signal_peer STOP b
+  eventually sees_none c
+  ends_with c 76
+  [ "$(running)" = "1.2 1.2 1.2 " ]
+  signal_peer CONT a
+  signal_peer CONT b
+  for host in a b c; do deploys $host 1.3; done
+  for host in a b c; do ends_with $host 0; done
+  [ "$(running)" = "1.3 1.3 1.3 " ]
+}
+
 @test "without a majority nothing begins: 69, and nothing was prepared" {
   end_peer b
   end_peer c
