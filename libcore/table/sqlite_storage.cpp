@@ -28,6 +28,7 @@ constexpr std::size_t dropped_at_once = 64;  // values may be large
 
 // Values stand apart from the entries, so that listings do not read them. Numbers of writes and changes begin
 // at the time, about a million of them a second: a file in the place of one that was lost gives none twice.
+// So do lives, whose last ten bits are in names: such a file hardly gives those of the one before either.
 constexpr char schema[] = R"(
   CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE entries (ring BLOB NOT NULL, key BLOB NOT NULL, entry BLOB NOT NULL, change INTEGER NOT NULL,
@@ -38,6 +39,7 @@ constexpr char schema[] = R"(
   CREATE UNIQUE INDEX by_version ON contents (ring, key, host, number);
   INSERT INTO counters SELECT name, strftime('%s', 'now') << 20
     FROM (SELECT 'write' AS name UNION ALL SELECT 'change');
+  INSERT INTO counters SELECT 'life', CAST(strftime('%s', 'now') AS INTEGER);
 )";
 
 // The first string behind all that begin with `prefix`; none: there is no end.
@@ -204,7 +206,7 @@ Result<Entry> SqliteStorage::entry_of(ByteView bytes) const {
   if (entry) return entry;
   return Error{ErrorKind::unavailable, path_,
                fmt::format("it holds an entry that cannot be read: {}", entry.error().what),
-               "restore it from a copy, or move it away and load a dump"};
+               "move it away, and join again, or load a dump into a ring of this host alone"};
 }
 
 Result<std::optional<Entry>> SqliteStorage::find(const std::string& ring, const std::string& key) {
@@ -246,7 +248,7 @@ Result<Bytes> SqliteStorage::value(const std::string& ring, const std::string& k
   if (!*row) {
     value_.reset();
     return Error{ErrorKind::unavailable, path_, "it lacks the value of a version that it names",
-                 "restore it from a copy, or move it away and load a dump"};
+                 "move it away, and join again, or load a dump into a ring of this host alone"};
   }
   const ByteView bytes = value_.bytes(0);
   Bytes value(bytes.begin(), bytes.end());

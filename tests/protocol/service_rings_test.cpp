@@ -43,15 +43,40 @@ TEST_CASE("the last host of a ring goes only when what it keeps may be lost") {
 
 TEST_CASE("a host that comes in again is another member, and the first host says how many copies there are") {
   RingLog ring;
-  ring.join(1, 8, 2);
-  ring.join(2, 4, 5);
-  ring.settle(ring.number());
-  CHECK(ring.view().replicas == 2);
+  ring.join(1, 8, 3);
+  for (const std::uint64_t host : {2, 3}) {
+    ring.join(host, 4, 5);
+    ring.settle(ring.number());
+  }
+  CHECK(ring.view().replicas == 3);
   const RingHost before = ring.view().hosts[1];
   ring.join(2, 4);
-  CHECK(ring.hosts() == "1 2 | 1 2");
+  CHECK(ring.hosts() == "1 2 3 | 1 2 3");
   CHECK(ring.view().before[1] == before);
   CHECK(ring.view().hosts[1].joined > before.joined);
+}
+
+// It would wait for a majority of which its own disk was one: an order given twice would stop the ring.
+TEST_CASE("a host comes in again only where a majority of all copies is left without it") {
+  RingLog ring;
+  ring.join(1, 8, 3);
+  const RingView founded = ring.view();
+  ring.join(1, 8, 3);
+  CHECK(ring.view() == founded);
+  ring.join(2);
+  ring.settle(ring.number());
+  const RingView two = ring.view();
+  ring.join(2);
+  CHECK(ring.view() == two);
+
+  RingLog of_two_copies;
+  for (const std::uint64_t host : {1, 2, 3, 4}) {
+    of_two_copies.join(host, 8, 2);
+    of_two_copies.settle(of_two_copies.number());
+  }
+  const RingView four = of_two_copies.view();
+  of_two_copies.join(3, 8, 2);
+  CHECK(of_two_copies.view() == four);
 }
 
 TEST_CASE("a ring beyond its bounds is refused") {

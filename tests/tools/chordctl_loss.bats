@@ -113,6 +113,50 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   gets a k1 new
 }
 
+# Of a host: as if its disk were another one.
+lose_ring() {
+  signal_peer KILL "$1"
+  eventually peer_gone "$1"
+  rm "$group/$1"/ring.db*
+  start_peer "$1" "${calm[@]}"
+  eventually on "$1" dpeers >/dev/null
+}
+
+@test "two joins of one host at once are one, and the ring goes on" {
+  for peer in a b; do
+    for i in 1 2; do on "$peer" chordctl join -w 30 3>&- & joins[i]=$!; done
+    for i in 1 2; do wait "${joins[i]}"; done
+    on "$peer" chordctl put -w 10 "by-$peer" v
+  done
+  [ "$(on a chordctl get -w 10 by-b)" = v ]
+  on b chordctl ring --check -w 10
+}
+
+@test "a host comes again on an empty disk with the places that it had; of two it is given up first" {
+  for peer in a b c; do on "$peer" chordctl join -w 30 --vnodes 16; done
+  on a chordctl put k v
+  lose_ring c
+  on c chordctl join -w 30
+  [ "$(on a chordctl ring | grep -c '16 places')" -eq 3 ]
+  on c chordctl leave -w 30
+  lose_ring b
+  run -3 on b chordctl join -w 10
+  [[ $output == *"ring --adopt b"* ]]
+  run -0 on a chordctl ring --adopt -w 30 b
+  on b chordctl join -w 30
+  [ "$(on b chordctl get -w 10 k)" = v ]
+  on b chordctl leave -w 30
+  # Nobody else has anything of it.
+  lose_ring a
+  run -3 on a chordctl join -w 10
+  [[ $output == *"leave --discard"* ]]
+  on a chordctl leave -w 10 --discard
+  on a chordctl join -w 10
+  lose_ring a
+  run -0 on a chordctl join -w 10
+  [[ $output == *"it begins empty"* ]]
+}
+
 @test "all hosts are killed: what was acknowledged is there when they are back, and until then a get waits" {
   join_all
   for i in $(seq 30); do on a chordctl put "k$i" "v$i"; done
@@ -121,6 +165,11 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   answers() { on a dpeers >/dev/null 2>&1; }
   eventually answers
   run -69 on a chordctl get -w 1 k1
+  # What is on this disk is told without the others.
+  on a chordctl status -w 10 >told
+  on a chordctl keys --local -w 10 >here
+  here=$(grep '^k' here | head -n 1)
+  [ "$(on a chordctl get --level one -w 10 "$here")" = "v${here#k}" ]
   on a chordctl get k1 >got 3>&- &
   waits=$!
   for peer in b c d e; do start_peer "$peer" "${calm[@]}"; done

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/format.hpp"
@@ -21,6 +22,25 @@ bool has_part_in(const service::RingView& view, NodeId host) {
 }
 
 constexpr Duration looks_again_every = std::chrono::milliseconds(200);
+
+Token joined_as(const service::RingView& view, NodeId host) {
+  const auto own = std::ranges::find(view.hosts, host, &service::RingHost::host);
+  return own == view.hosts.end() ? Token{} : own->joined;
+}
+
+// Another command of this host has meanwhile done what this one is to order: this host would come once more,
+// on a disk that is not lost.
+std::optional<Client::Ordered> joined_since(const Known& known, const service::RingView& now,
+                                            const service::AnyOrder& what) {
+  const auto* join = std::get_if<service::JoinRing>(&what);
+  if (join == nullptr || join->replicas == 0) return std::nullopt;
+  const Token joined = joined_as(now, join->host);
+  if (joined == Token{} || joined == joined_as(known.view, join->host)) return std::nullopt;
+  Client::Ordered ordered;
+  ordered.done = true;
+  ordered.number = now.number;
+  return ordered;
+}
 
 // Until the change that `view` shows is over. One whose own command was interrupted is ended here, if this
 // host has a part in it. False: there is no time left.
@@ -76,6 +96,7 @@ Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& clien
     auto view = client.view(s.common.ring);
     if (!view) return view.error();
     const bool is_changing = !view->before.empty();
+    if (auto joined = joined_since(known, *view, what)) return *joined;
     if (!is_changing && view->number == seen) return ordered;  // it is refused for something else
     seen = view->number;
     // Others may have handed over to this host since it was seen to have no data.
@@ -89,6 +110,9 @@ Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& clien
       ordered->is_late = true;
       return ordered;
     }
+    view = client.view(s.common.ring);
+    if (!view) return view.error();
+    if (auto joined = joined_since(known, *view, what)) return *joined;
   }
 }
 

@@ -51,27 +51,67 @@ Result<cli::Exit> move_place(const MembershipSettings& s, Client& client) {
   return settle(s, client, known->here.host, ordered->number);
 }
 
+// This host is in, and what it kept is not on its disk. Why it cannot come again; empty: it can.
+std::string why_not_again(const Known& known, const service::RingHost& own) {
+  const service::RingView& view = known.view;
+  if (view.before.empty() && view.hosts.size() == 1) {
+    // Else its first `join` was interrupted, or nobody can tell that from a disk that was lost.
+    return own.joined == view.number ? ""
+                                     : "this host lacks the ring's values, and no other host is in it: "
+                                       "`chordctl leave --discard` ends the ring, then join";
+  }
+  // Those who have a key's copies are asked for them: a majority.
+  constexpr std::size_t fewest_copies = 3;
+  if (std::min<std::size_t>(view.replicas, view.hosts.size()) >= fewest_copies) return {};
+  return fmt::format(
+      "this host's disk is another one, and without it some keys have no majority of copies: `chordctl ring "
+      "--adopt {}` at another host, then join here",
+      cli::shown(known.name(own.host)));
+}
+
+// Once this host's peer has heard of the ring that the group has agreed on: then it says whether its disk has
+// what it is to keep. It may just have been started.
+Result<Known> look_when_heard(const MembershipSettings& s, Client& client) {
+  constexpr Duration looks_again_every = std::chrono::milliseconds(200);
+  for (;;) {
+    auto known = look(s.common, client);
+    if (!known || !known->is_member() || known->here.number >= known->view.number) return known;
+    if (!client.pause(looks_again_every)) return known;
+  }
+}
+
 Result<cli::Exit> join(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look(s.common, *client);
+  auto known = look_when_heard(s, *client);
   if (!known) return known.error();
   Token number = known->view.number;
   const bool is_lost = known->here.number == number && !known->here.is_complete;
-  if (!known->is_member() || (is_lost && !known->is_coming() && known->view.hosts.size() > 1)) {
-    if (!known->is_member() && known->here.keys > 0) {
+  const auto own = std::ranges::find(known->view.hosts, known->here.host, &service::RingHost::host);
+  const bool is_member = own != known->view.hosts.end();
+  if (is_member && is_lost && !known->is_coming()) {
+    if (const std::string why = why_not_again(*known, *own); !why.empty())
+      return refused_change(s, {false, why, {}});
+  }
+  if (!is_member || (is_lost && !known->is_coming() && known->view.hosts.size() > 1)) {
+    if (!is_member && known->here.keys > 0) {
       cli::notice("chordctl",
                   fmt::format("{}: {} of this host's own {} set aside until it leaves", s.shown_ring(),
                               counted(known->here.keys, "key"), known->here.keys == 1 ? "is" : "are"));
     }
-    const auto order = join_order(s, *known, s.places.value_or(usual_places), s.replicas);
+    // On another disk it stands where it stood.
+    const std::uint64_t places = s.places.value_or(is_member ? own->places : usual_places);
+    const auto order = join_order(s, *known, places, s.replicas);
     auto ordered = order_in_turn(s, *client, *known, order);
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
     number = ordered->number;
   }
   auto settled = settle(s, *client, known->here.host, number);
-  if (!settled || *settled != cli::Exit::done || !known->is_member()) return settled;
+  if (!settled || *settled != cli::Exit::done || !is_member) return settled;
+  if (is_lost && known->view.hosts.size() == 1)
+    cli::notice("chordctl", fmt::format("{}: nothing of the ring is on this host's disk: it begins empty",
+                                        s.shown_ring()));
   return move_place(s, *client);
 }
 

@@ -38,6 +38,14 @@ bool is_changing(const Ring& ring) {
   return COORD_RULE_OR(ring_changes_one_at_a_time, !ring.before.empty(), false);
 }
 
+// Without any one of its hosts a majority of each key's copies is left. Else a host that came again would wait
+// for what is nowhere, and the ring with it: the order was given twice, or its operator has not given the
+// disk up for lost yet.
+bool leaves_majorities(const Ring& ring) {
+  constexpr std::size_t fewest_copies = 3;
+  return std::min<std::size_t>(ring.replicas, ring.hosts.size()) >= fewest_copies;
+}
+
 // The same member, on the same disk, elsewhere on the circle or in another zone: as if it went and came, in
 // one step. A set of copies is the best one by an order of hosts and zones; where one element of that is
 // another, one host comes in and another one goes out at most, and so majorities of before and after meet.
@@ -95,6 +103,9 @@ void Rings::on(const JoinRing& body, Step& step) {
   }
   if (why == Refusal::none && moves) return move(body, *core_, step);
   if (why != Refusal::none) return step.effects.push_back(RingAnswered{step.to, why, number});
+  if (found != rings.end() && find(found->second.hosts, body.host) != found->second.hosts.end() &&
+      !COORD_RULE(ring_host_comes_again_beside_majorities, leaves_majorities(found->second)))
+    return step.effects.push_back(RingAnswered{step.to, Refusal::none, number});
   Ring& ring = rings[body.ring];
   if (ring.number == Token{}) ring.replicas = body.replicas;
   ring.before = ring.hosts;
