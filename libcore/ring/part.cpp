@@ -248,17 +248,16 @@ void RingPart::submit(std::shared_ptr<Work> work) {
       std::holds_alternative<AwaitHandOver>(work->what) || std::holds_alternative<Forget>(work->what);
   switch (replicas_->standing(ring_of(work->what))) {
     case Replicas::Standing::unknown:
+      if (replicas_->may_be_told_here(*work)) return submit_here(std::move(work));
       return is_change ? replicas_->begin(std::move(work)) : replicas_->hold(std::move(work));
     case Replicas::Standing::alone:
       if (is_change) return replicas_->begin(std::move(work));
       if (const auto* watch = std::get_if<Watch>(&work->what); watch != nullptr && !watch->cursors.empty())
         return tell(*work, NoQuorum{"this host has left the ring"});
       return submit_here(std::move(work));
-    case Replicas::Standing::member: {
-      const auto* list = std::get_if<List>(&work->what);
-      const bool is_here = std::holds_alternative<AskStatus>(work->what) || (list && list->local);
-      return is_here ? submit_here(std::move(work)) : replicas_->begin(std::move(work));
-    }
+    case Replicas::Standing::member:
+      if (Replicas::needs_no_other(*work)) return submit_here(std::move(work));
+      return replicas_->begin(std::move(work));
   }
 }
 
@@ -289,12 +288,19 @@ void RingPart::on(const node::Moment&, const node::Worked& event) {
     waiting_[{work->connection, work->request}] = work;
     return;
   }
+  if (is_elsewhere(*work)) return replicas_->hold(work);
   if (auto* status = std::get_if<StatusOf>(&work->answer)) {
     status->user = work->user;
     if (replicas_) replicas_->answer_status(*status, ring_of(work->what));
   }
   tell(*work, work->answer);
   if (work->changed) look_again();
+}
+
+// It is not on this disk, and whose it is nobody has said yet.
+bool RingPart::is_elsewhere(const Work& work) const {
+  return replicas_ && std::holds_alternative<Get>(work.what) && std::holds_alternative<Absent>(work.answer) &&
+         replicas_->standing(ring_of(work.what)) == Replicas::Standing::unknown;
 }
 
 void RingPart::look_again() {

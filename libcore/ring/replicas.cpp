@@ -130,8 +130,23 @@ Replicas::Standing Replicas::standing(const std::string& ring) const {
 
 std::string Replicas::stored_ring(const std::string& ring) const {
   const auto found = rings_.find(ring);
-  if (found == rings_.end()) return ring;
-  return joined_ring(ring, own(found->second)->joined.value);
+  if (found != rings_.end()) return joined_ring(ring, own(found->second)->joined.value);
+  // As the disk says, as long as the group says nothing.
+  const bool was_member = memberships_ && memberships_->contains(ring);
+  return was_member ? joined_ring(ring, memberships_->at(ring)) : ring;
+}
+
+bool Replicas::needs_no_other(const Work& work) {
+  const auto* list = std::get_if<List>(&work.what);
+  return std::holds_alternative<AskStatus>(work.what) || (list != nullptr && list->local);
+}
+
+// Whom else to ask is not known yet. What one copy says is enough, if it has it.
+bool Replicas::may_be_told_here(const Work& work) const {
+  if (!memberships_) return false;
+  const auto* get = std::get_if<Get>(&work.what);
+  const bool was_looked_for = !work.stored_ring.empty();
+  return needs_no_other(work) || (get != nullptr && get->consistency == Consistency::one && !was_looked_for);
 }
 
 // Of whoever speaks of it with the same number.
@@ -200,7 +215,7 @@ std::vector<std::shared_ptr<Work>> Replicas::take_ready() {
   for (Held& held : std::exchange(held_, {})) {
     const std::string& ring =
         std::visit([](const auto& what) -> const std::string& { return what.ring; }, held.work->what);
-    if (standing(ring) != Standing::unknown) {
+    if (standing(ring) != Standing::unknown || may_be_told_here(*held.work)) {
       // What is left of its patience.
       std::visit(
           [&](auto& what) {
@@ -224,7 +239,10 @@ std::vector<std::shared_ptr<Work>> Replicas::take_ready() {
 void Replicas::answer_status(StatusOf& status, const std::string& ring) const {
   status.names = names_;
   const auto found = rings_.find(ring);
-  if (found == rings_.end()) return;
+  if (found == rings_.end()) {
+    if (memberships_ && memberships_->contains(ring)) status.number = Token{memberships_->at(ring)};
+    return;
+  }
   status.number = found->second.placement.number();
   status.is_complete = is_complete(ring, found->second);
 }

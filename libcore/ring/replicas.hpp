@@ -55,8 +55,8 @@ class Replicas {
   Standing standing(const std::string& ring) const;
   void begin(std::shared_ptr<Work> work);  // of a member; also AwaitHandOver and Forget of whoever
   std::string stored_ring(const std::string& ring) const;  // under which name it is on the disk
-  static bool needs_no_other(const Work& work);  // it is about what is on this disk
-  bool may_be_told_here(const Work& work) const;  // as long as its standing is unknown
+  static bool needs_no_other(const Work& work);            // it is about what is on this disk
+  bool may_be_told_here(const Work& work) const;           // as long as its standing is unknown
 
   [[nodiscard]] bool heard(const node::FromPeer& event);  // false: it cannot be read
   void greeted(NodeId peer);
