@@ -335,11 +335,17 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
   }
 }
 
-// The oldest is forgotten: by then whoever asked for it has been answered, or asks no more.
+// The oldest is forgotten that nobody waits for: whoever asked for it has been answered, or asks no more.
 Replicas::Written& Replicas::remember_written(const WroteFor& asked, Written written) {
+  const auto is_awaited = [this](const WroteFor& each) {
+    const Written& which = written_.at(each);
+    return which.stored < which.copies && deliveries_.contains(which.delivery);
+  };
   while (written_in_order_.size() >= most_written) {
-    written_.erase(written_in_order_.front());
-    written_in_order_.pop_front();
+    auto oldest = std::ranges::find_if_not(written_in_order_, is_awaited);
+    if (oldest == written_in_order_.end()) oldest = written_in_order_.begin();
+    written_.erase(*oldest);
+    written_in_order_.erase(oldest);
   }
   written_in_order_.push_back(asked);
   return written_.insert_or_assign(asked, std::move(written)).first->second;
