@@ -89,23 +89,26 @@ int close(sqlite3_file* file) {
 }
 
 const sqlite3_io_methods methods = {
-    3,
-    close,
-    [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) { return pass_on<&sqlite3_io_methods::xRead>(f, to, n, at); },
-    write,
-    truncate,
-    sync,
+    3, close,
+    [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
+      return pass_on<&sqlite3_io_methods::xRead>(f, to, n, at);
+    },
+    write, truncate, sync,
     [](sqlite3_file* f, sqlite3_int64* size) { return pass_on<&sqlite3_io_methods::xFileSize>(f, size); },
     [](sqlite3_file* f, int level) { return pass_on<&sqlite3_io_methods::xLock>(f, level); },
     [](sqlite3_file* f, int level) { return pass_on<&sqlite3_io_methods::xUnlock>(f, level); },
     [](sqlite3_file* f, int* is) { return pass_on<&sqlite3_io_methods::xCheckReservedLock>(f, is); },
-    [](sqlite3_file* f, int op, void* with) { return pass_on<&sqlite3_io_methods::xFileControl>(f, op, with); },
+    [](sqlite3_file* f, int op, void* with) {
+      return pass_on<&sqlite3_io_methods::xFileControl>(f, op, with);
+    },
     [](sqlite3_file* f) { return pass_on<&sqlite3_io_methods::xSectorSize>(f); },
     [](sqlite3_file* f) { return pass_on<&sqlite3_io_methods::xDeviceCharacteristics>(f); },
     [](sqlite3_file* f, int page, int size, int extend, void volatile** at) {
       return pass_on<&sqlite3_io_methods::xShmMap>(f, page, size, extend, at);
     },
-    [](sqlite3_file* f, int at, int n, int flags) { return pass_on<&sqlite3_io_methods::xShmLock>(f, at, n, flags); },
+    [](sqlite3_file* f, int at, int n, int flags) {
+      return pass_on<&sqlite3_io_methods::xShmLock>(f, at, n, flags);
+    },
     [](sqlite3_file* f) { pass_on<&sqlite3_io_methods::xShmBarrier>(f); },
     [](sqlite3_file* f, int gone) { return pass_on<&sqlite3_io_methods::xShmUnmap>(f, gone); },
     // No mapping: what is written through one would not be seen.
@@ -233,7 +236,8 @@ TEST_CASE("a put is acknowledged after a failed sync only when it is on the disk
       const auto* refused = std::get_if<Refused>(&work->answer);
       REQUIRE(refused != nullptr);
       CHECK(refused->why == Why::failed);
-      CHECK(refused->text.find("ring.db: disk I/O error: look at the disk and the file") != std::string::npos);
+      CHECK(refused->text.find("ring.db: disk I/O error: look at the disk and the file") !=
+            std::string::npos);
     }
     syncs_that_fail = 0;
   }

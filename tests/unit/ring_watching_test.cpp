@@ -136,3 +136,29 @@ TEST_CASE("a watch that is behind tells of a removal all the same, and then the 
   for (int i = 0; i < 3; ++i) later(6);
   CHECK(copies("w/3") == 0);
 }
+
+TEST_CASE("a watch over several hosts tells nobody of another user's keys", "[ring]") {
+  Group group(4);
+  group.found(4);
+  // From where on it tells, and then what has changed since.
+  const auto watch = [&](const std::string& user) {
+    group.user = user;
+    const Answer began = group.ask(4, Watch{"r", "", {}, {}});
+    REQUIRE(std::holds_alternative<Page>(began));
+    return std::get<Page>(began).cursors;
+  };
+  const auto cursors = watch("bob");
+  group.user = "alice";
+  REQUIRE(is_stored(group.put(1, "@alice/secret", "v")));
+  REQUIRE(is_stored(group.put(2, "public", "v")));
+  const auto keys_told = [&](const std::string& user) {
+    group.user = user;
+    const Answer answer = group.ask(4, Watch{"r", "", {}, cursors});
+    std::set<std::string> keys;
+    if (const auto* page = std::get_if<Page>(&answer)) {
+      for (const Row& row : page->rows) keys.insert(row.key);
+    }
+    return keys;
+  };
+  CHECK(keys_told("bob") == std::set<std::string>{"public"});
+}
