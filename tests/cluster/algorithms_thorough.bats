@@ -147,6 +147,59 @@ stand() { # PEER OPTION...: in.PEER is there while its command runs
   on c delect --algorithm lease-race --ttl 2 -w 20 reports true
 }
 
+@test "bully: five peers, whose leader is killed and another one stopped: one leads in the end, everywhere" {
+  begin_group a b c d e
+  stands() { # its tool ends with its peer's fault, or is stopped: it stands again
+    while [ ! -e enough ]; do
+      on "$1" delect --algorithm bully --bound 0.4 --i-know -q reports -- sh -c 'trap "rm -f $1; exit 0" TERM; echo >$1; while :; do sleep 0.05; done' sh "in.$1" 2>>said || sleep 0.2
+    done
+  }
+  workers=
+  for peer in "${names[@]}"; do
+    stands $peer 3>&- &
+    workers+=" $!"
+  done
+  eventually test -e in.e
+  signal_peer KILL e
+  eventually peer_gone e
+  eventually test -e in.d
+  signal_peer STOP d
+  sleep 2.5
+  signal_peer CONT d
+  start_peer e
+  only_e_leads() { local said; for peer in "${names[@]}"; do said=$(on $peer delect --who --algorithm bully reports 2>/dev/null) && [[ $said == *e* ]] || return; done; }
+  eventually only_e_leads
+  eventually test -e in.e
+  : >enough
+  for peer in "${names[@]}"; do signal_peer TERM $peer; done
+}
+
+@test "lease-race: five peers, one leads at a time while they are killed, stopped and cut off, the giver too" {
+  begin_group a b c d e
+  races() {
+    while [ ! -e enough ]; do
+      on "$1" delect --algorithm lease-race --ttl 2 -q -w 30 reports -- sh -c \
+        'flock -n inside sh -c "echo x >>log; sleep 0.3" || echo two >>log' 2>>said || sleep 0.2
+    done
+  }
+  rm -f enough
+  : >log
+  workers=
+  for peer in "${names[@]}"; do
+    races $peer 3>&- &
+    workers+=" $!"
+  done
+  eventually more_than 2
+  for peer in a c a e; do
+    one_fault $peer
+    eventually more_than "$(entries)"
+  done
+  : >enough
+  wait $workers
+  workers=
+  ! grep -q two log
+}
+
 # ---- decisions
 
 # One value for all who ask, whoever is killed, stopped or cut off, as long as a majority of the sites comes back.
@@ -213,6 +266,70 @@ decides_under_faults() { # NAME...
   one_value ben-or 1 lose_one
 }
 
+@test "ben-or: five peers agree on a bit while one is cut off, and is told when it is back" {
+  begin_group a b c d e
+  cut_one() {
+    unplug d
+    sleep 3
+    plug d
+  }
+  one_value ben-or 0 cut_one
+}
+
+@test "exchange: with one proposer all that live get its value while one is killed and one stopped" {
+  begin_group a b c d e
+  lose_two() {
+    signal_peer KILL c
+    signal_peer STOP d
+    sleep 1
+    signal_peer CONT d
+    eventually peer_gone c
+    start_peer c
+  }
+  on a dpropose --algorithm exchange --i-know -w 60 xplan mine >out.a 2>>said 3>&- &
+  proposer=$!
+  lose_two
+  wait $proposer
+  [ "$(cat out.a)" = mine ]
+  for peer in a b d e; do eventually gets $peer xplan; done
+  [ "$(cat got.* | sort -u)" = mine ]
+}
+
+# It promises nothing there; but nothing hangs or dies, and the name begins anew.
+@test "exchange: two proposers at once, with faults: all ends, and --forget begins anew" {
+  begin_group a b c d e
+  jobs=()
+  for peer in a b; do
+    (
+      status=0
+      on $peer dpropose --algorithm exchange --i-know -w 30 xrace "from $peer" >out.$peer 2>>said || status=$?
+      echo $status >status.$peer
+    ) 3>&- &
+    jobs+=($!)
+  done
+  two_faults
+  wait "${jobs[@]}"
+  cat status.* out.*
+  for peer in a b; do [[ $(cat status.$peer) =~ ^(0|69|76)$ ]]; done
+  for peer in "${names[@]}"; do kill -0 "$(pid_of $peer)"; done
+  has_quorum() { on c dpropose --list >/dev/null 2>&1; }
+  eventually has_quorum
+  on c dpropose --forget xrace
+  [ "$(on d dpropose --algorithm exchange --i-know -w 60 xrace anew)" = anew ]
+}
+
+@test "pbft: two of four are killed in the middle, and started again" {
+  begin_group a b c d
+  for peer in a b c d; do eventually pinned "$peer"; done
+  kill_two() {
+    signal_peer KILL b
+    signal_peer KILL c
+    for peer in b c; do eventually peer_gone $peer; done
+    for peer in b c; do start_peer $peer; done
+  }
+  one_value pbft '' kill_two
+}
+
 # ---- transactions
 
 commit_all() { # PROTOCOL COMMAND...: on all hosts; a line that has ended without the outcome is run again
@@ -265,6 +382,34 @@ commits_under_faults() { # NAME...
     start_peer c
   }
   commit_all 3pc lose_two
+}
+
+# What the page says of it: hosts that are cut off from each other may settle it in two ways. Then --status says so.
+@test "by 3pc: hosts that are cut off from each other in the middle may tear it, and --status says torn" {
+  begin_group a b c
+  for round in 1 2 3 4 5 6; do
+    rm -f ./*.outcome
+    jobs=()
+    for peer in a b c; do
+      on $peer dcommit --protocol 3pc --i-know --bound 0.05 -q -w 20 -n 3 --prepare true --commit "echo commit >$peer.outcome" \
+        --abort "echo abort >$peer.outcome" "torn-$round" 2>>said 3>&- &
+      jobs+=($!)
+    done
+    workers="${jobs[*]}"
+    sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+    unplug c
+    sleep 3
+    plug c
+    wait "${jobs[@]}" || true
+    workers=
+    knows_leader() { on "$1" dlock --list >/dev/null 2>&1; }
+    eventually knows_leader a
+    kinds=$(cat ./*.outcome 2>/dev/null | sort -u | wc -l)
+    says() { [ "$(on a dcommit --status --json "torn-$round" | jq -r .outcome)" = "$1" ]; }
+    echo "round $round: $kinds outcomes"
+    # Never torn in silence.
+    [ "$kinds" -ne 2 ] || eventually says torn
+  done
 }
 
 # ---- circles of waits
