@@ -72,11 +72,33 @@ CutVerdict judge_cut(const EventLog& log, const Cut& cut) {
   return verdict;
 }
 
+namespace {
+
+// Its last number of which none before is missing, from its first one on.
+std::uint64_t whole_until(const EventLog& log, HostIndex host) {
+  const auto events = log.of(host);
+  if (events.empty()) return 0;
+  const auto gap = std::adjacent_find(events.begin(), events.end(), [&](EventIndex event, EventIndex next) {
+    return log[next].own > log[event].own + 1;
+  });
+  return log[gap == events.end() ? events.back() : *gap].own;
+}
+
+// Below the number of this event.
+std::uint64_t number_before(const EventLog& log, EventIndex event) {
+  const auto events = log.of(log[event].host);
+  if (log[event].own == 0) return 0;
+  const std::size_t below = log.rank(log[event].host, log[event].own - 1);
+  return below == 0 ? 0 : log[events[below - 1]].own;
+}
+
+}  // namespace
+
 Cut largest_cut(const EventLog& log) {
   const HostIndex hosts = static_cast<HostIndex>(log.hosts().size());
   Cut cut(hosts, 0);
   for (HostIndex host = 0; host < hosts; ++host) {
-    if (const auto events = log.of(host); !events.empty()) cut[host] = log[events.back()].own;
+    cut[host] = whole_until(log, host);
   }
   for (bool shrinks = true; shrinks;) {
     shrinks = false;
@@ -88,8 +110,9 @@ Cut largest_cut(const EventLog& log) {
           return log.count(event, other) <= cut[other];
         });
         if (beyond == within.end()) continue;
-        cut[host] = beyond == within.begin() ? 0 : log[*std::prev(beyond)].own;
-        shrinks = true;
+        const std::uint64_t kept = number_before(log, *beyond);
+        shrinks = shrinks || kept < cut[host];
+        cut[host] = std::min(cut[host], kept);
       }
     }
   }

@@ -207,6 +207,18 @@ a {"a":3,"b":7} c {"c":1} no token' ]
   awk '{ if ($1 == "stock" && !asked) exit 1; if (/ask the stock/) asked = 1 }' all
 }
 
+@test "merge --cut: logs of two runs are no one log (65), and what follows a hole is left out" {
+  cd "$BATS_TEST_TMPDIR"
+  printf 'a {"a":1} x\na {"a":2} x\n' >one
+  printf 'a {"a":1} y\na {"a":2,"b":9} y\n' >two
+  printf 'b {"b":1} x\nb {"b":2} y\nb {"b":4} z\n' >three
+  run -65 --separate-stderr timeout 20 dclock merge --cut one two three
+  [[ $stderr == *"a=1"*"more than one run"* ]]
+  run -0 --separate-stderr dclock merge --cut one three
+  [ "${#lines[@]}" -eq 4 ]
+  [[ $stderr == *"1 left out"* ]]
+}
+
 @test "merge --by wall and --by hlc break ties, never causality" {
   printf '%s\n' 'a {"a":1} @2026-01-01T00:00:09Z asks' >a.log
   printf '%s\n' 'b {"b":1} @2026-01-01T00:00:01Z idles' 'b {"a":1,"b":2} @2026-01-01T00:00:02Z is asked' >b.log

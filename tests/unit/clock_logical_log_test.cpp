@@ -213,6 +213,17 @@ TEST_CASE("cut: the largest one leaves out what knows of events that no log has"
   CHECK(largest_cut(loaded({logs[1]}, fewer_hosts)).front() == 1);
 }
 
+TEST_CASE("cut: of a host whose log has a number twice, or none in between, the largest ends before that") {
+  HostTable twice;
+  const Lines two_runs = {"a {\"a\":1} x\na {\"a\":2} x\n", "a {\"a\":1} y\na {\"a\":2,\"b\":9} y\n",
+                          "b {\"b\":1} x\nb {\"b\":2} y\n"};
+  CHECK(largest_cut(loaded(two_runs, twice)) == Cut{1, 2});
+  HostTable hole;
+  const Lines gap = {"a {\"a\":1} x\na {\"a\":2,\"b\":3} y\n",
+                     "b {\"b\":1} x\nb {\"b\":2} y\nb {\"b\":4} z\n"};
+  CHECK(largest_cut(loaded(gap, hole)) == Cut{1, 2});
+}
+
 TEST_CASE("cut: agrees with the definition on random runs") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     HostTable hosts;

@@ -20,11 +20,26 @@ struct MergeSettings {
   bool cut = false;
 };
 
+// The logs of two runs, or of two lives of a program, count from 1 each: no cut is one of both.
+Status each_number_once(const clock::EventLog& events) {
+  for (clock::HostIndex host = 0; host < events.hosts().size(); ++host) {
+    const auto of = events.of(host);
+    const auto twice =
+        std::ranges::adjacent_find(of, {}, [&](clock::EventIndex event) { return events[event].own; });
+    if (twice != of.end())
+      return Error{ErrorKind::data, events.name(*twice),
+                   "it is on two lines, so the logs are of more than one run",
+                   "give the logs of one run; see dclock validate"};
+  }
+  return done();
+}
+
 // Without the tails of logs that go on after another one has ended.
 Result<cli::Exit> merge_cut(const MergeSettings& s) {
   const auto log = load(s.logs, Texts::keep, s.order);
   if (!log) return log.error();
   const clock::EventLog& events = (*log)->events;
+  if (Status once = each_number_once(events); !once) return once.error();
   const clock::Cut cut = clock::largest_cut(events);
   std::uint64_t left_out = 0;
   for (std::size_t i = 0; i < events.size(); ++i) {
