@@ -3,6 +3,10 @@
 #include "protocol/channel/channel.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
 
 #include "base/random.hpp"
 
@@ -274,4 +278,53 @@ TEST_CASE("channel: who refuses may end when the other end knows what it has tak
   pair.carry();  // ends
   CHECK(pair.b.may_end());
   CHECK(pair.a.close().empty());
+}
+
+namespace {
+
+std::map<std::string, Message> channel_samples() {
+  return {
+      {"parcel", Parcel{7, 9, 3, {{false, item("ab")}, {true, item("c")}}}},
+      {"parcel_of_an_empty_item", Parcel{7, 9, 1, {{true, {}}}}},
+      {"asks", Parcel{7, 9, 4, {}}},
+      {"acknowledge", Acknowledge{9, 7, 5, 4}},
+      {"refuses", Acknowledge{9, 7, 5, 4, true}},
+      {"knows", Acknowledge{9, 7, 5, 4, false, true}},
+      {"settled", Acknowledge{9, 7, 5, 4, true, true, true}},
+  };
+}
+
+std::string hex_of(const Bytes& bytes) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : bytes) {
+    text += digits[byte >> 4U];
+    text += digits[byte & 15U];
+  }
+  return text;
+}
+
+}  // namespace
+
+// COORD_GOLDEN=write writes the file anew. It has the seeds of the fuzzer, too.
+TEST_CASE("channel: its messages have the bytes that they always had") {
+  const char* const mode = std::getenv("COORD_GOLDEN");
+  if (mode != nullptr && std::string(mode) == "write") {
+    std::ofstream out(COORD_CHANNEL_FILE);
+    for (const auto& [name, message] : channel_samples())
+      out << name << ' ' << hex_of(encode(message)) << '\n';
+  }
+  std::ifstream in(COORD_CHANNEL_FILE);
+  REQUIRE(in);
+  std::map<std::string, std::string> golden;
+  for (std::string line, name, bytes; std::getline(in, line);) {
+    std::istringstream(line) >> name >> bytes;
+    golden[name] = bytes;
+  }
+  CHECK(golden.size() == channel_samples().size());
+  for (const auto& [name, message] : channel_samples()) {
+    INFO(name);
+    CHECK(hex_of(encode(message)) == golden[name]);
+    CHECK(decode(encode(message)) == message);
+  }
 }
