@@ -133,8 +133,7 @@ by_native() { # URL
   echo pencil >password
   chmod 600 password
   export COORD_ENGINE_USER=some COORD_ENGINE_PASSWORD_FILE=$PWD/password
-  watch() { dkv --native --engine "etcd://127.0.0.1:$client" watch app/x; }
-  watch >seen.txt 2>said.txt 3>&- &
+  dkv --native --engine "etcd://127.0.0.1:$client" watch app/x >seen.txt 2>said.txt 3>&- &
   eventually test -s seen.txt
   sleep 12  # longer than it is quiet before it asks whether the server is there
   dkv --native --engine "etcd://127.0.0.1:$client" put app/x v
