@@ -89,7 +89,11 @@ void NativeConsul::receive_on(Instant now, unsigned line, ByteView bytes) {
     }
     if (is_closed()) return;
   }
-  if (in_.at(line).failed()) unreadable();
+  if (!in_.at(line).failed()) return;
+  // A list comes in one answer, with all values.
+  const bool is_list = line == asks && !calls_.empty() && calls_.front().kind == Kind::list;
+  if (is_list) cannot(Why::wrong, "its keys and values are too much for one answer (64 MiB): name a PREFIX");
+  unreadable();
 }
 
 void NativeConsul::unasked(const http1::Answer& answer) {

@@ -280,6 +280,13 @@ TEST_CASE("native consul: a 404 that is none of Consul's") {
   CHECK_FALSE(told.heard.closed.empty());
 }
 
+TEST_CASE("native consul: a list that is too long for one answer is told, and what to do") {
+  ConsulTold told(key_job(native::List{""}));
+  told.answer_with("Content-Length: 99000000\r\nX-Consul-Index: 9\r\n", 200, "");
+  CHECK(told.heard.cannot() == Why::wrong);
+  CHECK_FALSE(told.heard.closed.empty());
+}
+
 TEST_CASE("native consul: a session that has ended is a lost lock") {
   ConsulTold told;
   told.answer(200, R"({"ID":"s-1"})");
