@@ -101,7 +101,9 @@ class Operator {
     if (!failure_) look(now);
   }
   void fail(const std::string& why) {
-    failure_ = Error{ErrorKind::unavailable, option_, why, "see that the engine works, then say it again"};
+    failure_ = Error{ErrorKind::unavailable, option_,
+                     why.empty() ? "the log was not followed to its end in time" : why,
+                     "see that the engine works, then say it again"};
     io_.stop();
   }
   void tick() {

@@ -54,10 +54,11 @@ void TestGateway::run_for(std::chrono::milliseconds time) {
 }
 
 void TestGateway::run_all() {
+  const auto share = std::chrono::microseconds(400 / static_cast<int>(all.size() + 1));
   for (TestGateway* each : std::vector<TestGateway*>(all)) {
     if (each->paused) continue;
     each->io_.restart();
-    each->io_.run_one_for(std::chrono::microseconds(200));
+    each->io_.run_one_for(share);
     each->io_.restart();
     each->io_.poll();
   }

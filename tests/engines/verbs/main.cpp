@@ -4,11 +4,17 @@
 //
 // usage: engine_verbs URL            all of it, in logs of its own below URL's prefix; a line for each part
 //        engine_verbs URL append N   milliseconds of N appends, one after the other, until each is told
+//        engine_verbs URL many N     N gateways follow one log: what each of them is told, and what that costs
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/format.hpp"
 #include "gateway.hpp"
@@ -78,6 +84,41 @@ class Story {
     }
     std::ranges::sort(spent);
     std::printf("%.3f\n", spent[spent.size() / 2]);
+  }
+
+  void many(int gateways) {
+    constexpr int appends = 100;
+    url_.prefix = base_ + "n/";
+    auto begin = Clock::now();
+    const auto passed = [&begin] {
+      return std::chrono::duration<double, std::milli>(Clock::now() - std::exchange(begin, Clock::now()))
+          .count();
+    };
+    std::vector<std::unique_ptr<TestGateway>> all;
+    for (int i = 0; i < gateways; ++i) {
+      all.push_back(std::make_unique<TestGateway>(url_, static_cast<std::uint64_t>(i + 1)));
+      if (i == 0) make(*all[0], "state");
+      all.back()->load();
+      // The others meanwhile now and then, as their connections want it.
+      const bool all_run = i % 10 == 9 || i + 1 == gateways;
+      for (const auto& one : all) one->paused = !all_run;
+      all.front()->paused = false;
+      if (all_run) all.front()->run_for(std::chrono::milliseconds(1));
+    }
+    const double loaded = passed();
+    for (int i = 0; i < appends; ++i) {
+      const std::string text = filled(fmt::format("{} ", i), 200);
+      all[0]->append(1, fmt::format("k{}", i), text);
+      all[0]->until("an entry", [&] { return all[0]->has(text); });
+    }
+    const double appended = passed();
+    for (const auto& one : all) one->until("all entries", [&] { return one->entries.size() == appends; });
+    for (const auto& one : all) alike(*all[0], *one, "many");
+    struct rusage used {};
+    ::getrusage(RUSAGE_SELF, &used);
+    std::printf(
+        "%d gateways: %.0f ms to follow, %.1f ms an append, all told %.0f ms after the last, %.1f MiB\n",
+        gateways, loaded, appended / appends, passed(), static_cast<double>(used.ru_maxrss) / 1024);
   }
 
  private:
@@ -301,13 +342,15 @@ class Story {
 int main(int argc, char** argv) {
   using namespace coord;
   if (argc != 2 && argc != 4) {
-    std::fprintf(stderr, "usage: engine_verbs URL [append N]\n");
+    std::fprintf(stderr, "usage: engine_verbs URL [append N | many N]\n");
     return 64;
   }
   const auto url = parse_engine_url(argv[1]);
   if (!url) engines::failed(url.error().text());
   engines::Story story(*url);
-  if (argc == 4) {
+  if (argc == 4 && std::string_view(argv[2]) == "many") {
+    story.many(std::atoi(argv[3]));
+  } else if (argc == 4) {
     story.measure(std::atoi(argv[3]));
   } else {
     story.run();
