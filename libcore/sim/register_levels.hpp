@@ -71,8 +71,8 @@ std::optional<std::pair<std::size_t, std::size_t>> written_twice(
     const std::vector<RegisterOperation>& history);
 
 // Memory of `causal`: 4 bytes for each pair of operation and client; nothing if that is above 1 GB. Time of
-// `regular` and `eventual`: the reads times the writes of each name; of `causal` that, where writes say what they
-// supersede, times the clients whose writes do not.
+// `regular` and `eventual`: the reads times the writes of each name; of `causal` that, where writes
+// say what they supersede, times the clients whose writes do not.
 // `told`: after each read that is judged, how many were so far.
 std::optional<LevelVerdict> check_level(const std::vector<RegisterOperation>& history, Level level,
                                         const std::function<void(std::uint64_t reads)>& told = {});

@@ -95,6 +95,12 @@ endpoint() { # of server NUMBER
   [ -z "$stderr" ]
 }
 
+@test "many gateways at one log are told the same" {
+  of_kind zookeeper consul
+  run -0 engine_verbs "$url/many" many 100
+  [[ $output == "100 gateways: "* ]]
+}
+
 @test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
   gateway a
   gateway b

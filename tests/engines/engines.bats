@@ -85,6 +85,11 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   grep -q "127.0.0.1:1" doctor.txt
 }
 
+@test "many gateways at one log are told the same" {
+  run -0 engine_verbs "$url/many" many 300
+  [[ $output == "300 gateways: "* ]]
+}
+
 @test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
   gateway a
   gateway b

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a gateway tells of its engine's servers: where the leader is, and how its connections to each of them went.
+// What a gateway tells of its engine's servers: where the leader is, and how its connections to each went.
 #pragma once
 
 #include <optional>

@@ -4,7 +4,7 @@
 //
 // usage: engine_verbs URL            all of it, in logs of its own below URL's prefix; a line for each part
 //        engine_verbs URL append N   milliseconds of N appends, one after the other, until each is told
-//        engine_verbs URL many N     N gateways follow one log: what each of them is told, and what that costs
+//        engine_verbs URL many N     N gateways follow one log and are told the same, and what that costs
 #include <sys/resource.h>
 
 #include <algorithm>
