@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2154  # group and names are of peer_helpers
 ring_keys=6
 
-# Writes values that are each written once, and reads; a line of JSON for each.
+# Writes values that are each written once, some of them in the place of versions that it names, removes, and reads; a line of JSON for each. A
+# session does not name or remove.
 write_ring_user() {
   cat >ring_user <<'USER'
 #!/usr/bin/env bash
@@ -16,13 +17,28 @@ for ((n = 1; $(date +%s) < $2; n++)); do
   key=$keys$((RANDOM % $3))
   [ "$history" = history ] || COORD_SOCKET=$(printf '%s\n' "${COORD_SOCKET%/*}"/*.sock | shuf -n 1)
   begin=$(now)
-  if ((RANDOM % 3)); then
-    value=$((user * 1000000 + n))
-    chordctl put -w 2 "${level[@]}" "$key" "$value" 2>>errors
+  dice=$((RANDOM % 12))
+  if ((dice == 0)) && [ "$history" = history ]; then
+    chordctl rm -w 2 "$key" 2>>errors
     case $? in
-      0) record write "$key" ",\"end_ns\":$(now),\"ok\":true,\"value\":$value" ;;
-      69) record write "$key" ",\"end_ns\":$(now),\"ok\":false,\"value\":$value" ;;
-      *) record write "$key" ",\"value\":$value" ;;
+      0) record remove "$key" ",\"end_ns\":$(now),\"ok\":true" ;;
+      1) record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[]" ;;
+      69) record remove "$key" ",\"end_ns\":$(now),\"ok\":false" ;;
+      *) record remove "$key" "" ;;
+    esac
+  elif ((dice < 8)); then
+    value=$((user * 1000000 + n))
+    named='' resolve=()
+    if ((dice == 1)) && [ "$history" = history ] && seen=$(timeout 5 chordctl dump "$key" 2>>errors) && [ -n "$seen" ]; then
+      resolve=(--resolve "$(jq -r .version <<<"$seen" | paste -sd,)")
+      named=",\"supersedes\":[$(jq -r '.value_b64 | @base64d' <<<"$seen" | paste -sd,)]"
+      begin=$(now)
+    fi
+    chordctl put -w 2 "${level[@]}" "${resolve[@]}" "$key" "$value" 2>>errors
+    case $? in
+      0) record write "$key" ",\"end_ns\":$(now),\"ok\":true,\"value\":$value$named" ;;
+      69) record write "$key" ",\"end_ns\":$(now),\"ok\":false,\"value\":$value$named" ;;
+      *) record write "$key" ",\"value\":$value$named" ;;
     esac
   else
     value=$(chordctl get -w 2 "${level[@]}" "$key" 2>>errors)
