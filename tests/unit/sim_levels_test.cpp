@@ -186,8 +186,8 @@ TEST_CASE("causal: each of a client's writes that say what they supersede is loo
   CHECK_FALSE(chain({}, {7}).is(Level::causal));
 }
 
-// Each write names the one before, of another client. It took minutes when each pair was held against all
-// writes.
+// Each write names the one before, of another client. It took minutes when each pair
+// was held against all writes.
 TEST_CASE("causal: the time grows with reads times writes, also where writes say what they supersede") {
   constexpr std::uint64_t count = 3000;
   Record record;
