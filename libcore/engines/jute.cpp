@@ -89,4 +89,26 @@ std::size_t JuteReader::count() {
   return static_cast<std::size_t>(count);
 }
 
+std::optional<Bytes> JuteFrames::next() {
+  constexpr std::size_t head = 4, limit = 16U << 20U;
+  if (failed_) return std::nullopt;
+  if (in_.size() - at_ >= head) {
+    const std::int32_t size = JuteReader(ByteView(in_).subspan(at_, head)).number();
+    failed_ = size < 0 || static_cast<std::size_t>(size) > limit;
+    if (failed_) return std::nullopt;
+    const ByteView rest = ByteView(in_).subspan(at_ + head);
+    if (rest.size() >= static_cast<std::size_t>(size)) {
+      at_ += head + static_cast<std::size_t>(size);
+      return Bytes(rest.begin(), rest.begin() + size);
+    }
+  }
+  in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(std::exchange(at_, 0)));
+  return std::nullopt;
+}
+
+std::int32_t JuteFrames::begun() const {
+  constexpr std::size_t head = 4, up_to_xid = 8;
+  return in_.size() < up_to_xid ? 0 : JuteReader(ByteView(in_).subspan(head, head)).number();
+}
+
 }  // namespace coord::engines

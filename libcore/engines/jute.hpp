@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,22 @@ class JuteReader {
   std::uint64_t big_endian(std::size_t size);
 
   ByteView left_;
+  bool failed_ = false;
+};
+
+// A connection's bytes as its frames: each behind its length.
+class JuteFrames {
+ public:
+  void add(ByteView bytes) { in_.insert(in_.end(), bytes.begin(), bytes.end()); }
+  // Nothing: it has not come to its end yet, or cannot be read.
+  std::optional<Bytes> next();
+  bool failed() const { return failed_; }
+  // Of the frame that has only begun: to which request it is the answer; 0: not known yet. Behind next().
+  std::int32_t begun() const;
+
+ private:
+  Bytes in_;
+  std::size_t at_ = 0;  // up to here all was given out
   bool failed_ = false;
 };
 

@@ -19,7 +19,6 @@ using Why = native::Cannot::Why;
 constexpr Duration node_patience = std::chrono::seconds(2);
 constexpr Duration queue_every = std::chrono::seconds(1);
 constexpr Duration of_requests = std::chrono::seconds(10);  // their session
-constexpr std::size_t longest_frame = 16U << 20U;
 constexpr std::int32_t xid_of_event = -1, xid_of_ping = -2, xid_of_auth = -4;
 constexpr std::string_view lock_mark = "lock-";
 
@@ -66,26 +65,17 @@ void NativeZooKeeper::begin(Instant now) {
 }
 
 void NativeZooKeeper::receive(Instant now, ByteView bytes) {
-  in_.insert(in_.end(), bytes.begin(), bytes.end());
-  std::size_t at = 0;
-  while (!is_closed() && in_.size() - at >= 4) {
-    JuteReader size_of(ByteView(in_).subspan(at, 4));
-    const std::int32_t size = size_of.number();
-    if (size < 0 || static_cast<std::size_t>(size) > longest_frame) return unreadable();
-    if (in_.size() - at - 4 < static_cast<std::size_t>(size)) break;
-    const Bytes frame(in_.begin() + static_cast<std::ptrdiff_t>(at) + 4,
-                      in_.begin() + static_cast<std::ptrdiff_t>(at) + 4 + size);
-    at += 4 + static_cast<std::size_t>(size);
+  in_.add(bytes);
+  while (auto frame = in_.next()) {
     if (connected_) {
-      take_frame(now, frame);
+      take_frame(now, *frame);
     } else {
-      connected(now, frame);
+      connected(now, *frame);
     }
+    if (is_closed()) return;
   }
-  in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(at));
-  constexpr std::size_t up_to_xid = 8;
-  if (in_.size() < up_to_xid) return;
-  if (JuteReader(ByteView(in_).subspan(4, 4)).number() > 0) heard_at_ = now;  // a part of an answer
+  if (in_.failed()) return unreadable();
+  if (in_.begun() > 0) heard_at_ = now;  // a part of an answer
 }
 
 // A session is opened by a majority's word. It is taken up again by the word of the leader alone, which may

@@ -93,7 +93,7 @@ class NativeZooKeeper final : public NativeAdapter {
   void leave(Instant now);
 
   const Access access_;
-  Bytes in_;
+  JuteFrames in_;
   bool connected_ = false, leaving_ = false, looking_ = false;
   std::int32_t last_xid_ = 0;
   std::deque<std::pair<std::int32_t, Call>> calls_;

@@ -17,7 +17,6 @@ using zookeeper::Operation;
 
 constexpr Duration zookeeper_patience = std::chrono::seconds(2);
 constexpr std::int32_t session_ms = 10'000;
-constexpr std::size_t frame_limit = 16U << 20U;
 constexpr std::int32_t of_event = -1, of_ping = -2, of_auth = -4;
 
 std::string path_of(const std::string& prefix) {
@@ -66,26 +65,17 @@ void ZooKeeper::begin(Instant now) {
 }
 
 void ZooKeeper::receive(Instant now, ByteView bytes) {
-  in_.insert(in_.end(), bytes.begin(), bytes.end());
-  std::size_t at_byte = 0;
-  while (!closed_ && in_.size() - at_byte >= 4) {
-    JuteReader size_of(ByteView(in_).subspan(at_byte, 4));
-    const std::int32_t size = size_of.number();
-    if (size < 0 || static_cast<std::size_t>(size) > frame_limit) return unreadable();
-    if (in_.size() - at_byte - 4 < static_cast<std::size_t>(size)) break;
-    const Bytes frame(in_.begin() + static_cast<std::ptrdiff_t>(at_byte) + 4,
-                      in_.begin() + static_cast<std::ptrdiff_t>(at_byte) + 4 + size);
-    at_byte += 4 + static_cast<std::size_t>(size);
+  in_.add(bytes);
+  while (auto frame = in_.next()) {
     if (connected_) {
-      take_frame(now, frame);
+      take_frame(now, *frame);
     } else {
-      connected(now, frame);
+      connected(now, *frame);
     }
+    if (closed_) return;
   }
-  in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(at_byte));
-  constexpr std::size_t up_to_xid = 8;
-  if (in_.size() < up_to_xid) return;
-  if (JuteReader(ByteView(in_).subspan(4, 4)).number() > 0) heard_at_ = now;  // a part of an answer
+  if (in_.failed()) return unreadable();
+  if (in_.begun() > 0) heard_at_ = now;  // a part of an answer
 }
 
 void ZooKeeper::unreadable() {

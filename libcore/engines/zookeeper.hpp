@@ -155,7 +155,7 @@ class ZooKeeper final : public Adapter {
   const Access access_;
   const std::string host_;
   const std::string root_;  // the prefix as a path
-  Bytes in_;
+  JuteFrames in_;
   bool connected_ = false;
   bool closed_ = false;
   std::int32_t last_xid_ = 0;
