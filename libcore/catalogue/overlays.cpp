@@ -11,6 +11,7 @@
 #include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
+#include "catalogue/ring_copies.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
 #include "classical/overlay.hpp"
@@ -291,7 +292,7 @@ Protocol chord_ring() {
 }  // namespace
 
 std::vector<Protocol> overlays() {
-  return {chord_ring()};
+  return {chord_ring(), ring_copies()};
 }
 
 }  // namespace coord::catalogue

@@ -10,6 +10,7 @@
 // behind a newer one, as long as the key is among those that are remembered.
 #include <algorithm>
 
+#include "base/rule.hpp"
 #include "ring/replicas.hpp"
 
 namespace coord::ring {
@@ -193,6 +194,12 @@ void Replicas::read_changes(const std::pair<NodeId, std::uint64_t>& asker) {
               return;
             }
             if (waits.ask.since != asked) return read_changes(asker);
+            // What is kept in another host's place may be older than what the key's own hosts have told.
+            const Placement& placement = ring->second.placement;
+            std::erase_if(read.rows, [&](const Storage::Row& row) {
+              return !COORD_RULE(ring_changes_are_told_by_the_keys_hosts,
+                                 placement.of_key(row.key).is_kept_by(*own(ring->second)));
+            });
             if (asked && read.rows.empty()) {
               waits.ask.since = read.last;
               if (waits.reads_again || read.more) read_changes(asker);
