@@ -47,8 +47,7 @@ struct GetDecided {
 };
 // This request of this session takes part in a name: it is to enter now. Answered by Entered when it may; by
 // Missing if it will not. Who is told Entered says Begin before anything is begun, for it may have been
-// stopped, and its turn have passed on: answered by Begun, and it is inside until it takes part no more, or
-// as Enter.
+// stopped: answered by Begun, and it is inside until it takes part no more, or by PassedOn.
 struct Enter {
   SessionId session{};
   std::uint64_t request = 0;
@@ -153,6 +152,15 @@ struct GetLog {
     archive(generation, after);
   }
 };
+// After it was decided, and this site proposed: what followed. Answered by Steps when that is over.
+struct GetSteps {
+  Token generation{};
+  bool operator==(const GetSteps&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation);
+  }
+};
 struct FindCircles {  // of waits, by probes; answered by Circles
   bool operator==(const FindCircles&) const = default;
   template <class Archive>
@@ -173,8 +181,9 @@ struct PinSigningKey {
     archive(wire::at_most<256>(host), wire::at_most<256>(key));
   }
 };
-using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand,
-                              StepDown, WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey>;
+using FromTool =
+    std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand, StepDown,
+                 WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey, GetSteps>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
@@ -208,13 +217,32 @@ struct Decided {
     archive(wire::at_most<told_value_bytes>(value), messages, delays, took, steps);
   }
 };
+struct Steps {
+  std::vector<Step> steps{};
+  std::vector<std::string> not_acknowledged{};  // hosts, where the algorithm waits for that
+  bool operator==(const Steps&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(steps, not_acknowledged);
+  }
+};
 struct Undecided {
   bool operator==(const Undecided&) const = default;
   template <class Archive>
   void serialize(Archive&) {}
 };
 struct CannotTell {
-  enum class Why : std::uint8_t { no_site, no_majority, wrong, forgotten, store, behind, open, lost };
+  enum class Why : std::uint8_t {
+    no_site,
+    no_majority,
+    wrong,
+    forgotten,
+    store,
+    behind,
+    open,
+    lost,
+    lost_meanwhile
+  };
   Why why = Why::no_site;
   std::string text{};
   bool operator==(const CannotTell&) const = default;
@@ -242,6 +270,8 @@ constexpr const char* name_of(CannotTell::Why value) {
       return "open";
     case lost:
       return "sites are lost";
+    case lost_meanwhile:  // after the proposal was made
+      return "sites were lost";
   }
   return nullptr;
 }
@@ -252,10 +282,11 @@ struct Entered {
   std::map<std::string, std::uint64_t> messages{};  // sent and received here from wish to entry, by type
   std::uint32_t delays = 0;                         // messages one after the other
   std::uint64_t sent = 0, received = 0;             // of the algorithm's, here, in this epoch until now
+  bool from_exit = false;                           // the delays: of another one; else from the own wish
   bool operator==(const Entered&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(token, epoch, hosts, messages, delays, sent, received);
+    archive(token, epoch, hosts, messages, delays, sent, received, from_exit);
   }
 };
 // Nobody enters in this epoch any more, as far as this site can tell: close it, and take part in the next. 0:
@@ -271,6 +302,11 @@ struct Missing {
 };
 struct Begun {
   bool operator==(const Begun&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct PassedOn {  // its turn: it has to say Enter again
+  bool operator==(const PassedOn&) const = default;
   template <class Archive>
   void serialize(Archive&) {}
 };
@@ -386,6 +422,6 @@ struct SigningKeys {  // as they stand in files
   }
 };
 using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing, Begun, Withdrawn, Busy,
-                            DealIs, Standing, LogIs, Circles, SigningKeys>;
+                            DealIs, Standing, LogIs, Circles, SigningKeys, PassedOn, Steps>;
 
 }  // namespace coord::agreements

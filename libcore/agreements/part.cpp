@@ -136,6 +136,9 @@ std::optional<Instant> AgreementsPart::deadline() const {
   }
   for (const Gathering& gathering : gathering_) consider(gathering.until);
   for (const AskingLog& asking : asking_log_) consider(asking.until);
+  for (const auto& [generation, traced] : traced_) {
+    if (traced.tool) consider(traced.until);
+  }
   return first;
 }
 
@@ -156,6 +159,7 @@ void AgreementsPart::time_passes(const node::Moment& moment) {
   ask_for_lives(moment);
   questions_end(moment);
   logs_go_on(moment);
+  traces_end(moment);
 }
 
 void AgreementsPart::questions_end(const node::Moment& moment) {
@@ -219,6 +223,8 @@ void AgreementsPart::forget(Token generation) {
   }
   deals_kept_.erase(generation);
   told_.erase(generation);
+  if (const auto traced = traced_.extract(generation); traced && traced.mapped().tool)
+    tell(*traced.mapped().tool, Steps{});
   shelf_.kept.erase(generation);
   auto work = std::make_shared<Save>();
   work->kept.generation = generation;

@@ -113,6 +113,7 @@ class AgreementsPart final : public node::Part {
     std::set<NodeId> open;  // have not answered
     std::size_t answered = 0, not_begun = 0, majority = 0;
     Instant until;
+    std::optional<CannotTell> otherwise{};  // told if none of them knows the decision
   };
   struct Gathering {  // who the sites are
     Tool tool;
@@ -133,16 +134,14 @@ class AgreementsPart final : public node::Part {
     Known known;
     const classical::Algorithm* algorithm = nullptr;
     std::unique_ptr<classical::Instance> core;
-    std::deque<Entrance> waiting{};             // of this host; for the first of them...
-    bool wished = false;                        // ... the core waits
-    std::optional<SessionId> inside{};          // until it takes part no more...
-    std::optional<Instant> begins_by{};         // ... or has not begun by then
-    Entrance let_in{};                          // who that is
-    std::map<SessionId, Entrance> passed_on{};  // whose turn it was, and has not begun
+    std::deque<Entrance> waiting{};      // of this host; for the first of them...
+    bool wished = false;                 // ... the core waits
+    std::optional<SessionId> inside{};   // until it takes part no more...
+    std::optional<Instant> begins_by{};  // ... or has not begun by then
     std::set<NodeId> unheard_lives{};  // that the epoch names, and to which something was said before a Hello
     std::string over{};                // why this site serves it no more; empty: it does
     Entered entered{};                 // as it was told
-    std::uint32_t depth = 0, depth_at_wish = 0;
+    Chains chains{};
     std::map<std::string, std::uint64_t> messages{};  // since the wish
     std::uint64_t sent = 0, received = 0;             // since the epoch began
     Instant wished_at{}, asked_at{};
@@ -253,6 +252,19 @@ class AgreementsPart final : public node::Part {
   bool is_told_by_enough(NodeId from, const TellDecided& what, const Known& known);
   void told_by_signature(const node::Moment& moment, NodeId from, const TellDecided& what,
                          const Known& known);
+
+  // ---- part_trace.cpp
+  struct Traced {  // a decision of this site's proposal, for a while after that
+    Instant until;
+    std::vector<Step> steps;
+    std::set<NodeId> acknowledged;
+    std::optional<Tool> tool;  // asks for them
+  };
+  void begin_trace(const node::Moment& moment, Token generation);
+  void trace(const node::Moment& moment, Token generation, const Site& site, Step step,
+             std::string_view type);
+  void asked(const node::Moment& moment, Tool tool, const GetSteps& what);
+  void traces_end(const node::Moment& moment);
 
   // ---- part_log.cpp
   using Clock = EventClock;
@@ -369,8 +381,9 @@ class AgreementsPart final : public node::Part {
   std::optional<Known> known(const node::Moment& moment, Token generation, CannotTell& why) const;
   // It is the one that was fixed: from another disk, or where that counts another life, it is no site's.
   bool is_site(const Known& known, NodeId from) const;
+  bool has_sites_disk(const Known& known, NodeId from) const;
   std::string lost_majority(const Site& site) const;
-  void tell_of_lost_majorities(NodeId of);
+  void tell_of_lost_majorities(const node::Moment& moment, NodeId of);
   void ask_the_others(const node::Moment& moment, Token generation, Site& site);
   bool has_no_room(const Site& site) const;  // behind a write, for what more messages would have it say
   // ---- part_regions.cpp
@@ -395,6 +408,7 @@ class AgreementsPart final : public node::Part {
   void wish(const node::Moment& moment, Token epoch, Region& region, const classical::Wish& what);
   void enter(const node::Moment& moment, Token epoch, Region& region, Token token);
   void next(const node::Moment& moment, Token epoch, Region& region);
+  void leave(const node::Moment& moment, Token epoch, Region& region);
   void give_up(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
   std::string missing(const node::Moment& moment, const Region& region) const;
   void look_for_the_missing(const node::Moment& moment);
@@ -406,7 +420,8 @@ class AgreementsPart final : public node::Part {
   void go_on(const node::Moment& moment, Token generation, Site& site);
   void decide(const node::Moment& moment, Token generation, Site& site, const std::string& value);
   void save(Token generation, Site& site);
-  void note(const node::Moment& moment, Site& site, bool sent, NodeId peer, const Bytes& message);
+  void note(const node::Moment& moment, Token generation, Site& site, bool sent, NodeId peer,
+            const Bytes& message);
   // False: it was dropped, for that peer has taken nothing for long.
   bool offer(const node::Moment& moment, NodeId to, const AnyItem& item, std::size_t most_bytes = some_bytes);
   void say(NodeId to, const ToPeer& what);
@@ -426,6 +441,8 @@ class AgreementsPart final : public node::Part {
   void take_the_early(const node::Moment& moment);
   void keep_early(NodeId from, const Item& item);
   void answered(Token generation, NodeId from, const TellDecided& what);
+  void ask_sites(const node::Moment& moment, Tool tool, Token generation, const Known& of,
+                 std::optional<CannotTell> otherwise);
   bool told_by_others(const Asking& asking);  // else others are waited for
   void tell_no_answer(const Asking& asking);
   std::string host_of(NodeId node) const;
@@ -475,6 +492,7 @@ class AgreementsPart final : public node::Part {
   std::map<RaceKey, Belief> beliefs_;
   std::map<std::string, Store> stores_;
   LongestLease longest_lease_;
+  std::map<Token, Traced> traced_;
   std::uint64_t last_candidacy_ = 0;
   const Instant started_at_;
   std::map<Token, Deal> deals_;

@@ -32,8 +32,7 @@ void AgreementsPart::ask_whether_busy(const node::Moment& moment, Token epoch, R
   region.at_once = std::move(asks);
   for (const NodeId node : open) {
     ++region.messages["is busy"];
-    say(moment, region, node,
-        Item{.generation = epoch, .depth = region.depth, .kind = Item::Kind::is_busy, .question = question});
+    say(moment, region, node, Item{.generation = epoch, .kind = Item::Kind::is_busy, .question = question});
   }
 }
 
@@ -42,7 +41,6 @@ void AgreementsPart::busy_item(const node::Moment& moment, NodeId from, const It
     const bool busy = region.core->holds_up(from);
     return say(moment, region, from,
                Item{.generation = what.generation,
-                    .depth = region.depth,
                     .kind = busy ? Item::Kind::busy : Item::Kind::free,
                     .question = what.question});
   }

@@ -84,10 +84,11 @@ bool AgreementsPart::may_give(NodeId from, const Election& what) {
   return false;
 }
 
-// Before this life: in it the group was founded.
+// Before this life: in it the group was founded. What this life has given is on the disk, or on its way there.
 void AgreementsPart::no_lease_was_given() {
   if (longest_lease_.before == Duration{}) return;
   longest_lease_.before = {};
+  if (longest_lease_.kept || longest_lease_.saving > Duration{}) return;
   auto work = std::make_shared<Save>();
   work->kept = kept_longest_lease({});
   out_.push_back(node::Do{std::move(work)});

@@ -73,7 +73,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello&
     another_life(moment, from, is_first);
   }
   peer.disk = what.disk;
-  tell_of_lost_majorities(from);
+  tell_of_lost_majorities(moment, from);
   shows_key(moment, from, what.key);
   if (what.asks) hello(from, false);
 }
@@ -158,6 +158,13 @@ bool AgreementsPart::is_site(const Known& known, NodeId from) const {
   return site->disk == peer->second.disk && algorithm != nullptr && (algorithm->stores || same_life);
 }
 
+// What was decided is on that disk, whichever life of its peer says so.
+bool AgreementsPart::has_sites_disk(const Known& known, NodeId from) const {
+  const service::DecisionSite* const site = known.site(from);
+  const auto peer = peers_.find(from);
+  return site != nullptr && site->disk != 0 && peer != peers_.end() && site->disk == peer->second.disk;
+}
+
 // While a disk stalls others may ask for answers that are far longer than the questions. What comes then is
 // as lost: algorithms say again what matters.
 bool AgreementsPart::has_no_room(const Site& site) const {
@@ -179,6 +186,7 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   Site* const found = site(moment, what.generation, why);
   if (found == nullptr || found->broken || what.kind != Item::Kind::message) return;
   if (has_no_room(*found) || !is_believed(moment, *found, from, what)) return;
+  note(moment, what.generation, *found, false, from, what.message);
   if (found->decided &&
       !found->algorithm
            ->proves) {  // it promises nothing and accepts nothing any more, and has no more to keep for that
@@ -186,7 +194,6 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
     return;
   }
   found->depth = std::max(found->depth, what.depth);
-  note(moment, *found, false, from, what.message);
   note_received(moment, found->known.name, from, found->algorithm, what);
   auto actions = found->core->receive(moment.now, from, what.message);
   if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
@@ -206,7 +213,10 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const TellDec
   if (!of) return;
   const classical::Algorithm* const algorithm = hosted(of->algorithm);
   if (algorithm != nullptr && algorithm->proves) return told_by_signature(moment, from, what, *of);
-  if (!is_site(*of, from)) return;
+  if (!is_site(*of, from) && !(what.decided && has_sites_disk(*of, from))) return;
+  // Whoever has decided when he hears of it again acknowledges it so.
+  if (const auto traced = traced_.find(what.generation); what.decided && traced != traced_.end())
+    traced->second.acknowledged.insert(from);
   Site* const found = what.decided ? site(moment, what.generation, why) : nullptr;
   if (found != nullptr) decide(moment, what.generation, *found, what.value);
   answered(what.generation, from, what);

@@ -111,7 +111,8 @@ void AgreementsPart::is_over(const node::Moment& moment, Token epoch, Region& re
 void AgreementsPart::send(const node::Moment& moment, Token epoch, Region& region, classical::Send what) {
   if (region.wished && region.over.empty()) ++region.messages[std::string(what.type)];
   ++region.sent;
-  say(moment, region, what.to, Item{epoch, region.depth + 1, std::move(what.message)});
+  Item item{.generation = epoch, .message = std::move(what.message), .chains = region.chains.sent()};
+  say(moment, region, what.to, std::move(item));
 }
 
 void AgreementsPart::say(const node::Moment& moment, Region& region, NodeId to, Item what) {
@@ -137,7 +138,7 @@ void AgreementsPart::region_item(const node::Moment& moment, NodeId from, const 
     return is_over(moment, what.generation, *found, fmt::format("{} has missed messages", host_of(from)));
   if (what.kind != Item::Kind::message) return busy_item(moment, from, what, *found);
   ++found->received;
-  found->depth = std::max(found->depth, what.depth);
+  found->chains.receive(what.chains, [&](NodeId node) { return found->known.site(node) != nullptr; });
   if (const auto text = found->algorithm->describe(what.message); text && found->wished)
     ++found->messages[std::string(text->type)];
   auto actions = found->core->receive(moment.now, from, what.message);
@@ -175,19 +176,20 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
   });
   const bool within = token.value < region.known.tokens;
   if (!within) give_up(moment, epoch, region, "its tokens are used up");
-  if (region.waiting.empty()) return wish(moment, epoch, region, classical::Leave{});
+  if (region.waiting.empty()) return leave(moment, epoch, region);
   const Entrance first = region.waiting.front();
   region.waiting.pop_front();
   region.inside = first.session;
-  region.let_in = first;
   region.begins_by = moment.now + begins_within;
+  const Delays delays = region.chains.at_entry(self_);
   region.entered = {Token{epoch.value + token.value},
                     epoch,
                     {},
                     region.messages,
-                    region.depth - std::min(region.depth, region.depth_at_wish),
+                    delays.count,
                     region.sent,
-                    region.received};
+                    region.received,
+                    delays.from_exit};
   for (const service::DecisionSite& site : region.known.sites) region.entered.hosts.push_back(site.host);
   event(moment, epoch, region.known.name, "enters");
   tell(first.tool, region.entered);
@@ -197,11 +199,17 @@ void AgreementsPart::next(const node::Moment& moment, Token epoch, Region& regio
   if (region.inside || region.wished || region.waiting.empty() || !region.over.empty()) return;
   region.wished = true;
   region.wished_at = region.asked_at = moment.now;
-  region.depth_at_wish = region.depth;
+  region.chains.wish(self_);
   region.messages.clear();
   event(moment, epoch, region.known.name, "wants to enter");
   wish(moment, epoch, region, classical::Enter{});
   if (region.wished && region.waiting.front().at_once) ask_whether_busy(moment, epoch, region);
+}
+
+// Who was let in is outside, or has not gone in.
+void AgreementsPart::leave(const node::Moment& moment, Token epoch, Region& region) {
+  region.chains.leave();
+  wish(moment, epoch, region, classical::Leave{});
 }
 
 // All who wait here take part in the next epoch.
@@ -257,10 +265,8 @@ void AgreementsPart::see_who_left(const node::Moment& moment) {
     if (of.inside && !log_->takes_part(moment, number, *of.inside)) {
       of.inside.reset();
       event(moment, number, of.known.name, "leaves");
-      wish(moment, number, of, classical::Leave{});
+      leave(moment, number, of);
     }
-    std::erase_if(of.passed_on,
-                  [&](const auto& entry) { return !log_->takes_part(moment, number, entry.first); });
     next(moment, number, of);
   }
 }
@@ -270,9 +276,8 @@ void AgreementsPart::see_who_begins(const node::Moment& moment) {
   for (auto& [epoch, region] : regions_) {
     if (!region.inside || !region.begins_by || moment.now < *region.begins_by) continue;
     region.inside.reset();
-    region.passed_on[region.let_in.session] = region.let_in;
     event(moment, epoch, region.known.name, "its turn passes on");
-    wish(moment, epoch, region, classical::Leave{});
+    leave(moment, epoch, region);
     next(moment, epoch, region);
   }
 }
@@ -331,15 +336,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Begin& w
   Token epoch;
   Region* const found = region_of(moment, tool, what.session, what.request, epoch);
   if (found == nullptr) return;
-  if (!COORD_RULE(who_begins_is_inside, found->inside == what.session)) {
-    // As it had asked: one that is not to wait does not.
-    Enter again{what.session, what.request};
-    if (const auto before = found->passed_on.extract(what.session)) {
-      again.at_once = before.mapped().at_once;
-      again.outer = before.mapped().outer;
-    }
-    return asked(moment, tool, again);
-  }
+  if (!COORD_RULE(who_begins_is_inside, found->inside == what.session)) return tell(tool, PassedOn{});
   found->begins_by.reset();
   tell(tool, Begun{});
 }

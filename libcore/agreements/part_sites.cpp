@@ -127,9 +127,13 @@ std::string AgreementsPart::lost_majority(const Site& site) const {
   std::size_t left = 0;
   for (const service::DecisionSite& each : sites) {
     const auto peer = peers_.find(each.node);
-    const bool is_heard = peer != peers_.end() && peer->second.life != 0;
+    // A disk that cannot be read now is told as none, and may be read again. Where sites may lie nobody's word
+    // on who it is counts that is not signed.
+    const bool is_heard = peer != peers_.end() && peer->second.life != 0 && peer->second.disk != 0;
+    const bool is_believed =
+        COORD_RULE(a_greeting_loses_no_site_that_signs, !site.algorithm->proves) && is_heard;
     const bool is_lost =
-        each.node != self_ && (each.disk == 0 || (is_heard && !is_site(site.known, each.node)));
+        each.node != self_ && (each.disk == 0 || (is_believed && !is_site(site.known, each.node)));
     if (is_lost) lost += (lost.empty() ? "" : ", ") + each.host;
     left += is_lost ? 0 : 1;
   }
@@ -142,20 +146,23 @@ std::string AgreementsPart::lost_majority(const Site& site) const {
                          : "the peer was restarted, or was not heard when the sites were fixed");
 }
 
-// Whoever waits for what cannot be any more is told so.
-void AgreementsPart::tell_of_lost_majorities(NodeId of) {
+// Whoever waits for what cannot be any more is told so, unless one that is left knows what was decided before.
+void AgreementsPart::tell_of_lost_majorities(const node::Moment& moment, NodeId of) {
   for (auto& [generation, site] : sites_) {
     if (site.waiting.empty() || site.known.site(of) == nullptr) continue;
     const std::string lost = lost_majority(site);
     if (lost.empty()) continue;
-    for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, CannotTell{Why::lost, lost});
+    for (const Tool& tool : std::exchange(site.waiting, {}))
+      ask_sites(moment, tool, generation, site.known, CannotTell{Why::lost_meanwhile, lost});
   }
 }
 
-void AgreementsPart::note(const node::Moment& moment, Site& site, bool sent, NodeId peer,
+void AgreementsPart::note(const node::Moment& moment, Token generation, Site& site, bool sent, NodeId peer,
                           const Bytes& message) {
   const auto text = site.algorithm->describe(message);
-  if (!text || site.decided) return;
+  if (text && site.decided)
+    return trace(moment, generation, site, {Duration{}, sent, peer, text->text}, text->type);
+  if (!text) return;
   ++site.messages[std::string(text->type)];
   if (site.wished && site.steps.size() < most_steps)
     site.steps.push_back({moment.now - *site.wished, sent, peer, text->text.substr(0, most_of_step)});
@@ -183,7 +190,7 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
       }
       if (COORD_RULE_OR(stored_before_it_is_told, true, false)) save(generation, site);
     } else if (auto* send = std::get_if<classical::Send>(&action)) {
-      note(moment, site, true, send->to, send->message);
+      note(moment, generation, site, true, send->to, send->message);
       Item item{generation, site.depth + 1, std::move(send->message)};
       sign(site, item);
       stamp(moment, site.known.name, send->to, site.algorithm, item);
@@ -237,6 +244,7 @@ void AgreementsPart::decide(const node::Moment& moment, Token generation, Site& 
   decided.steps = std::exchange(site.steps, {});
   site.decided = std::move(decided);
   event(moment, generation, site.known.name, fmt::format("decided {}", value));
+  if (!site.waiting.empty() && site.wished) begin_trace(moment, generation);
   for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, *site.decided);
   site.decided->steps.clear();
   if (!site.algorithm->proves) site.records.clear();

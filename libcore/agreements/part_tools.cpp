@@ -46,6 +46,7 @@ void AgreementsPart::forget_questions(replica::ConnectionId connection) {
   std::erase_if(asking_, [](const auto& entry) { return entry.second.empty(); });
   std::erase_if(gathering_, [&](const Gathering& gathering) { return its(gathering.tool); });
   std::erase_if(asking_log_, [&](const AskingLog& asking) { return its(asking.tool); });
+  std::erase_if(traced_, [&](const auto& entry) { return entry.second.tool && its(*entry.second.tool); });
   std::erase_if(pinning_by_hand_, [&](const auto& entry) { return its(entry.second); });
 }
 
@@ -74,8 +75,10 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
   const Tool tool{event.connection, event.request};
   auto said = wire::decode<FromTool>(event.bytes);
   if (!said) return tell(tool, CannotTell{Why::wrong, "it is no request that this peer knows"});
-  if (const auto* propose = std::get_if<Propose>(&*said)) {
-    const auto of = log_->find(moment, propose->generation);
+  const auto* const propose = std::get_if<Propose>(&*said);
+  const auto* const steps = std::get_if<GetSteps>(&*said);
+  if (propose != nullptr || steps != nullptr) {
+    const auto of = log_->find(moment, propose != nullptr ? propose->generation : steps->generation);
     if (of && !of->region &&
         !COORD_RULE(proposals_are_their_users, service::may_use(of->name, event.who.uid, event.who.user)))
       return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
@@ -174,7 +177,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose&
   if (found->broken)
     return tell(tool, CannotTell{Why::store, "this host's disk cannot be written: propose on another host"});
   if (const std::string lost = lost_majority(*found); !lost.empty())
-    return tell(tool, CannotTell{Why::lost, lost});
+    return ask_sites(moment, tool, what.generation, found->known, CannotTell{Why::lost, lost});
   if (found->algorithm->proves && !found->asks_at) found->asks_at = moment.now + ask_others_every;
   for (const service::DecisionSite& other : found->known.sites) {
     const auto peer = peers_.find(other.node);
@@ -210,21 +213,28 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetDecid
   if (!of) return tell(tool, why);
   const Site* const own = site(moment, what.generation, why);
   if (own != nullptr && own->decided) return tell(tool, *own->decided);
-  const classical::Algorithm* const algorithm = hosted(of->algorithm);
-  const std::size_t faulty = (of->sites.size() - 1) / 3;  // may lie, where some may
+  ask_sites(moment, tool, what.generation, *of, {});
+}
+
+// The others. `otherwise`: if none of them knows the decision.
+void AgreementsPart::ask_sites(const node::Moment& moment, Tool tool, Token generation, const Known& of,
+                               std::optional<CannotTell> otherwise) {
+  const classical::Algorithm* const algorithm = hosted(of.algorithm);
+  const std::size_t faulty = (of.sites.size() - 1) / 3;  // may lie, where some may
   const std::size_t enough =
-      algorithm != nullptr && algorithm->proves ? 2 * faulty + 1 : of->sites.size() / 2 + 1;
-  Asking asking{tool, next_question(), {}, 0, 0, enough, moment.now + others_tell_in};
-  if (own != nullptr) {
+      algorithm != nullptr && algorithm->proves ? 2 * faulty + 1 : of.sites.size() / 2 + 1;
+  Asking asking{tool, next_question(), {}, 0, 0, enough, moment.now + others_tell_in, std::move(otherwise)};
+  const auto own = sites_.find(generation);
+  if (own != sites_.end()) {
     asking.answered = 1;
-    asking.not_begun = own->begun() ? 0 : 1;
+    asking.not_begun = own->second.begun() ? 0 : 1;
   }
-  for (const service::DecisionSite& other : of->sites) {
+  for (const service::DecisionSite& other : of.sites) {
     if (other.node == self_ || !is_known(other.node)) continue;
     asking.open.insert(other.node);
-    (void)offer(moment, other.node, AskDecided{what.generation, asking.question});
+    (void)offer(moment, other.node, AskDecided{generation, asking.question});
   }
-  if (!told_by_others(asking)) asking_[what.generation].push_back(std::move(asking));
+  if (!told_by_others(asking)) asking_[generation].push_back(std::move(asking));
 }
 
 void AgreementsPart::answered(Token generation, NodeId from, const TellDecided& what) {
@@ -249,7 +259,7 @@ void AgreementsPart::answered(Token generation, NodeId from, const TellDecided& 
 }
 
 bool AgreementsPart::told_by_others(const Asking& asking) {
-  if (asking.not_begun >= asking.majority) {
+  if (asking.not_begun >= asking.majority && !asking.otherwise) {
     tell(asking.tool, Undecided{});
   } else if (asking.open.empty()) {
     tell_no_answer(asking);
@@ -260,6 +270,7 @@ bool AgreementsPart::told_by_others(const Asking& asking) {
 }
 
 void AgreementsPart::tell_no_answer(const Asking& asking) {
+  if (asking.otherwise) return tell(asking.tool, *asking.otherwise);
   if (asking.answered < asking.majority)
     return tell(asking.tool, CannotTell{Why::no_majority, "a majority of its sites does not answer"});
   tell(asking.tool, CannotTell{Why::open,

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "agreements/chains.hpp"
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -139,7 +140,7 @@ inline constexpr std::size_t item_clock_hosts = 1'024;
 inline constexpr std::size_t told_value_bytes = std::size_t{64} << 10U;
 
 // A message of the algorithm of a decision, or of an epoch. `depth`: how many messages one after the other
-// have led to it.
+// have led to it; of an epoch `chains` says so instead.
 struct Item {
   enum class Kind : std::uint8_t {
     message,
@@ -159,12 +160,13 @@ struct Item {
   // written down, of all.
   std::map<NodeId, std::uint64_t> clock{}, trace_clock{};
   Bytes signature{};  // of its sender, over the message and what it is of; where sites may lie
+  Chains chains{};
   bool operator==(const Item&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question, from, to,
             wire::at_most<item_clock_hosts>(clock), wire::at_most<item_clock_hosts>(trace_clock),
-            wire::at_most<64>(signature));
+            wire::at_most<64>(signature), chains);
   }
 };
 constexpr const char* name_of(Item::Kind value) {

@@ -148,7 +148,7 @@ Status HeldSession::granted(const local::Granted& grant) {
 // had. False: the time is over.
 bool HeldSession::ask_anew() {
   note("the grant was not taken up in time: asking anew");
-  is_passed_on_ = is_granted_ = lost_ = false;
+  is_passed_on_ = is_granted_ = lost_ = resumes_ = false;
   hold_.reset();
   command_.reset();
   began_ = boot_now();
@@ -172,27 +172,33 @@ void HeldSession::say_started() {
 }
 
 // Waits for the peer's word that it is still ours, as long as that can be. We may have been stopped: all that
-// has come meanwhile is heard before the clock is looked at.
-Result<bool> HeldSession::hear_taken_up() {
-  bool resumed = false, ours = false;
+// has come meanwhile is heard before the clock is looked at. Also for the answer of `along`.
+Result<bool> HeldSession::hear_taken_up(const Along* along) {
+  bool resumed = false, ours = false, answered = along == nullptr, owes = false;
   for (;;) {
     if (line_.away()) {
-      if (ours) return !too_late();
+      if (ours && answered) return !too_late();
       if (too_late()) break;
       resumed = line_.come_back();
+      owes = resumed && !answered;
       if (!resumed) line_.pause(deadline().term_at);
       continue;
     }
+    // Once it has greeted.
+    if (owes && local::knows(line_.peer().speaks(), along->request))
+      owes = !line_.peer().send(along->request).ok();
     auto answer = line_.peer().receive();
     if (answer && !answer->has_value()) {
       if (too_late()) break;
       // An older one gives no word on it; what it must guard it hears of when that runs.
-      if (ours || (!resumed && line_.peer().speaks() < 2)) return true;
+      if (answered && (ours || (!resumed && line_.peer().speaks() < 2))) return true;
       answer = line_.peer().wait(deadline().term_at);
     }
     if (!answer) line_.broken();
     if (!answer || !answer->has_value()) continue;
-    if (std::holds_alternative<local::TakenUp>(**answer)) {
+    if (along != nullptr && along->is_answer(**answer)) {
+      answered = true;
+    } else if (std::holds_alternative<local::TakenUp>(**answer)) {
       count("taken up");
       ours = true;
     } else if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) {
@@ -209,10 +215,30 @@ Result<bool> HeldSession::hear_taken_up() {
   return false;
 }
 
-Result<bool> HeldSession::take_up(std::uint32_t pid, int pidfd) {
+Result<bool> HeldSession::take_up(std::uint32_t pid, int pidfd, const Along* along) {
   resume_.pid = pid;
   command_ = Descriptor(pidfd >= 0 ? ::fcntl(pidfd, F_DUPFD_CLOEXEC, 0) : -1);
   say_started();
+  auto ours = hear_taken_up(along);
+  has_begun_ = ours && *ours;
+  return ours;
+}
+
+void HeldSession::begin_to_take_up() {
+  resume_.pid = 0;
+  command_ = Descriptor();
+  has_begun_ = false;
+  say_started();
+}
+
+// Its answer is heard with that to the word that takes the grant up; over a line that broke it is asked again.
+void HeldSession::ask(const Along& along) {
+  if (!line_.away()) (void)line_.peer().send(along.request);
+}
+
+Result<bool> HeldSession::taken_up() {
+  if (has_begun_) return true;
+  if (is_passed_on_) return false;
   auto ours = hear_taken_up();
   has_begun_ = ours && *ours;
   return ours;
@@ -235,7 +261,15 @@ void HeldSession::take(const local::Answer& answer, Child* child) {
   if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
     count("renewed");
     sent_ = std::max(sent_, renewed->sent);
+    has_begun_ = has_begun_ || resumes_;
     line_.calm();
+  } else if (std::holds_alternative<local::TakenUp>(answer)) {
+    count("taken up");
+    has_begun_ = true;
+    return;
+  } else if (std::holds_alternative<local::TakenBack>(answer)) {
+    is_passed_on_ = !has_begun_;
+    return;
   } else if (const auto* loss = std::get_if<local::Lost>(&answer)) {
     count("lost");
     speaker_.stopped(terms_.object, fmt::format("lost: {}", loss->why));
@@ -257,12 +291,26 @@ void HeldSession::stopped(StopCause cause, std::optional<Duration> max_run) {
 
 HeldSession::Run HeldSession::run(const Program& program, std::optional<Duration> max_run,
                                   const std::function<Status()>& before) {
+  return run_with(nullptr, program, max_run, before);
+}
+
+HeldSession::Run HeldSession::run_if(const Along& along, const Program& program,
+                                     std::optional<Duration> max_run) {
+  return run_with(&along, program, max_run, {});
+}
+
+HeldSession::Run HeldSession::run_with(const Along* along, const Program& program,
+                                       std::optional<Duration> max_run,
+                                       const std::function<Status()>& before) {
   std::optional<Error> refused;
+  bool is_told_no = false;
   const auto opens = [&] {
-    auto ours = hear_taken_up();
+    auto ours = hear_taken_up(along);
     if (!ours) refused = ours.error();
     if (!ours || !*ours) return false;
     has_begun_ = true;
+    is_told_no = along != nullptr && !along->says_yes();
+    if (is_told_no) return false;
     if (Status ready = before ? before() : done(); !ready) refused = ready.error();
     return !refused;
   };
@@ -279,7 +327,7 @@ HeldSession::Run HeldSession::run(const Program& program, std::optional<Duration
   if (auto* failed = std::get_if<SpawnError>(&started)) return std::move(*failed);
   auto& child = std::get<std::unique_ptr<Child>>(started);
   if (refused) return std::move(*refused);
-  if (child == nullptr && is_passed_on_) return PassedOn{};
+  if (child == nullptr && (is_passed_on_ || is_told_no)) return PassedOn{};
   if (child == nullptr) return never_begun();
   if (line_.peer().speaks() < 2) say_started();
   speaker_.next_command();
@@ -313,7 +361,7 @@ HeldSession::Run HeldSession::never_begun() {
 
 bool HeldSession::ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
                       const IsAnswer& is_answer) {
-  for (bool again = false; !lost_ && boot_now() < end(); again = true) {
+  for (bool again = false; !lost_ && !is_passed_on_ && boot_now() < end(); again = true) {
     if (!line_.away() && hear_greeting(request, end()) && line_.peer().send(request)) {
       if (hear_until(is_answer, end())) return true;
       if (!line_.away()) return false;
@@ -321,7 +369,7 @@ bool HeldSession::ask(const local::Request& request, const std::function<Instant
     line_.broken();
     if (!insist) return false;
     if (again) line_.pause(end());
-    (void)line_.come_back();
+    resumes_ = line_.come_back() || resumes_;
   }
   return false;
 }
@@ -345,7 +393,7 @@ bool HeldSession::hear_until(const IsAnswer& is_answer, Instant end) {
     if (is_answer(**answer)) return true;
     if (std::holds_alternative<local::Refused>(**answer)) return false;
     take(**answer, nullptr);
-    if (lost_) return false;
+    if (lost_ || is_passed_on_) return false;
   }
 }
 

@@ -99,9 +99,22 @@ class HeldSession {
   using Run = std::variant<Ended, SpawnError, PassedOn, Error>;
   Run run(const Program& program, std::optional<Duration> max_run = {},
           const std::function<Status()>& before = {});
+  // The same; `along` was asked before, and where it says no nothing has run either: PassedOn.
+  using IsAnswer = std::function<bool(const local::Answer&)>;
+  struct Along {
+    local::Request request;
+    IsAnswer is_answer;
+    std::function<bool()> says_yes;  // its answer has come
+  };
+  Run run_if(const Along& along, const Program& program, std::optional<Duration> max_run);
+  void ask(const Along& along);
   // Takes it up for what we are about to become (`pidfd` and `pid` are our own), or without a process (0).
-  // True: we have it. False: as PassedOn.
-  Result<bool> take_up(std::uint32_t pid, int pidfd);
+  // True: we have it, and have the answer of `along`, if there is one. False: as PassedOn.
+  Result<bool> take_up(std::uint32_t pid, int pidfd, const Along* along = nullptr);
+  // Without a process, in two steps: in between ask() may ask, and hears the answer on the way.
+  void begin_to_take_up();
+  Result<bool> taken_up();
+  bool passed_on() const { return is_passed_on_; }
   // The control group that was prepared for a command, for who runs it without the session.
   std::optional<process::Cgroup> take_group() { return std::move(group_); }
 
@@ -113,7 +126,6 @@ class HeldSession {
                [](const local::Answer& answer) { return std::holds_alternative<T>(answer); });
   }
 
-  using IsAnswer = std::function<bool(const local::Answer&)>;
   bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
            const IsAnswer& is_answer);
 
@@ -133,7 +145,9 @@ class HeldSession {
   bool ask_anew();
   Run never_begun();
   void say_started();
-  Result<bool> hear_taken_up();
+  Result<bool> hear_taken_up(const Along* along = nullptr);
+  Run run_with(const Along* along, const Program& program, std::optional<Duration> max_run,
+               const std::function<Status()>& before);
   bool ask_older_again(const local::Answer& answer);
   Verdict no_answer() const;
   Deadline deadline() const;
@@ -157,6 +171,7 @@ class HeldSession {
   Descriptor hold_;
   bool is_granted_ = false, is_passed_on_ = false;
   bool has_begun_ = false;  // something under it
+  bool resumes_ = false;    // over a line that was tied anew, before it was taken up
   Descriptor command_;      // pidfd of what runs, or is about to
   local::Resume resume_;    // makes the session known to a peer that was started again
   Instant sent_;            // of the last renewal that succeeded

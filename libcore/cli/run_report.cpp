@@ -67,6 +67,8 @@ Status RunReport::write() {
     } else {
       object.null("delays");
     }
+    if (entry->has_epochs && entry->delays) object.text("delays_from", entry->from_exit ? "exit" : "wish");
+    if (entry->has_epochs && !entry->delays) object.null("delays_from");
     if (entry->has_epochs)
       object.integer("epoch_sent", entry->epoch_sent).integer("epoch_received", entry->epoch_received);
   }

@@ -47,6 +47,7 @@ class RunReport {
     Token epoch{};  // 0: not entered
     std::vector<std::string> sites;
     std::optional<std::uint32_t> delays;
+    bool from_exit = false;                            // the delays: of another one; else from the wish
     MessageCounts messages;                            // the algorithm's, and told instead of the tool's own
     std::uint64_t epoch_sent = 0, epoch_received = 0;  // of them at this host's site since the epoch began
   };

@@ -14,7 +14,6 @@ local::RefusedKind kind_of(service::Refusal why) {
     using enum service::Refusal;
     case held:
     case no_such_request:
-    case no_such_epoch:
     case not_leading:
     case other_users_enrolment:
     case not_enrolled:
@@ -54,6 +53,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case run_replaced:
       return local::RefusedKind::unknown;
     case forgotten:
+    case no_such_epoch:
       return local::RefusedKind::forgotten;
     case too_many_sessions:
     case too_many_of_user:

@@ -43,7 +43,7 @@ enum class RefusedKind : std::uint8_t {
   slot_running,   // wait was false and its work is being done: status 0
   attempts_used,  // begun as often as it may be: status 3
   unknown,        // it may have taken effect: status 76
-  forgotten,      // made before its name was forgotten: status 3
+  forgotten,      // made before its name was forgotten (status 3), or for an epoch that is not there
 };
 constexpr const char* name_of(RefusedKind value) {
   switch (value) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Each rule of names that are entered by an algorithm is removed in turn; a scenario must end otherwise.
 #include "mutants/stories.hpp"
+#include "service/hand_over.hpp"
 #include "service_epochs_story.hpp"
 
 using namespace coord;
@@ -45,6 +46,21 @@ std::string registering_story() {
   return said + gate.is();
 }
 
+// In an epoch that is not there, at a host that is no site of it, and in one that is closed and must be waited for.
+std::string nameless_story() {
+  Gate gate;
+  TakePart nameless = Gate::part();
+  nameless.sites.clear();
+  std::string said = gate.join(gate.a, nameless) + "\n";
+  (void)gate.a.lock({"window"}, Mode::shared);  // the log has let somebody in
+  said += gate.join(gate.a, nameless, "window") + "\n";
+  TakePart only_b = Gate::part();
+  only_b.sites.erase(only_b.sites.begin());
+  said += gate.join(gate.b, only_b, "gate") + "\n" + gate.join(gate.a, nameless, "gate") + "\n";
+  (void)gate.log.leader(Shut{true});
+  return said + gate.join(gate.b, nameless, "gate");
+}
+
 // Of decisions and transactions, the sites.
 std::string strangers_story() {
   Gate gate;
@@ -77,6 +93,8 @@ TEST_CASE("every rule of names that are entered by an algorithm that is removed 
       registering_story,
       {"part_is_taken_when_the_log_has_let_go", "nobody_waits_behind_who_is_to_take_part",
        "sites_are_hosts_of_the_group", "epochs_of_user_bounded", "other_voters_other_epoch"});
+  mutants::check_story(nameless_story,
+                       {"sites_that_nobody_names_are_the_epochs", "who_names_no_sites_begins_no_epoch"});
   mutants::check_story(strangers_story, {"decided_by_hosts_of_the_group", "participants_site_is_the_askers"});
   mutants::check_story(hurried_story, {"tokens_do_not_outrun_the_clock"});
 }

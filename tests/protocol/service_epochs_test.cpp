@@ -55,6 +55,36 @@ TEST_CASE("a name in which nobody takes part is the algorithm's for a while, in 
   }
 }
 
+TEST_CASE("whoever names no sites takes part in the epoch that is open, at once or not at all") {
+  Gate gate;
+  TakePart nameless = Gate::part();
+  nameless.sites.clear();
+  const std::string none = "refused: no --algorithm is in use there";
+  CHECK(gate.join(gate.a, nameless).starts_with(none));
+  TakePart only_a = Gate::part();
+  only_a.sites.pop_back();
+  (void)gate.join(gate.a, only_a, "window");
+  CHECK(gate.join(gate.b, nameless, "window").starts_with(none));  // it is no site
+  CHECK(gate.join(gate.a, nameless, "window").find("granted") != std::string::npos);
+  (void)gate.join(gate.a);
+  const Token number = gate.epoch()->number;
+  CHECK(gate.join(gate.b, nameless).find("granted") != std::string::npos);
+  CHECK(gate.epoch()->number == number);
+  CHECK(gate.epoch()->sites.size() == 2);
+  TakePart other = nameless;
+  other.by = EnterBy::maekawa;
+  CHECK(gate.join(gate.b, other).starts_with("refused: in use with another"));
+  TakePart named = nameless;
+  named.among = true;  // none is no set of sites
+  CHECK(gate.join(gate.b, named).starts_with("refused"));
+  TakePart closing = nameless;
+  closing.closes = number;
+  CHECK(gate.join(gate.b, closing).starts_with("refused"));
+  (void)gate.join(gate.b, Gate::part(EnterBy::ricart_agrawala, number));
+  CHECK(gate.is().ends_with("!"));
+  CHECK(gate.join(gate.a, nameless).starts_with(none));  // in line it might begin the next one
+}
+
 TEST_CASE("a name that is to be no algorithm's any more is not as long as somebody takes part") {
   Gate gate;
   CHECK(gate.end(gate.a).starts_with("refused: no --algorithm is in use there"));

@@ -34,8 +34,33 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
 
 @test "ricart-agrawala: the report counts 2(N-1) messages and two delays, and the command's status is dlock's" {
   run -7 dlock --algorithm ricart-agrawala --report report alone -- sh -c 'exit 7'
-  [ "$(jq -c '[.outcome, .algorithm, (.sites | sort), .messages, .delays, .exit_status]' report)" = '["ran","ricart-agrawala",["a","b","c"],{"reply":2,"request":2},2,7]' ]
+  [ "$(jq -c '[.outcome, .algorithm, (.sites | sort), .messages, .delays, .delays_from, .exit_status]' report)" = '["ran","ricart-agrawala",["a","b","c"],{"reply":2,"request":2},2,"wish",7]' ]
   [ "$(jq .token report)" != null ]
+}
+
+@test "delays of whoever waited for another one count from the exit of that one: one message" {
+  enter a shut
+  eventually is_in a
+  on b dlock --algorithm ricart-agrawala --report after shut true 3>&- &
+  waiter=$!
+  eventually takes_part a shut 2
+  sleep 0.3  # its request is on the way to a
+  echo >go.a
+  wait "$job_a"
+  wait "$waiter"
+  [ "$(jq -c '[.delays, .delays_from]' after)" = '[1,"exit"]' ]
+}
+
+@test "a second entry of a name looks for no sites: with -n a site that has stopped ends it after 1 s (69)" {
+  dlock --algorithm ricart-agrawala often true
+  signal_peer STOP c
+  began=$(date +%s%N)
+  run -69 --separate-stderr dlock --algorithm ricart-agrawala -n --report report often true
+  took=$(( ($(date +%s%N) - began) / 1000000 ))
+  signal_peer CONT c
+  [[ $stderr == *"no answer from c"* ]]
+  echo "$took ms"
+  [ "$took" -ge 900 ] && [ "$took" -lt 1450 ]  # the look at the sites waits 500 ms for one that is silent
 }
 
 @test "a name in use by an algorithm is refused to all others (64), for a minute after the last or until it is forgotten" {

@@ -49,6 +49,7 @@ signing() { on "$1" dpeers doctor --json | jq -r 'select(.check == "signing" and
   run -0 --separate-stderr on b dpropose --algorithm pbft plan one --json --trace --report report
   [ "$(jq -c '[.value, .algorithm, .won, .decided_by]' <<<"$output")" = '["one","pbft",true,null]' ]
   [ "$(jq -c '[.outcome, .messages.prepare >= 3, .messages.commit >= 2, .delays >= 3]' report)" = '["decided",true,true,true]' ]
+  [[ $stderr == *prepare*"(2f+1: b, "*commit*"(2f+1: b, "* ]]
   for phase in pre-prepare prepare commit "decided, after"; do [[ $stderr == *"$phase"* ]]; done
   [ "$(on c dpropose --algorithm pbft plan two)" = one ]
   gets d plan one

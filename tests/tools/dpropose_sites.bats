@@ -34,6 +34,18 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   [ "$(on c dpropose --list --json | jq -r .algorithm)" = paxos ]
 }
 
+@test "exchange: the trace tells its phases to the last acknowledgement, and whose is missing" {
+  on b dpropose --algorithm paxos other x
+  run -0 --separate-stderr on a dpropose --algorithm exchange --i-know xplan one --trace
+  [ "$output" = one ]
+  for phase in "phase 1, propose" "phase 2, promise" "phase 3, commit" "phase 4, acknowledge"; do [[ $stderr == *"$phase: "* ]]; done
+  [[ $stderr == *"a decided, after "*"a <- "?"  acknowledge"*" a completed"* ]]
+  signal_peer STOP c
+  run -0 --separate-stderr on a dpropose --algorithm exchange --i-know xplan2 one --trace
+  signal_peer CONT c
+  [[ $stderr == *"not completed: c has not acknowledged"* ]]
+}
+
 @test "paxos: --log of all hosts is one log, which validates and draws" {
   for host in a b c; do on $host dpropose --algorithm paxos plan "from $host" --log log.$host; done
   run -0 dclock validate log.a log.b log.c
@@ -116,12 +128,34 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   eventually group_has_leader
   run -64 --separate-stderr on b dpropose --algorithm paxos plan w
   [[ $stderr == *"disk was replaced"* ]]
+  # One that is made before a has heard of the others' new disks may be decided for all that it knows.
+  run timeout 60 dpropose --algorithm paxos plan w
+  [ "$status" -eq 69 ] || [ "$status" -eq 76 ]
   run -69 --separate-stderr timeout 60 dpropose --algorithm paxos plan w --report report
   [[ $stderr == *"too many of its sites are lost: "[bc]", "[bc]" "*"--forget"* ]]
   [ "$(jq -r .outcome report)" = no_quorum ]
   on c dpropose --forget plan
   [ "$(on b dpropose --algorithm paxos plan w)" = w ]
   gets a plan w
+}
+
+@test "ben-or: a proposal that waits when a majority of its peers is restarted may be decided: 76" {
+  timeout 90 dpropose --algorithm ben-or late 0 --report report 2>said 3>&- &
+  waiter=$!
+  is_open() { on a dpropose --list --json | grep -q '"late"'; }
+  eventually is_open
+  sleep 0.5  # its site has said what it proposes
+  for peer in b c; do
+    end_peer $peer
+    start_peer $peer "${calm[@]}"
+  done
+  status=0
+  wait "$waiter" || status=$?
+  cat said
+  [ "$status" -eq 76 ]
+  [ "$(jq -r .outcome report)" = unknown ]
+  grep -q 'too many of its sites are lost' said
+  grep -q 'may be decided' said
 }
 
 @test "another algorithm than the first's is refused, exchange wants --i-know, and --forget begins anew" {

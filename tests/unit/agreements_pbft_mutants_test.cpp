@@ -171,6 +171,19 @@ bool a_founder_that_has_lost_its_disk_pins_nothing() {
          keys->others[0].pinned.empty() && keys->others[0].shown == text_of(ToySigner(2).own());
 }
 
+// Whoever has the cluster's key opens links under others' names, and says that they have other disks.
+bool greetings_of_others_lose_no_site() {
+  Four net;
+  net.run(100ms);
+  net.cut = {two, three};
+  net.propose(1, "one");
+  net.run(100ms);
+  for (const NodeId node : {two, three})
+    net.step(one, node::FromPeer{node, wire::encode(ToPeer(Hello{77, 999, false, {}}), 2)});
+  net.run(3s);
+  return !net.last_told(1).starts_with("sites ");
+}
+
 bool guests_pin_nothing() {
   Four net;
   replica::Credentials guest{1'001, "bob", {}, 2};
@@ -210,6 +223,7 @@ TEST_CASE("every rule of decisions among liars that is removed is noticed") {
        {"only_a_group_that_was_founded_here_pins", a_founder_that_has_lost_its_disk_pins_nothing},
        {"told_by_one_who_does_not_lie", one_who_says_that_it_is_decided_is_not_believed},
        {"the_value_is_signed", a_value_that_was_not_signed_is_not_believed},
+       {"a_greeting_loses_no_site_that_signs", greetings_of_others_lose_no_site},
        {"pins_are_the_operators", guests_pin_nothing},
        {"pinned_keys_are_never_replaced", a_key_that_is_pinned_stays}});
 }

@@ -21,6 +21,42 @@ const Entered* entered(Network& net, std::uint64_t node) {
 
 }  // namespace
 
+TEST_CASE("delays count from the wish where nobody is inside, else from the last one's leaving") {
+  struct Theory {
+    const char* algorithm;
+    std::uint32_t from_wish, from_exit;
+  };
+  for (const auto& [algorithm, from_wish, from_exit] :
+       {Theory{"ricart-agrawala", 2, 1}, Theory{"lamport", 2, 1}, Theory{"maekawa", 2, 2},
+        Theory{"suzuki-kasami", 2, 1}}) {
+    INFO(algorithm);
+    Network net(7);
+    net.open(algorithm, 7, true);
+    std::uint64_t session = 10;
+    for (std::uint64_t node : {3, 1, 7, 5, 1, 4}) {
+      net.enter(node, ++session);
+      net.run(1s);
+      REQUIRE(entered(net, node) != nullptr);
+      CHECK(entered(net, node)->delays == from_wish);
+      CHECK_FALSE(entered(net, node)->from_exit);
+      net.leave(session);
+      net.run(1s);
+    }
+    net.enter(2, ++session);
+    net.run(1s);
+    net.enter(5, session + 1);
+    net.run(1s);
+    net.leave(session);
+    net.run(1s);
+    REQUIRE(entered(net, 5) != nullptr);
+    CHECK(entered(net, 5)->token > entered(net, 2)->token);
+    // By maekawa whoever leaves hears of those only whose quorum he is in.
+    const bool is_known = std::string_view(algorithm) != "maekawa";
+    CHECK((entered(net, 5)->from_exit || !is_known));
+    CHECK((entered(net, 5)->delays == from_exit || !is_known));
+  }
+}
+
 TEST_CASE("each algorithm lets in one at a time, all in the end, with tokens that rise") {
   for (const char* algorithm : algorithms) {
     const bool is_ring = std::string_view(algorithm) == "token-ring";
@@ -235,7 +271,7 @@ TEST_CASE("a host that has given up waiting once gets in the next time, by each 
   }
 }
 
-TEST_CASE("who does not say that it begins lets the next one in, and enters again when it goes on") {
+TEST_CASE("who does not say that it begins lets the next one in, and is told so when it goes on") {
   Network net(2);
   net.open("ricart-agrawala", 2, true);
   net.stopped = {10};
@@ -247,9 +283,11 @@ TEST_CASE("who does not say that it begins lets the next one in, and enters agai
   CHECK(net.last_told(2).empty());
   net.run(2s);
   CHECK(net.last_told(2) == "entered");
-  const std::size_t told = net.told[NodeId{1}].size();
   net.stopped.clear();
   net.ask_as(1, 10, Begin{SessionId{10}, 1});
+  CHECK(std::holds_alternative<PassedOn>(net.told[NodeId{1}].back()));
+  net.enter(1, 10);
+  const std::size_t told = net.told[NodeId{1}].size();
   net.run(3s);
   CHECK(net.told[NodeId{1}].size() == told);  // it waits
   net.leave(20);

@@ -36,8 +36,8 @@ Result<cli::Exit> forget_algorithm(const Settings& settings) {
   }
   const auto* refused = std::get_if<local::Refused>(&*verdict);
   if (refused == nullptr) return Error{ErrorKind::unavailable, object, "the peer does not answer", ""};
-  const bool in_use = refused->kind == local::RefusedKind::held;
-  if (!in_use)
+  const bool is_in_use = refused->kind == local::RefusedKind::held;
+  if (!is_in_use && refused->kind != local::RefusedKind::forgotten)
     return Error{refused->kind == local::RefusedKind::mismatch ? ErrorKind::usage : ErrorKind::unavailable,
                  object, refused->why, ""};
   if (!settings.quiet) cli::notice("dlock", object + ": " + refused->why);

@@ -71,6 +71,8 @@ class Run {
   Result<cli::Exit> whole();
   // It took part in an epoch in which nobody enters any more (0: its session was lost): to be asked for anew.
   std::optional<Token> again() const { return again_; }
+  // It named no sites, and there was no epoch: to be asked for anew with them, now.
+  bool found_no_epoch() const { return found_no_epoch_; }
 
  private:
   NotRun refused(const local::Refused& answer) const;
@@ -81,12 +83,14 @@ class Run {
   Result<Ended> run_locked();
   Result<Ended> enter_and_run();
   Result<Ended> lock_native_and_run();
-  Result<Ended> run_command();
+  Result<Ended> begin_inside();
+  Result<Ended> run_command(const Beginning* beginning = nullptr);
   Ended lost_before_it_began();
-  Result<Ended> become_command();
+  Ended waits_for_next(const agreements::Missing& missing);
+  Result<Ended> become_command(const Beginning* beginning = nullptr);
   Result<Ended> run_permitted();
   Result<Ended> tell_token();
-  Result<bool> take_up(std::uint32_t pid = 0, int pidfd = -1);
+  Result<bool> take_up(std::uint32_t pid = 0, int pidfd = -1, const Beginning* beginning = nullptr);
   void take_back();
   cli::Program program() const;
   cli::Exit failed(const cli::SpawnError& error);
@@ -103,6 +107,7 @@ class Run {
   Instant asked_;
   cli::HeldSession session_;
   std::optional<Token> again_;
+  bool found_no_epoch_ = false;
   std::optional<bool> said_;  // what we wait for: our turn (true) or a majority
 };
 
@@ -195,9 +200,10 @@ void Run::write_log() const {
     cli::complain("dlock", written.error());
 }
 
-Result<Run::Ended> Run::run_command() {
+Result<Run::Ended> Run::run_command(const Beginning* beginning) {
   const Instant began = process::boot_now();
-  auto end = session_.run(program(), settings_.max_run);
+  auto end = beginning == nullptr ? session_.run(program(), settings_.max_run)
+                                  : session_.run_if(beginning->along(), program(), settings_.max_run);
   if (const auto* error = std::get_if<cli::SpawnError>(&end)) {
     report_.hold = process::boot_now() - began;
     session_.let_go(static_cast<int>(error->exit));
@@ -227,9 +233,17 @@ Run::Ended Run::lost_before_it_began() {
   return Ended(cli::Exit::no);
 }
 
+Run::Ended Run::waits_for_next(const agreements::Missing& missing) {
+  again_ = missing.epoch;
+  if (!settings_.quiet)
+    cli::notice("dlock", fmt::format("{}: {}: waiting for the next epoch", cli::shown(settings_.name_list),
+                                     missing.text));
+  return Ended(cli::Exit::no);
+}
+
 // For what is not a child of ours.
-Result<bool> Run::take_up(std::uint32_t pid, int pidfd) {
-  auto ours = session_.take_up(pid, pidfd);
+Result<bool> Run::take_up(std::uint32_t pid, int pidfd, const Beginning* beginning) {
+  auto ours = session_.take_up(pid, pidfd, beginning == nullptr ? nullptr : &beginning->along());
   if (!ours) session_.let_go();
   return ours;
 }
@@ -270,10 +284,11 @@ Result<Run::Ended> Run::run_permitted() {
 }
 
 // -F: the peer guards this process from now on, and in a group a guard of our own as well.
-Result<Run::Ended> Run::become_command() {
+Result<Run::Ended> Run::become_command(const Beginning* beginning) {
   const Descriptor self = process::open_pidfd(::getpid());
-  const auto ours = take_up(static_cast<std::uint32_t>(::getpid()), self.get());
+  const auto ours = take_up(static_cast<std::uint32_t>(::getpid()), self.get(), beginning);
   if (!ours) return ours.error();
+  if (beginning != nullptr && beginning->instead()) return Ended();
   if (!*ours && settings_.algorithm) return lost_before_it_began();
   if (!*ours) return Ended();
   const local::Resume& resume = session_.resume();
@@ -313,36 +328,51 @@ Result<Run::Ended> Run::tell_token() {
   return told.error();
 }
 
+// --algorithm, once it has entered. Nothing: its turn had passed on before it began.
+Result<Run::Ended> Run::begin_inside() {
+  auto ours = session_.taken_up();
+  if (!ours) session_.let_go();
+  if (!ours) return ours.error();
+  if (!*ours) return session_.passed_on() ? Ended() : lost_before_it_began();
+  Beginning beginning(session_.grant().session, cli::shown(settings_.name_list));
+  session_.ask(beginning.along());  // while the command is forked
+  auto ended = settings_.no_fork ? become_command(&beginning) : run_command(&beginning);
+  const auto instead = beginning.instead();
+  if (!instead || !ended || *ended) return ended;
+  if (instead->ok() && std::holds_alternative<agreements::PassedOn>(**instead)) {
+    session_.begin_to_take_up();  // no command of it is there any more
+    return enter_and_run();
+  }
+  session_.let_go();
+  if (!*instead) return instead->error();
+  const auto* missing = std::get_if<agreements::Missing>(&**instead);
+  return missing != nullptr ? waits_for_next(*missing) : lost_before_it_began();
+}
+
 // --algorithm: it takes part, and waits to enter.
 Result<Run::Ended> Run::enter_and_run() {
   const std::string object = cli::shown(settings_.name_list);
-  const auto ours = take_up();
-  if (!ours) return ours.error();
-  if (!*ours) return Ended();
   const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
   auto entry = enter(session_, object, end, settings_.no_wait);
   report_.wait = process::boot_now() - asked_;
+  if (session_.passed_on()) return Ended();
   if (auto* entered = entry ? std::get_if<agreements::Entered>(&*entry) : nullptr) {
     report_.token = entered->token;
     report_.entry->messages = std::move(entered->messages);
     report_.entry->epoch = entered->epoch;
     report_.entry->sites = std::move(entered->hosts);
     report_.entry->delays = entered->delays;
+    report_.entry->from_exit = entered->from_exit;
     report_.entry->epoch_sent = entered->sent;
     report_.entry->epoch_received = entered->received;
     note(fmt::format("{}: entered after {} s under token {}", object, milliseconds_of(report_.wait),
                      entered->token.value));
-    return settings_.no_fork ? become_command() : run_command();
+    return begin_inside();
   }
   const bool lost = session_.lost();
   session_.let_go();
   if (!entry) return entry.error();
-  if (const auto* missing = std::get_if<agreements::Missing>(&*entry)) {
-    again_ = missing->epoch;
-    if (!settings_.quiet)
-      cli::notice("dlock", fmt::format("{}: {}: waiting for the next epoch", object, missing->text));
-    return Ended(cli::Exit::no);
-  }
+  if (const auto* missing = std::get_if<agreements::Missing>(&*entry)) return waits_for_next(*missing);
   if (lost) again_ = Token{};
   if (lost) return Ended(cli::Exit::no);
   const auto over = end_unlocked(not_acquired({cli::only_request, std::get<NotEntered>(*entry).quorum, {}}));
@@ -378,6 +408,7 @@ Result<Run::Ended> Run::lock_native_and_run() {
 
 Result<Run::Ended> Run::run_locked() {
   if (settings_.native) return lock_native_and_run();
+  if (settings_.algorithm) session_.begin_to_take_up();
   if (settings_.algorithm) return enter_and_run();
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
@@ -399,7 +430,12 @@ Result<cli::Exit> Run::whole() {
     auto verdict = session_.wait_for_verdict({[&](const local::Waiting& news) { say_waiting(news); }, {}});
     report_.wait = process::boot_now() - asked_;
     if (!verdict) return verdict.error();
-    if (const auto* refusal = std::get_if<local::Refused>(&*verdict)) return end_unlocked(refused(*refusal));
+    const auto* const refusal = std::get_if<local::Refused>(&*verdict);
+    found_no_epoch_ =
+        settings_.algorithm && refusal != nullptr && refusal->kind == local::RefusedKind::forgotten;
+    if (found_no_epoch_) again_ = Token{};
+    if (found_no_epoch_) return cli::Exit::no;
+    if (refusal != nullptr) return end_unlocked(refused(*refusal));
     if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return end_unlocked(not_acquired(*over));
     if (const auto* other = std::get_if<local::Joined>(&*verdict)) {
       report_.status = other->status;
@@ -440,12 +476,11 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   const auto make_group = [&] {  // while the peer works
     if (forks && !group) group = process::Cgroup::create();
   };
+  bool names_sites = !settings.among.empty();
   const auto reach = [&]() -> Result<engine::LocalConnection> {
     if (!settings.algorithm)
       return cli::connect_to_peer(how, "dlock", {request_of(settings), holder->get()}, make_group);
-    auto peer = ask_to_take_part(settings, how);
-    if (peer) make_group();
-    return peer;
+    return ask_to_take_part(settings, how, names_sites, make_group);
   };
   Descriptor log;
   if (!settings.log.empty()) {
@@ -457,9 +492,10 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   cli::BackOff pause;
   bool said_missing = false;
   const Instant end = asked + settings.wait.value_or(std::chrono::hours(24 * 365));
+  bool pauses = false;
   for (std::optional<Token> closes = Token{}; closes;) {
     if (settings.part) settings.part->closes = *closes;
-    if (settings.part) (void)cli::pause_while_read(pause.next());
+    if (std::exchange(pauses, true)) (void)cli::pause_while_read(pause.next());
     auto peer = reach();
     // Whoever waits already goes on when a site, or its own peer, is away for a while.
     const bool waits = report->messages.contains("acquire") && !settings.no_wait && process::boot_now() < end;
@@ -477,6 +513,8 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
     Run run(settings, std::move(*peer), *report, log, asked, holder->get(), std::move(group));
     result = run.whole();
     closes = run.again();
+    names_sites = true;
+    pauses = !run.found_no_epoch();
   }
   if (!result.ok() && report->outcome == "internal") {
     if (result.error().kind == ErrorKind::unavailable) report->outcome = "no_quorum";

@@ -87,13 +87,20 @@ Status keep_named(agreements::Sites& told, const std::vector<std::string>& named
 
 }  // namespace
 
-Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how) {
+Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how,
+                                                 bool names_sites, const std::function<void()>& meanwhile) {
   const std::string object = cli::shown(settings.name_list);
   auto peer = cli::connect_to_peer(how, "dlock");
   if (!peer) return peer;
   if (peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no --algorithm",
                  "install this release's coordd"};
+  if (!names_sites) {
+    settings.part = service::TakePart{*settings.algorithm};
+    if (Status sent = peer->send(request_of(settings)); !sent) return sent.error();
+    meanwhile();
+    return peer;
+  }
   auto sites = sites_now(*peer, object);
   if (!sites) return sites.error();
   if (Status named = keep_named(*sites, settings.among, object); !named) return named.error();
@@ -101,6 +108,7 @@ Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::
   settings.part =
       service::TakePart{*settings.algorithm, std::move(sites->sites), closes, false, !settings.among.empty()};
   if (Status sent = peer->send(request_of(settings)); !sent) return sent.error();
+  meanwhile();
   return peer;
 }
 
@@ -151,22 +159,32 @@ NotEntered withdraw(cli::HeldSession& session, const std::string& object) {
 }  // namespace
 
 Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once) {
-  const SessionId own = session.grant().session;
-  agreements::FromTool next = agreements::Enter{own, cli::only_request, at_once, outer_sessions()};
-  std::optional<agreements::Entered> entered;
+  const agreements::Enter what{session.grant().session, cli::only_request, at_once, outer_sessions()};
   for (;;) {
-    auto told = ask(session, object, end, next);
-    if (!told) return Entry(withdraw(session, object));
+    auto told = ask(session, object, end, what);
+    if (!told) return Entry(session.passed_on() ? NotEntered{} : withdraw(session, object));
     if (!*told) return told->error();
     if (auto* missing = std::get_if<agreements::Missing>(&**told)) return Entry(std::move(*missing));
     if (std::holds_alternative<agreements::Busy>(**told)) return Entry(NotEntered{true});
-    if (entered && std::holds_alternative<agreements::Begun>(**told)) return Entry(std::move(*entered));
-    if (auto* in = std::get_if<agreements::Entered>(&**told)) {
-      // Told while we were stopped, perhaps long ago: the peer may have let in another one meanwhile.
-      entered = std::move(*in);
-      next = agreements::Begin{own, cli::only_request};
-    }
+    if (auto* in = std::get_if<agreements::Entered>(&**told)) return Entry(std::move(*in));
   }
+}
+
+Beginning::Beginning(SessionId session, std::string object)
+    : object_(std::move(object)),
+      along_{to_part(agreements::Begin{session, cli::only_request}),
+             [this](const local::Answer& answer) {
+               const auto* said = std::get_if<local::FromPart>(&answer);
+               if (said == nullptr) return false;
+               told_ = read(object_, *said);
+               // What was asked before, over a line that broke, may be answered still.
+               return !*told_ || !std::holds_alternative<agreements::Entered>(**told_);
+             },
+             [this] { return !instead(); }} {}
+
+std::optional<Result<agreements::ToTool>> Beginning::instead() const {
+  const bool is_begun = told_ && *told_ && std::holds_alternative<agreements::Begun>(**told_);
+  return is_begun ? std::nullopt : told_;
 }
 
 }  // namespace coord::dlock

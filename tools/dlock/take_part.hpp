@@ -5,6 +5,7 @@
 // under it one waits to enter, which the peer's site says.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -17,8 +18,10 @@
 
 namespace coord::dlock {
 
-// A connection over which settings.part was asked for, with the sites as they are now.
-Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how);
+// A connection over which settings.part was asked for; `names_sites`: with the sites as they are now, else as
+// they are in the epoch that is open, which costs no look at them. `meanwhile`: see connect_to_peer().
+Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how,
+                                                 bool names_sites, const std::function<void()>& meanwhile);
 
 struct NotEntered {  // in time, or the session was lost
   bool quorum = false;
@@ -26,6 +29,23 @@ struct NotEntered {  // in time, or the session was lost
 using Entry = std::variant<agreements::Entered, agreements::Missing, NotEntered>;
 // Waits until it has entered, at most until `end`; `at_once`: not for others.
 Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once);
+
+// That it begins, said beside the word that the command is about to: it was told that it has entered while it
+// was stopped, perhaps long ago, and the peer may have let in another one meanwhile.
+class Beginning {
+ public:
+  Beginning(SessionId session, std::string object);
+  Beginning(const Beginning&) = delete;
+  Beginning& operator=(const Beginning&) = delete;
+  const cli::HeldSession::Along& along() const { return along_; }
+  // Once it was asked: what else than Begun, if it was answered.
+  std::optional<Result<agreements::ToTool>> instead() const;
+
+ private:
+  std::string object_;
+  std::optional<Result<agreements::ToTool>> told_;
+  cli::HeldSession::Along along_;
+};
 
 // Of this host in an epoch, for dclock; over a connection of its own.
 Result<agreements::WholeLog> log_of_epoch(const cli::ConnectOptions& how, const std::string& object,

@@ -25,6 +25,8 @@ namespace {
 constexpr const char* was_forgotten = "it was forgotten after this proposal was made";
 constexpr const char* begin_anew =
     "ask the others with --get; if none knows it, begin anew after dpropose --forget";
+constexpr const char* may_be_decided =
+    "it may be decided: ask the others with --get; if none knows it, begin anew after dpropose --forget";
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::agreements);
 
 Error error_of(const std::string& object, const agreements::CannotTell& why) {
@@ -36,6 +38,8 @@ Error error_of(const std::string& object, const agreements::CannotTell& why) {
       return {ErrorKind::unavailable, object, was_forgotten, "propose again for a new decision"};
     case agreements::CannotTell::Why::lost:
       return {ErrorKind::unavailable, object, why.text, begin_anew};
+    case agreements::CannotTell::Why::lost_meanwhile:
+      return {ErrorKind::unknown, object, why.text, may_be_decided};
     case agreements::CannotTell::Why::no_majority:
     case agreements::CannotTell::Why::store:
     case agreements::CannotTell::Why::behind:
@@ -52,7 +56,7 @@ bool is_forgotten(const Error& error) {
 }
 
 bool is_lost(const Error& error) {
-  return error.remedy == begin_anew;
+  return error.remedy == begin_anew || error.remedy == may_be_decided;
 }
 
 Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
@@ -137,23 +141,70 @@ Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
                "compare `dpeers doctor` there and here, then run `dpeers key pin`"};
 }
 
-void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
-                 const std::string& self, Duration whole) {
-  Majorities majorities(sites.size(), self);
-  const auto ms = [](Duration after) { return std::chrono::duration<double, std::milli>(after).count(); };
-  for (const agreements::Step& step : decided.steps) {
+namespace {
+
+double milliseconds(Duration after) {
+  return std::chrono::duration<double, std::milli>(after).count();
+}
+
+// A phase: all messages of one type.
+struct Phase {
+  Duration first{}, last{};
+  std::size_t number = 0;
+};
+
+std::string type_of(const agreements::Step& step) {
+  return step.text.substr(0, step.text.find(' '));
+}
+
+std::map<std::string, Phase> phases_of(const std::vector<agreements::Step>& steps) {
+  std::map<std::string, Phase> phases;
+  for (const agreements::Step& step : steps) {
+    const auto [phase, is_new] = phases.try_emplace(type_of(step), Phase{step.after, step.after, 0});
+    if (is_new) phase->second.number = phases.size();
+    phase->second.last = step.after;
+  }
+  return phases;
+}
+
+}  // namespace
+
+void print_trace(const Traced& traced, const std::vector<service::DecisionSite>& sites,
+                 const std::string& self, service::Agreement algorithm) {
+  Majorities majorities(sites.size(), self, algorithm);
+  std::vector<agreements::Step> steps = traced.decided.steps;
+  const std::size_t until_decided = steps.size();
+  steps.insert(steps.end(), traced.later.steps.begin(), traced.later.steps.end());
+  const auto phases = phases_of(steps);
+  std::set<std::string> begun;
+  const auto say_decided = [&] {
+    cli::notice("dpropose", fmt::format("{:9.3f} ms  {} decided, after {} messages one after the other",
+                                        milliseconds(traced.decided.took), self, traced.decided.delays));
+  };
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const agreements::Step& step = steps[i];
+    if (i == until_decided) say_decided();
+    const Phase& phase = phases.at(type_of(step));
+    if (begun.insert(type_of(step)).second)
+      cli::notice("dpropose", fmt::format("phase {}, {}: {:.3f} to {:.3f} ms", phase.number, type_of(step),
+                                          milliseconds(phase.first), milliseconds(phase.last)));
     std::string peer = std::to_string(step.peer.value);
     for (const service::DecisionSite& site : sites) {
       if (site.node == step.peer) peer = site.host;
     }
     const std::string majority = step.sent ? "" : majorities.after(step.text, peer);
-    cli::notice("dpropose", fmt::format("{:9.3f} ms  {} {} {}  {}{}", ms(step.after), self,
+    cli::notice("dpropose", fmt::format("{:9.3f} ms  {} {} {}  {}{}", milliseconds(step.after), self,
                                         step.sent ? "->" : "<-", peer, step.text, majority));
   }
-  cli::notice("dpropose", fmt::format("{:9.3f} ms  {} decided, after {} messages one after the other",
-                                      ms(decided.took), self, decided.delays));
+  if (until_decided == steps.size()) say_decided();
+  std::string silent;
+  for (const std::string& host : traced.later.not_acknowledged)
+    silent += (silent.empty() ? "" : ", ") + cli::shown(host);
   cli::notice("dpropose",
-              fmt::format("{:9.3f} ms  {} completed: from the command's beginning", ms(whole), self));
+              silent.empty() ? fmt::format("{:9.3f} ms  {} completed: from the command's beginning",
+                                           milliseconds(traced.whole), self)
+                             : fmt::format("{:9.3f} ms  {} not completed: {} has not acknowledged within 1 s",
+                                           milliseconds(traced.whole), self, silent));
 }
 
 }  // namespace coord::dpropose

@@ -148,8 +148,9 @@ Result<cli::Exit> list(const Settings& settings) {
         cli::JsonObject object = fields_of(record, nullptr);
         cli::print(object.text("scope", name_of(scope)).time("as_of", seen->as_of).line());
       } else {
-        table.row({record.name, std::to_string(record.bytes), name_of(record.algorithm), record.host,
-                   record.user, cli::age_text(record.since, seen->as_of)});
+        const bool by_log = record.algorithm == service::Agreement::raft;  // else its sites know
+        table.row({record.name, by_log ? std::to_string(record.bytes) : "-", name_of(record.algorithm),
+                   record.host, record.user, cli::age_text(record.since, seen->as_of)});
       }
     }
     if (!view.more || view.decisions.empty()) break;

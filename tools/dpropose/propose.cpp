@@ -63,6 +63,7 @@ class Proposal {
   bool is_counted() const { return settings_.json || !settings_.report.empty(); }
   bool may_wait() const { return !settings_.no_wait && (!end_ || process::boot_now() < *end_); }
   Result<cli::Exit> decided();
+  void trace();
   Error forgotten() const;
   Error given_up(const Error& why) const;
 
@@ -71,6 +72,7 @@ class Proposal {
   std::optional<engine::LocalConnection> peer_;
   Instant began_ = process::boot_now();
   std::optional<Instant> end_;
+  std::optional<Duration> waited_;  // until it was decided
   std::uint64_t number_ = random_number();
   std::optional<Token> seen_;        // once it was seen that nothing is decided
   std::optional<Token> generation_;  // once it is known that something is
@@ -182,7 +184,10 @@ Status Proposal::ask_the_sites() {
   auto told = ask_sites(*peer_, object_, agreements::Propose{*generation_, settings_.value}, until);
   if (!told) {
     void_ = is_forgotten(told.error());
-    if (told.error().kind == ErrorKind::usage || is_lost(told.error())) uncertain_ = before;
+    // What was refused before it was said to any site has no effect.
+    const bool was_said = told.error().kind != ErrorKind::usage &&
+                          (told.error().kind == ErrorKind::unknown || !is_lost(told.error()));
+    if (!was_said) uncertain_ = before;
     peer_.reset();
     return told.error();
   }
@@ -261,22 +266,35 @@ Status Proposal::attempt() {
 
 Error Proposal::given_up(const Error& why) const {
   const bool by_log = settings_.algorithm == service::Agreement::raft;
-  if (!uncertain_ || (generation_ && by_log)) return why;
-  return Error{ErrorKind::unknown, object_, why.what, "it may be decided: ask with --get, or propose again"};
+  if (!uncertain_ || (generation_ && by_log) || why.kind == ErrorKind::unknown) return why;
+  return Error{ErrorKind::unknown, object_, why.what,
+               "it may be decided: " + (is_lost(why) ? why.remedy : "ask with --get, or propose again")};
 }
 
 Result<cli::Exit> Proposal::decided() {
   outcome_ = "decided";
+  waited_ = process::boot_now() - began_;
   if (led_) delays_ = dcommit::log_delays(led_, dcommit::who_leads(settings_.peer), led_->self);
   if (by_sites_) view_.value = by_sites_->value;
-  if (by_sites_ && settings_.trace)
-    print_trace(*by_sites_, view_.sites, peer_->welcome().peer, process::boot_now() - began_);
-  if (!settings_.json) {
+  if (settings_.json) {
+    cli::print(report().line());
+  } else {
     print_value(settings_, view_.value);
-    return cli::Exit::done;
   }
-  cli::print(report().line());
+  if (by_sites_ && settings_.trace) trace();
   return cli::Exit::done;
+}
+
+// When what follows the decision is over; of a decision that was there before nothing does.
+void Proposal::trace() {
+  Traced traced{*by_sites_, {}, {}};
+  if (Status told = cli::flush(); !told) return;  // it is said at the end
+  auto later = ask_sites(*peer_, object_, agreements::GetSteps{*generation_},
+                         cli::must_answer_by(*peer_, process::boot_now()));
+  if (auto* steps = later ? std::get_if<agreements::Steps>(&*later) : nullptr)
+    traced.later = std::move(*steps);
+  traced.whole = process::boot_now() - began_;
+  print_trace(traced, view_.sites, peer_->welcome().peer, settings_.algorithm);
 }
 
 cli::JsonObject Proposal::report() const {
@@ -291,7 +309,9 @@ cli::JsonObject Proposal::report() const {
   }
   cli::JsonObject counts;
   for (const auto& [type, count] : by_sites_ ? by_sites_->messages : messages_) counts.integer(type, count);
-  object.text("outcome", outcome_).seconds("wait_s", process::boot_now() - began_).object("messages", counts);
+  object.text("outcome", outcome_)
+      .seconds("wait_s", waited_.value_or(process::boot_now() - began_))
+      .object("messages", counts);
   const auto delays = by_sites_ ? std::optional(by_sites_->delays) : is_decided ? delays_ : std::nullopt;
   return std::move(delays ? object.integer("delays", *delays) : object.null("delays"));
 }

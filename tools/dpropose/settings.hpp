@@ -47,17 +47,23 @@ Result<cli::Exit> list(const Settings& settings);     //
 Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
                                      const agreements::FromTool& what, std::optional<Instant> end);
 bool is_forgotten(const Error& error);
-bool is_lost(const Error& error);  // waiting is of no use
+// Waiting is of no use. Unknown: the proposal was made, and it may have been decided.
+bool is_lost(const Error& error);
 // Where sites may lie: whom this host does not believe would be one of those that fail, for ever.
 Status are_pinned(const agreements::SigningKeys& keys, const std::string& self,
                   const std::vector<service::DecisionSite>& sites);
 // Leaves those that --among names, of which this host must be one, and as many as the algorithm can have.
 Status choose_sites(const Settings& settings, const std::string& self,
                     std::vector<service::DecisionSite>& sites);
-// On stderr: what this host's site has sent and received on the way, which hosts made a majority, and when.
-// `whole`: since the command began.
-void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
-                 const std::string& self, Duration whole);
+// On stderr: what this host's site has sent and received on the way and after it, by phases, which hosts made
+// a majority, and when.
+struct Traced {
+  agreements::Decided decided;
+  agreements::Steps later;
+  Duration whole{};  // since the command began
+};
+void print_trace(const Traced& traced, const std::vector<service::DecisionSite>& sites,
+                 const std::string& self, service::Agreement algorithm);
 
 // The fields of --json; without its value if there is none to show.
 cli::JsonObject fields_of(const service::DecisionRecord& record, const std::string* value);

@@ -230,7 +230,7 @@ struct CommitRecord {
   Token generation{};  // 0: there is no such transaction
   std::uint32_t count = 0;
   CommitOutcome outcome = CommitOutcome::open;
-  std::string by{};  // aborted: the participant who voted no, or waited no longer
+  std::string by{};  // whose word decided it: the last yes, a no, or that it waits no longer
   WallTime since{};  // begun
   std::uint32_t came = 0, voted = 0, finished = 0;
   CommitBy protocol = CommitBy::majority;

@@ -50,10 +50,10 @@ constexpr const char* name_of(EnterBy value) {
 }
 
 // Instead of the one name: to take part in it (epochs.cpp). `sites`: who they are if an epoch begins with
-// this. `closes`: nobody more takes part in this epoch, for a site is missing or is none yet: who asks from
-// now on waits for the next one. `ends`: takes no part; the name is no algorithm's any more, if nobody does,
-// and then it is asked for as any other. `among`: the sites are those that its user names,
-// as all others must.
+// this; none: in the one that is open, at once. `closes`: nobody more takes part in this epoch, for a site is
+// missing or is none yet: who asks from now on waits for the next one. `ends`: takes no part; the name is no
+// algorithm's any more, if nobody does, and then it is asked for as any other. `among`: the sites are those
+// that its user names, as all others must.
 struct TakePart {
   EnterBy by = EnterBy::ricart_agrawala;
   std::vector<DecisionSite> sites{};

@@ -11,7 +11,8 @@
 // Who asks may close an epoch, because a site is missing or is none yet: whoever asks after that waits for
 // the next one, as he does himself. An epoch that is not closed outlives the last who takes part by a minute:
 // commands that come one after the other need no new one each, and no other way in gets between them. A
-// change of the group's voters closes it.
+// change of the group's voters closes it. Who takes part in one that is open need not know its sites: he
+// names none, and takes part at once or is refused, for in line he might have to begin the next one.
 //
 // A name that is held or waited for by the log is asked for as by one who wants it alone: whoever is to take
 // part waits for all who were there before. Who comes after that and does not take part is refused, for no
@@ -39,12 +40,30 @@ const Epoch* Locks::epoch_of(const std::string& name) const {
   return found == state().epochs.end() ? nullptr : &found->second;
 }
 
+namespace {
+
+bool names_no_sites(const TakePart& part) {
+  return part.sites.empty() && !part.among && part.closes == Token{};
+}
+
+bool is_open_to(NodeId node, const Epoch* epoch) {
+  return epoch != nullptr && !epoch->closed &&
+         std::ranges::find(epoch->sites, node, &DecisionSite::node) != epoch->sites.end();
+}
+
+}  // namespace
+
 // The sites are hosts of the group, and who asks is at one of them.
 Refusal Locks::check_part(const Acquire& body, const Request& request, NodeId node) const {
   if (!body.part) return Refusal::none;
   if (body.part->ends) return check_end(body, request);
   const auto& sites = body.part->sites;
   const bool plain = body.terms == LockTerms{.mode = Mode::shared} && request.names.size() == 1 && !body.join;
+  if (plain && names_no_sites(*body.part)) {
+    const bool has_sites = is_open_to(node, epoch_of(request.names.front()));
+    return COORD_RULE(sites_that_nobody_names_are_the_epochs, has_sites) ? Refusal::none
+                                                                         : Refusal::no_such_epoch;
+  }
   const bool known = body.part->by <= EnterBy::suzuki_kasami && !sites.empty() &&
                      sites.size() <= core_->limits().decision_sites;
   const bool fit = std::ranges::all_of(sites, [](const DecisionSite& site) {

@@ -108,6 +108,9 @@ void Locks::on(const Acquire& body, Step& step) {
         same_run(request, body.open ? body.open->owner.user : core_->session(body.session)->owner.user);
   const bool admitted = request.joins == LogIndex{} && core_->may_grant(inside.entered) &&
                         table_.admits(request, step.index, inside.entered);
+  const bool is_nameless = request.part && request.part->sites.empty();
+  if (!admitted && !COORD_RULE(who_names_no_sites_begins_no_epoch, !is_nameless))
+    return refuse(Refusal::no_such_epoch);
   // It had to enter at once, beside others that wait to take part there.
   if (!admitted && !ends && !COORD_RULE(nobody_waits_behind_who_is_to_take_part, table_.entry_fits(request)))
     return refuse(Refusal::entries_differ);
