@@ -47,12 +47,12 @@ std::size_t Answerers::open_of(const Key& key) const {
       std::ranges::count_if(open_, [&](const auto& entry) { return entry.second.waits_for.contains(key); }));
 }
 
-std::optional<Answerers::Own> Answerers::ask(Instant now, const Question& what, Instant kept_until,
+std::optional<Answerers::Own> Answerers::ask(Instant now, const Question& what, const ComeBackBy& by,
                                              node::PartActions& out) {
   if (COORD_RULE_OR(a_dead_question_takes_no_place, true, false)) forget(now);
   Open& open = open_[what.id];
-  open = {what.until, {}, {}, false, {}, kept_until};
-  if (COORD_RULE_OR(who_comes_back_is_asked, now < kept_until, false)) open.kept = what;
+  open = {what.until, {}, {}, false, {}, by};
+  if (COORD_RULE_OR(who_comes_back_is_asked, now < by.last, false)) open.kept = what;
   for (auto& [key, answerer] : answerers_)
     if (answerer.name == what.letter.name) tell(key, answerer, what, open, out);
   return own(what.id);
@@ -90,7 +90,7 @@ std::optional<Answerers::Own> Answerers::reply(const Key& key, const Reply& what
 std::vector<Answerers::Own> Answerers::nobody_comes_any_more(Instant now) {
   std::vector<CastId> over;
   for (auto& [id, open] : open_) {
-    if (!open.kept || now < open.kept_until) continue;
+    if (!open.kept || now < open.kept_until()) continue;
     open.kept.reset();
     over.push_back(id);
   }
@@ -103,7 +103,7 @@ std::vector<Answerers::Own> Answerers::nobody_comes_any_more(Instant now) {
 std::optional<Instant> Answerers::deadline() const {
   std::optional<Instant> first;
   for (const auto& [id, open] : open_)
-    if (open.kept && (!first || open.kept_until < *first)) first = open.kept_until;
+    if (open.kept && (!first || open.kept_until() < *first)) first = open.kept_until();
   return first;
 }
 
@@ -111,7 +111,9 @@ std::optional<Instant> Answerers::deadline() const {
 std::optional<Answerers::Own> Answerers::own(const CastId& id) {
   const auto found = open_.find(id);
   Open& open = found->second;
-  Own own{id, open.answers, open.waits_for.empty() && !open.kept, open.is_cut};
+  const bool nobody_came = open.come_back_by.again && open.answers.empty();
+  Own own{id, open.answers, open.waits_for.empty() && !open.kept,
+          open.is_cut || COORD_RULE_OR(nobody_is_no_answer_of_who_was_asked_before, nobody_came, false)};
   if (own.is_complete) open_.erase(found);
   return own;
 }

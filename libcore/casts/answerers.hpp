@@ -8,6 +8,8 @@
 //
 // When a peer has been started again its answerers come back a moment later. A question of that moment is
 // kept, and told to each that comes: else this host would have nobody who answers, and would not be missing.
+// Who has asked an earlier life of the peer says so: the answerer is perhaps at work, and comes back when that
+// is over. It is waited for until the answers would come too late, and without one this host has not answered.
 #pragma once
 
 #include <cstddef>
@@ -39,9 +41,14 @@ class Answerers {
   bool add(const Key& key, std::string name, node::PartActions& out);
   // What is this host's answer to those that it owes one.
   std::vector<Own> remove(replica::ConnectionId connection);
-  // Told to all of its name, and until `kept_until` to those that come. An answer at once: there is none of
+  // Told to all of its name, and for a while to those that come. An answer at once: there is none of
   // them and nothing to wait for, or one that has too many.
-  std::optional<Own> ask(Instant now, const Question& what, Instant kept_until, node::PartActions& out);
+  // In two steps: until `first` whoever has not come is waited for; later only if no answer is there.
+  struct ComeBackBy {
+    Instant first, last;
+    bool again = false;  // an earlier life was asked, so none is no answer
+  };
+  std::optional<Own> ask(Instant now, const Question& what, const ComeBackBy& by, node::PartActions& out);
   std::optional<Own> reply(const Key& key, const Reply& what);
   void forget(Instant now);  // what it is too late for
   // Answers that waited only for whoever may come.
@@ -61,7 +68,11 @@ class Answerers {
     std::vector<broadcast::Payload> answers;
     bool is_cut = false;  // one of them will not answer
     std::optional<Question> kept;
-    Instant kept_until;
+    ComeBackBy come_back_by;
+    // Nobody more is waited for that may come back.
+    Instant kept_until() const {
+      return waits_for.empty() && !answers.empty() ? come_back_by.first : come_back_by.last;
+    }
   };
   void tell(const Key& key, Answerer& answerer, const Question& what, Open& open, node::PartActions& out);
   std::optional<Own> own(const CastId& id);

@@ -393,8 +393,10 @@ void CastsPart::perform(const node::Moment& moment, const Gather::Asked& action)
   // Not for so long that the answers which are there would be too late. Whoever asks at a host that is alone
   // asks at this peer, and knows when it was started.
   const Instant in_time = moment.now + (action.until - moment.now) / 2;
-  const Instant kept_until = alone_ ? moment.now : std::min(started_ + answerers_come_back_in, in_time);
-  if (const auto own = answerers_.ask(moment.now, question, kept_until, out_)) run(moment, *own);
+  const Instant soon = std::min(started_ + answerers_come_back_in, in_time);
+  Answerers::ComeBackBy by{soon, action.again ? in_time : soon, action.again};
+  if (alone_) by = {moment.now, moment.now, false};
+  if (const auto own = answerers_.ask(moment.now, question, by, out_)) run(moment, *own);
 }
 
 void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& action) {

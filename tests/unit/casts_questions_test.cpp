@@ -95,6 +95,34 @@ bool who_comes_back_is_asked() {
   return gathered.answers.size() == 2 && gathered.missing.empty();
 }
 
+// The peer of host 2 is started again while its answerer is at work for long, which notices nothing until then.
+bool who_comes_back_late_is_asked(Duration works_for, std::size_t answers) {
+  Network net(2);
+  net.ask(2, 5, Answer{"load"});
+  net.ask(1, 9, Ask{"load", "", 60s});
+  net.run(100ms);
+  net.kill(2);
+  net.start(2);
+  net.run(works_for);
+  if (!net.told[{NodeId{1}, 9}].empty()) return false;
+  if (answers > 0) {
+    net.ask(2, 5, Answer{"load"});
+    const auto* const question = std::get_if<Question>(&net.told[{NodeId{2}, 5}].back());
+    if (question == nullptr) return false;
+    net.ask(2, 5, Reply{question->id, {"h", 0, "x"}});
+  }
+  net.run(answers > 0 ? Duration(1s) : Duration(60s));
+  const auto& told = net.told[{NodeId{1}, 9}];
+  if (told.size() != 1) return false;
+  const auto& gathered = std::get<Gathered>(told.back());
+  return gathered.answers.size() == answers &&
+         gathered.missing == (answers > 0 ? Payloads{} : Payloads{"host2"});
+}
+
+bool who_was_asked_before_and_has_nobody_is_missing() {
+  return who_comes_back_late_is_asked(20s, 1) && who_comes_back_late_is_asked(20s, 0);
+}
+
 }  // namespace
 
 TEST_CASE("a question is told to all who answer to its name, and their answers are gathered", "[casts]") {
@@ -195,11 +223,17 @@ TEST_CASE("a peer that was started again waits a moment for its answerers, and t
   CHECK(gathered.answers.size() == 1);
 }
 
+TEST_CASE("an answerer that is at work while its peer is started again is waited for, or its host is missing",
+          "[casts]") {
+  CHECK(who_was_asked_before_and_has_nobody_is_missing());
+}
+
 TEST_CASE("every rule of answerers that is removed is noticed", "[casts]") {
   mutants::check_stories(
       {{"answerers_are_bounded", answerers_of_a_connection_are_bounded},
        {"a_dead_question_takes_no_place", dead_questions_take_no_place},
        {"an_answerer_that_reads_nothing_is_bounded", what_an_answerer_does_not_read_is_bounded},
        {"who_comes_back_is_asked", who_comes_back_is_asked},
+       {"nobody_is_no_answer_of_who_was_asked_before", who_was_asked_before_and_has_nobody_is_missing},
        {"who_is_held_dead_is_missing", who_is_held_dead_is_named}});
 }

@@ -137,7 +137,7 @@ void Gather::heard(Instant now, NodeId from, const Down& what, Actions& actions)
     found->second.until = now + std::min(what.patience, longest_patience);
     found->second.parents[from];
     actions.push_back(Pass{from, Got{what.id}});
-    actions.push_back(Asked{what.id, what.question, found->second.until});
+    actions.push_back(Asked{what.id, what.question, found->second.until, what.again});
     return divide(now, what.id, found->second, what.below, config_.fanout, actions);
   }
   Question& question = found->second;
@@ -187,7 +187,7 @@ void Gather::ask(Instant now, const CastId& id, const Question& question, NodeId
   ++child.tries;
   child.again = now + config_.resend;
   const Duration left = std::max(Duration{}, question.until - now);
-  actions.push_back(Pass{to, Down{id, below_patience(left), child.below, question.question},
+  actions.push_back(Pass{to, Down{id, below_patience(left), child.below, question.question, child.has_it},
                          child.has_it || child.tries > 2});
 }
 

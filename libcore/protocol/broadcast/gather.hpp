@@ -15,7 +15,8 @@
 // level of the tree has a little less time than the one above: what is there when it is over goes up.
 // Datagrams may be lost and doubled: all is said again until it is acknowledged. Who has the question is
 // asked again after a second, and then less and less often, as long as no answer comes: one that was started
-// again meanwhile, and is not held dead, knows nothing of it.
+// again meanwhile, and is not held dead, knows nothing of it. It is told that it was asked before: that it
+// has nobody who answers now is no answer then.
 //
 // What was answered is kept for whoever asks again, as far as there is room: then it is dropped, and answered
 // anew for him. A member without room for one more question says so by an answer of nobody, and what is below
@@ -60,10 +61,11 @@ struct Down {
   Duration patience{};
   std::vector<NodeId> below{};  // to be asked through whoever is told this
   Payload question{};
+  bool again = false;  // it has said that it has the question, and perhaps was started again since
   bool operator==(const Down&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(id, patience, below, question);
+    archive(id, patience, below, question, again);
   }
 };
 struct Got {  // Down
@@ -141,6 +143,7 @@ class Gather : public Shape<Gather> {
     CastId id{};
     Payload question{};
     Instant until;
+    bool again = false;  // it was asked before, in an earlier life: who answered then may come back
   };
   struct Gathered {  // of this node's question
     CastId id{};
