@@ -17,6 +17,7 @@
 #include "base/small_file.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "coordd/paths.hpp"
 #include "coordd/service_user.hpp"
 #include "daemon/address_book.hpp"
 #include "daemon/founding.hpp"
@@ -38,10 +39,6 @@ struct Source {
   std::optional<uid_t> owner{};  // of what was read
   std::optional<gid_t> group{};
 };
-
-Error unusable(const std::string& path, std::string what, std::string remedy) {
-  return {ErrorKind::unavailable, path, std::move(what), std::move(remedy)};
-}
 
 Error failed(const std::string& path, const char* what) {
   return unusable(path, std::string(what) + std::strerror(errno), "see that it is there and yours");

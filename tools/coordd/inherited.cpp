@@ -10,16 +10,9 @@
 #include "base/own_file.hpp"
 #include "cli/authority.hpp"
 #include "cli/host_peer.hpp"
+#include "coordd/paths.hpp"
 
 namespace coord::coordd {
-
-namespace {
-
-bool is_there(const std::string& path) {
-  return ::access(path.c_str(), F_OK) == 0;
-}
-
-}  // namespace
 
 // It may hold locks for all users, whether or not it runs now.
 Status host_has_handed_over() {

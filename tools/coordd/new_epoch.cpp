@@ -22,6 +22,7 @@
 #include "base/own_file.hpp"
 #include "cli/authority.hpp"
 #include "cli/run.hpp"
+#include "coordd/paths.hpp"
 #include "daemon/engine_memory.hpp"
 #include "daemon/system_random.hpp"
 #include "daemon/wall_now.hpp"
@@ -36,7 +37,7 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr Duration patience = seconds(20);
+constexpr Duration engine_patience = seconds(20);
 
 // Where the gateway keeps what it has seen that `coordd --engine URL` means here: the one that is configured,
 // or this user's own.
@@ -71,7 +72,7 @@ class Operator {
     if (!driver) return driver.error();
     driver_ = std::move(*driver);
     driver_->start();
-    deadline_ = process::boot_now() + patience;
+    deadline_ = process::boot_now() + engine_patience;
     tick();
     io_.run();
     driver_->stop();
@@ -139,7 +140,7 @@ class NewEpoch final : public Operator {
     if (!begun_) {
       if (!log().is_read()) return;
       begun_ = true;
-      wait_until(now + patience * 2);
+      wait_until(now + engine_patience * 2);
       const Token by_clock{static_cast<std::uint64_t>(daemon::wall_now().unix_ns / 1'000'000'000) << 20U};
       perform(log().begin_era(now, by_clock, known_));
       cli::notice("coordd", "the epoch of the log has ended: the gateways are asked for their positions");
@@ -155,7 +156,7 @@ class NewEpoch final : public Operator {
     if (log().opens_at() == opens_at_) return;
     const char* which = opens_at_ ? "another new epoch of the log" : "a new epoch of the log";
     opens_at_ = log().opens_at();
-    wait_until(*opens_at_ + patience);
+    wait_until(*opens_at_ + engine_patience);
     cli::notice("coordd", fmt::format("{} has begun: nothing is granted for {} s", which,
                                       std::max(*opens_at_ - now, Duration{}) / seconds(1)));
   }
@@ -188,11 +189,6 @@ Result<daemon::Settings> settings_of(const Arguments& arguments) {
   if (options.state_dir.empty()) options.state_dir = "/";
   if (options.socket.empty()) options.socket = "/";
   return daemon::check(options);
-}
-
-bool is_there(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0;
 }
 
 // Root may say this for a unit that has a user of its own.

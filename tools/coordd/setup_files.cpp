@@ -22,6 +22,7 @@
 #include "cli/authority.hpp"
 #include "cli/config.hpp"
 #include "cli/home.hpp"
+#include "coordd/paths.hpp"
 #include "coordd/service_user.hpp"
 #include "daemon/settings.hpp"
 
@@ -31,10 +32,6 @@ namespace {
 
 constexpr std::size_t largest_invitation = std::size_t{64} << 10U;
 constexpr const char* package_directory = "/etc/coordutils";
-
-Error unusable(const std::string& object, std::string what, std::string remedy) {
-  return {ErrorKind::unavailable, object, std::move(what), std::move(remedy)};
-}
 
 std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -118,7 +115,8 @@ Status write_file(const NewFile& to, std::string_view text) {
   return done();
 }
 
-bool is_there(const std::string& path) {
+// A link that leads nowhere, too.
+bool has_entry(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
 }
@@ -220,7 +218,7 @@ ActingAs::~ActingAs() {
 }
 
 Status ensure_state_dir(const Places& places, Changes& changes) {
-  const bool was_there = is_there(places.state_dir);
+  const bool was_there = has_entry(places.state_dir);
   if (Status made = make_directories(places.state_dir, 0700); !made) return made;
   const auto given = give(places.state_dir, places.owner, places.group, 0700, S_IFDIR);
   if (!given) return given.error();
@@ -230,7 +228,7 @@ Status ensure_state_dir(const Places& places, Changes& changes) {
 }
 
 Status ensure_key(const Places& places, const KeyText& lines, Changes& changes) {
-  const bool was_there = is_there(places.key);
+  const bool was_there = has_entry(places.key);
   if (!was_there) {
     if (Status made = make_directories(directory_of(places.key), places.of_system ? 0755 : 0700); !made)
       return made;
@@ -268,7 +266,7 @@ Result<bool> has_keys(const KeyText& in, const KeyText& these) {
 }
 
 Result<std::optional<Arguments>> read_member(const Places& places) {
-  if (!is_there(places.config)) return std::optional<Arguments>();
+  if (!has_entry(places.config)) return std::optional<Arguments>();
   std::optional<Arguments> member(std::in_place);
   cli::Options table("coordd", "");
   declare(table, *member);
@@ -279,7 +277,7 @@ Result<std::optional<Arguments>> read_member(const Places& places) {
 
 Status ensure_config(const Places& places, const Member& member, Changes& changes) {
   const uid_t owner = places.of_system ? 0 : places.owner;
-  if (!is_there(places.config)) {
+  if (!has_entry(places.config)) {
     std::string text = "# Written by coordd --setup: see coordd(8).\n";
     const auto line = [&text](const char* key, const std::string& value) {
       if (!value.empty()) text += fmt::format("{} = {}\n", key, cli::toml_text(value));
@@ -320,7 +318,7 @@ Status ensure_join_file(const Places& places, const std::vector<std::string>& pe
     first = false;
   }
   text.lines += "]\n";
-  const bool was_there = is_there(places.join);
+  const bool was_there = has_entry(places.join);
   if (was_there) {
     const auto file = open_own_file(places.join, O_RDONLY);
     if (!file) return file.error();
