@@ -243,12 +243,14 @@ class Daemon {
     replica::ConnectionId connection;
     std::uint64_t request = 0;
     Instant began;
+    replica::VoterOrder order;
   };
-  bool seems_alive(NodeId node) const;
-  std::optional<local::VoterView> keep_copies(local::VoterVerb verb, NodeId node) const;
-  bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
-  std::optional<local::VoterView> remove_member(replica::ConnectionId by, const std::string& user,
-                                                local::VoterVerb verb, const net::Roster::Node& node);
+  raft::Voters who_votes() const;
+  replica::VoterAnswer reached() const;
+  bool was_of_group(NodeId node) const;
+  bool is_forgotten_by(replica::ConnectionId connection, Tool& tool, std::uint64_t request,
+                       const replica::VoterOrder& order, const raft::Voters& known);
+  bool is_forgotten_as_told(const VoterAsker& asker, Tool& tool, const replica::VoterAnswer& told);
   void order_voters(replica::ConnectionId connection, Tool& tool, const local::OrderVoters& request);
   void perform(replica::VotersAnswered&& action);
   void perform(replica::VoterStep&& action);
@@ -260,6 +262,13 @@ class Daemon {
   void note_refusal(const replica::VoterAnswer& answer);
   void add_refusal(const replica::VoterAnswer& answer, local::VoterView& view) const;
   void add_vote(local::PeerRecord& record, NodeId node) const;
+
+  // ---- daemon_removing.cpp: a host without a vote is forgotten
+  bool seems_alive(NodeId node) const;
+  std::optional<local::VoterView> keep_copies(NodeId node) const;
+  bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
+  std::optional<local::VoterView> remove_member(replica::ConnectionId by, const std::string& user,
+                                                const net::Roster::Node& node, const raft::Voters& known);
 
   // ---- daemon_keeping.cpp: how many vote, and where each is reached
   void keep_voters(replica::ConnectionId connection, const Tool& tool, const local::KeepVoters& request);
@@ -318,6 +327,7 @@ class Daemon {
   local::Peers describe() const;
   std::vector<std::string> silent_peers() const;
   std::string disk_of(NodeId node) const;
+  bool is_recovering(NodeId node) const;
   std::string zone_of(NodeId node) const;
   local::PeerRecord describe_self() const;
   void describe_vote(local::PeerRecord& record) const;
@@ -416,6 +426,7 @@ class Daemon {
   std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list
   net::Roster founding_roster_;            // all of them, also whose name is on another disk by now
   std::vector<NodeId> founder_ids_;
+  std::string logged_group_;         // by the log, as it was at the start
   AddressBook book_, written_book_;  // as it was at the start, and as it was written last
   bool went_by_book_ = false;        // when links were looked at last
   std::unique_ptr<WorkThread> addresses_, reminders_;
@@ -430,7 +441,6 @@ class Daemon {
   };
   std::optional<Reminded> reminded_by_;
   std::optional<Instant> leaderless_since_;
-  bool may_be_forgotten_ = false;  // it saw nobody lead for so long, once in this process
   bool is_asking_around_ = false;
   bool goes_by_answer_ = false;  // as soon as that is written
   Instant asked_around_;

@@ -62,7 +62,6 @@ void Daemon::ask_around() {
   }
   if (reminded_by_ && is_mute() && now > reminded_by_->since + reminder_counts_for) reminded_by_.reset();
   if (!leaderless_since_) leaderless_since_ = now;
-  may_be_forgotten_ = may_be_forgotten_ || now - *leaderless_since_ > settings_.options.forget_after;
   if (!is_mute()) tell_who_stands(now);
   const bool at_once = is_mute() && reminded_by_;
   const Duration after = is_mute() ? mute_asks_after : asks_after;

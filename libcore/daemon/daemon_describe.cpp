@@ -112,6 +112,14 @@ void Daemon::describe_vote(local::PeerRecord& record) const {
   record.commit_index = raft.commit_index().value;
 }
 
+// One that has lost its state says so to who leads.
+bool Daemon::is_recovering(NodeId node) const {
+  const replica::Replica* const voter = node_->voter();
+  if (voter == nullptr || voter->raft().role() != raft::Role::leader) return false;
+  const auto found = voter->raft().progress().find(node);
+  return found != voter->raft().progress().end() && found->second.recovering;
+}
+
 // By what it has registered with.
 std::string Daemon::zone_of(NodeId node) const {
   const auto& registrations = node_->log().machine().state().registrations;
@@ -212,6 +220,7 @@ local::Peers Daemon::describe() const {
     if (!node->voter) record.state = "alive";  // a link that is made on demand says nothing
     const bool is_watched = add_membership(record, node->id);
     if (!node->voter && !is_watched && !status.incoming) record.state = "dead";
+    if (record.state == "alive" && is_recovering(node->id)) record.state = "recovering";
     answer.peers.push_back(std::move(record));
   }
   std::sort(answer.peers.begin(), answer.peers.end(),

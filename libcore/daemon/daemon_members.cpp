@@ -29,7 +29,8 @@ std::string Daemon::group_id() const {
   const service::GroupId& group = node_->log().machine().state().group;
   if (group != service::GroupId{}) return service::text_of(group);
   // After a start nothing of the log is applied before somebody leads.
-  return role() == raft::Role::bootstrap ? std::string() : book_.group;
+  if (role() == raft::Role::bootstrap) return {};
+  return book_.group.empty() ? logged_group_ : book_.group;
 }
 
 std::vector<NodeId> Daemon::voters() const {
@@ -157,9 +158,7 @@ bool Daemon::is_out(NodeId node) const {
 }
 
 bool Daemon::learns(NodeId node) const {
-  if (const auto* voter = node_->voter()) return voter->raft().voters().learns(node);
-  const auto* forwarder = dynamic_cast<const replica::Forwarder*>(&node_->log());
-  return forwarder != nullptr && forwarder->learns(node);
+  return who_votes().learns(node);
 }
 
 // ---- another host asks

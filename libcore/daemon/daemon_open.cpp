@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/format.hpp"
 #include "base/small_file.hpp"
@@ -15,6 +16,7 @@
 #include "daemon/setup_listener.hpp"
 #include "daemon/system_random.hpp"
 #include "process/boot_time.hpp"
+#include "replica/logged_group.hpp"
 
 namespace coord::daemon {
 
@@ -22,6 +24,7 @@ namespace {
 
 // For one client: a listing of all that a group may hold is sent at once (replica/listings.hpp).
 constexpr std::size_t listing_bytes = std::size_t{32} << 20U;
+constexpr std::size_t longest_rejoin_file = 128;
 constexpr std::size_t guest_tools = 1024;  // of each user whom only the group admits: a quarter of all
 
 // What a client that is not taken is told, before it is closed.
@@ -58,13 +61,23 @@ Status Daemon::take_directory() {
   auto founding = read_founding(path);
   if (!founding) return founding.error();
   founding_ = std::move(*founding);
+  (void)disk_->remove(waits_file_name);  // of a start that was killed while it waited
   struct stat asked {};
   rejoin_asked_by_file_ = !settings_.alone() && !settings_.is_gateway() &&
                           ::lstat((fmt::format("{}/{}", path, rejoin_file_name)).c_str(), &asked) == 0;
   if (rejoin_asked_by_file_) {
-    settings_.options.rejoin = true;
-    const auto said = read_small_file(*disk_, rejoin_file_name, sizeof(rejoin_wants_vote));
-    wants_vote_ = said && *said && **said == rejoin_wants_vote;
+    const bool is_option = std::exchange(settings_.options.rejoin, true);
+    const auto said = read_small_file(*disk_, rejoin_file_name, longest_rejoin_file);
+    const std::string text = said ? said->value_or("") : std::string();
+    wants_vote_ = text == rejoin_wants_vote(settings_.name);
+    // Begun under a name that this host should not have had.
+    if (!wants_vote_ && text.starts_with("vote ")) {
+      log_(net::LogLevel::warning, fmt::format("the file {} is another host's ({}): it is removed",
+                                               rejoin_file_name, text.substr(0, text.find('\n'))));
+      (void)disk_->remove(rejoin_file_name);
+      settings_.options.rejoin = is_option;
+      rejoin_asked_by_file_ = false;
+    }
   }
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
@@ -91,6 +104,8 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
     if (!restored) return restored.error();
     machine = std::move(*restored);
   }
+  if (const auto group = replica::group_in(opened->recovered.entries))
+    logged_group_ = service::text_of(*group);
   replica::Config config;
   config.raft.self = settings_.node;
   std::vector<NodeId> founders = founder_ids();
@@ -188,9 +203,9 @@ void Daemon::add_keys_part(const node::Setting& setting, node::Parts& parts) {
         const auto& write = dynamic_cast<const WriteKeys&>(*work);
         if (write.written) {
           (void)set_keys(write.ring);
-          log_.audit(
-              fmt::format("keys: {}; it sends by {}", write.ring.keys().size(), write.ring.sending().id),
-              {{"COORD_EVENT", "keys"}});
+          log_.audit(fmt::format("keys: {}; it sends by {}, ordered by {}", write.ring.keys().size(),
+                                 write.ring.sending().id, write.by),
+                     {{"COORD_EVENT", "keys"}, {"COORD_USER", write.by}});
         }
         push(node::PartWorked{node::Channel::keys, std::move(work)});
       });

@@ -329,7 +329,10 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
     tell(connection, tool,
          local::Refused{request.request, local::RefusedKind::protocol, why.substr(0, 1024)});
   };
-  if (is_guest(tool)) return refuse("only root and the peer's own user may raise the level");
+  if (is_guest(tool))
+    return tell(connection, tool,
+                local::Refused{request.request, local::RefusedKind::mismatch,
+                               "only root and the peer's own user may raise the level"});
   if (now.next == now.level)
     return refuse(fmt::format("the group is at level {}, and this peer knows no later one", now.level));
   if (role() != raft::Role::leader) {

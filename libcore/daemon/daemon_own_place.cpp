@@ -109,7 +109,7 @@ Status Daemon::come_later() {
 Status Daemon::want_vote() {
   if (std::exchange(wants_vote_, true)) return done();
   rejoin_asked_by_file_ = true;
-  return replace_small_file(*disk_, rejoin_file_name, rejoin_wants_vote);
+  return replace_small_file(*disk_, rejoin_file_name, rejoin_wants_vote(settings_.name));
 }
 
 // A founder whose disk was lost, under another number: as a host does that comes later, with the others of
@@ -266,8 +266,6 @@ void Daemon::begin_anew(bool keep_log, const std::string& why) {
   if (ended_) return;
   log_(net::LogLevel::info, fmt::format("{}: begins anew", why));
   begins_anew_ = keep_log;
-  // By the group's own clock, and by nobody's order: it comes again by itself.
-  if (may_be_forgotten_) registration_at_.reset();
   stop(std::nullopt);
 }
 
@@ -372,9 +370,13 @@ void Daemon::look_at_own_place() {
   // host has begun anew it has no state at first.
   const bool is_behind = state.applied < settings_.admitted_at;
   const std::string object = fmt::format("'{}'", settings_.name);
-  if (registered_at_ && !registered && !is_behind && state.applied >= *registered_at_)
-    return stop(Error{ErrorKind::usage, object, "this host was removed from the group",
-                      "start it again to come back"});
+  if (registered_at_ && !registered && !is_behind && state.applied >= *registered_at_) {
+    if (!settings_.joins() || state.put_out.contains(settings_.node))
+      return stop(Error{ErrorKind::usage, object, "this host was removed from the group",
+                        "start it again to come back"});
+    // It was silent for long: it comes again by itself.
+    return ask_again();
+  }
   if (!is_behind) look_at_own_name(state);
   const Instant now = process::boot_now();
   if (node_->log().leader() != NodeId{}) {

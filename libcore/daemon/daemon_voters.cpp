@@ -7,9 +7,10 @@
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/nameless.hpp"
-#include "daemon/ring_hosts.hpp"
 #include "daemon/wall_now.hpp"
 #include "process/boot_time.hpp"
+#include "replica/forwarder.hpp"
+#include "replica/raise_counts.hpp"
 
 namespace coord::daemon {
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr std::size_t most_orders = 256;
 constexpr Duration forgotten_after = std::chrono::seconds(10);
-constexpr std::size_t most_named = 5;
 
 const char* words_of(raft::Step step) {
   switch (step) {
@@ -33,16 +33,22 @@ const char* words_of(raft::Step step) {
   return "";
 }
 
-// What was ordered is so, as far as this peer knows.
-replica::VoterAnswer reached(const replica::Replica& replica) {
-  replica::VoterAnswer answer;
-  answer.progress = replica::VoterProgress::done;
-  answer.leader = replica.leader();
-  answer.voters = replica.raft().voters();
-  return answer;
+}  // namespace
+
+raft::Voters Daemon::who_votes() const {
+  if (const auto* voter = node_->voter()) return voter->raft().voters();
+  const auto* forwarder = dynamic_cast<const replica::Forwarder*>(&node_->log());
+  return forwarder == nullptr ? raft::Voters{} : raft::Voters{forwarder->voters(), forwarder->learners()};
 }
 
-}  // namespace
+// What was ordered is so, as far as this peer knows.
+replica::VoterAnswer Daemon::reached() const {
+  replica::VoterAnswer answer;
+  answer.progress = replica::VoterProgress::done;
+  answer.leader = node_->log().leader();
+  answer.voters = who_votes();
+  return answer;
+}
 
 std::string Daemon::name_of_node(NodeId node) const {
   if (node == settings_.node) return settings_.name;
@@ -72,27 +78,15 @@ void Daemon::order_voters(replica::ConnectionId connection, Tool& tool, const lo
   if (settings_.is_gateway())
     return refuse(mismatch, "this host's log is kept by an engine: there are no voters");
   if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
-  if (node_->voter() == nullptr && request.verb == local::VoterVerb::remove &&
-      request.name == settings_.name && !settings_.joins()) {
-    // That is why this founder does not vote.
-    local::VoterView view;
-    view.request = request.request;
-    view.done = true;
-    view.quorum = node_->log().has_quorum();
-    if (view.quorum) view.leader = name_of_node(node_->log().leader());
-    view.voters = names_of_nodes(voters());
-    return tell(connection, tool, view);
-  }
-  if (node_->voter() == nullptr)
-    return refuse(protocol, "this host does not vote: ask on the host of one that does");
   const auto is_so = [&] {
-    local::VoterView view = view_of(reached(*node_->voter()));
+    local::VoterView view = view_of(reached());
     view.request = request.request;
     tell(connection, tool, view);
   };
-  if (node_->voter()->raft().is_removed()) {
+  const raft::Voters known = who_votes();
+  const replica::Replica* const voter = node_->voter();
+  if (voter != nullptr && voter->raft().is_removed()) {
     // The order was carried out, on which this host was removed: whoever repeats it is not refused.
-    const raft::Voters& known = node_->voter()->raft().voters();
     const bool is_other_in =
         request.verb == local::VoterVerb::replace &&
         std::ranges::find(known.voters, settings_.roster.id_of(request.other)) != known.voters.end();
@@ -107,112 +101,62 @@ void Daemon::order_voters(replica::ConnectionId connection, Tool& tool, const lo
     const auto number = nameless_number(*name);
     *node = number ? *number : settings_.roster.id_of(*name);
     const bool removes = request.verb == local::VoterVerb::remove;
-    if (removes && (number ? is_out(*node) : has_removed(connection, *name, *node))) return is_so();
-    const bool is_known =
-        number ? (removes || request.verb == local::VoterVerb::demote) &&
-                     (node_->voter()->raft().voters().has(*node) || tool.loses_vote.contains(*node))
-               : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
+    const bool is_removed =
+        number ? was_of_group(*node) && is_out(*node) : has_removed(connection, *name, *node);
+    if (removes && is_removed) return is_so();
+    const bool is_known = number ? (removes || request.verb == local::VoterVerb::demote) &&
+                                       (known.has(*node) || tool.loses_vote.contains(*node))
+                                 : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
     if (!is_known) return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
-  // It says its order again until that is done: what takes the vote does not forget the host as well.
-  const bool has_vote = node_->voter()->raft().voters().has(order.node);
-  if (request.verb == local::VoterVerb::remove && has_vote) tool.loses_vote.insert(order.node);
+  if (request.only_vote) tool.loses_vote.insert(order.node);
   if (tool.loses_vote.size() > most_orders) return refuse(protocol, "too many hosts on one connection");
-  const net::Roster::Node* const named = settings_.roster.find(order.node);
-  if (named != nullptr && !tool.loses_vote.contains(order.node)) {
-    if (auto view = remove_member(connection, order.by, request.verb, *named)) {
-      view->request = request.request;
-      return tell(connection, tool, *view);
-    }
-  }
+  // A host without a vote hears from who leads whether there is a vote to be taken.
+  if (voter != nullptr && is_forgotten_by(connection, tool, request.request, order, known)) return;
   if (replaces && order.node == order.other) return refuse(mismatch, "a peer cannot replace itself");
   const Instant now = process::boot_now();
   std::erase_if(voter_orders_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
   if (voter_orders_.size() >= most_orders) return refuse(protocol, "too many such orders at a time");
-  voter_orders_[++last_order_] = {connection, request.request, now};
+  voter_orders_[++last_order_] = {connection, request.request, now, order};
   push(replica::AskVoters{last_order_, std::move(order)});
 }
 
-// It is connected, or the others say so.
-bool Daemon::seems_alive(NodeId node) const {
-  if (node == settings_.node) return true;
-  const auto* members = membership();
-  const auto view = members == nullptr ? std::nullopt : members->view(process::boot_now(), node);
-  if (view && view->member.state == membership::State::alive) return true;
-  const std::string name = name_of_node(node);
-  const std::vector<net::PeerStatus> links = transport_->status();
-  return std::ranges::any_of(links, [&](const net::PeerStatus& link) {
-    return link.name == name && (link.link.answers || link.incoming);
-  });
+// A number that was misspelt is nobody's.
+bool Daemon::was_of_group(NodeId node) const {
+  const service::State& state = node_->log().machine().state();
+  return state.registrations.contains(node) || state.retired.contains(node);
 }
 
-// A host that is in a ring has copies of its keys, and serves them only as long as it is of the group. One
-// that does not live serves none. Nothing: the host may go.
-std::optional<local::VoterView> Daemon::keep_copies(local::VoterVerb verb, NodeId node) const {
-  const std::string* const ring = ring_of(node_->log().machine().state(), node);
-  if (verb != local::VoterVerb::remove || ring == nullptr || !seems_alive(node)) return std::nullopt;
-  local::VoterView view = view_of(reached(*node_->voter()));
-  view.done = false;
-  view.refused = true;
-  view.what = fmt::format("{} has copies of the keys of ring '{}', and would serve them no more",
-                          name_of_node(node), *ring);
-  view.remedy = "let it leave first: `chordctl leave` there; or stop its coordd, if it is gone for good";
-  return view;
+// By who leads: this host is a little behind, and may take one that votes for one that does not.
+bool Daemon::is_forgotten_as_told(const VoterAsker& asker, Tool& tool, const replica::VoterAnswer& told) {
+  if (asker.order.verb != replica::VoterVerb::remove || told.refusal != replica::VoterRefusal::none)
+    return false;
+  if (told.progress == replica::VoterProgress::done)
+    return is_forgotten_by(asker.connection, tool, asker.request, asker.order, told.voters);
+  const bool has_vote = told.voters.has(asker.order.node);
+  if (has_vote && told.progress != replica::VoterProgress::nobody_leads)
+    tool.loses_vote.insert(asker.order.node);
+  return false;
 }
 
-// What this very tool has ordered is done, though the host may have come back since; any tool is told so as
-// long as nobody has that name.
-bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const {
-  const auto found = removed_.find(name);
-  if (found == removed_.end() || process::boot_now() >= found->second.when + forgotten_after) return false;
-  // It is being given a vote: forgotten now, nobody could name it.
-  if (node_->voter()->raft().voters().has(found->second.node)) return false;
-  const service::ClientId now = node_->log().machine().registration(node);
-  if (now == service::ClientId{}) return true;
-  return found->second.by == by && found->second.registration != now;
-}
-
-// Of a host that has no vote: it is forgotten, once nothing is held there; a founder's if it is dead, too. It
-// registers again if it comes back. Nothing: the host is no such one.
-std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, const std::string& user,
-                                                      local::VoterVerb verb, const net::Roster::Node& node) {
-  const service::StateMachine& machine = node_->log().machine();
-  const bool is_founder_here = node.founder && seems_alive(node.id);
-  const bool votes = is_founder_here || node_->voter()->raft().voters().has(node.id);
-  if (verb != local::VoterVerb::remove || votes) return std::nullopt;
-  if (auto kept = keep_copies(verb, node.id)) return kept;
-  local::VoterView view = view_of(reached(*node_->voter()));
-  view.done = false;
-  // It may vote again, if who leads now has not got that it does not.
-  const raft::Raft& raft = node_->voter()->raft();
-  if (node.founder && raft.voters_index() > raft.commit_index()) {
-    view.what = "a change is being committed";
-    return view;
-  }
-  const std::vector<SessionId> sessions = machine.sessions_of(node.id);
-  if (!sessions.empty()) {
-    std::string some;
-    for (std::size_t i = 0; i < sessions.size() && i < most_named; ++i) {
-      const service::Owner& owner = machine.state().sessions.at(sessions[i]).owner;
-      some += fmt::format("{}{} of {} (pid {})", i == 0 ? "" : ", ", owner.command.substr(0, 40), owner.user,
-                          owner.pid);
-    }
-    if (sessions.size() > most_named) some += fmt::format(" and {} more", sessions.size() - most_named);
-    view.refused = is_heard(node.id) || seems_alive(node.id);
-    view.what = fmt::format("{} holds or waits for something: {}", node.name, some);
-    view.remedy = "end these commands first, or stop its coordd: its holds end with their leases";
-    return view;
-  }
-  const service::ClientId registration = machine.registration(node.id);
-  view.done = registration == service::ClientId{};
-  if (view.done) return view;
-  removed_[node.name] = {node.id, by, registration, process::boot_now()};
-  view.what = fmt::format("{} is being forgotten", node.name);
-  if (is_new_order(by, view.what))
-    log_.audit(fmt::format("voters: {} is forgotten, ordered by {}", node.name, user),
-               {{"COORD_EVENT", "voters"}, {"COORD_NAME", node.name}, {"COORD_USER", user}});
-  push(replica::PutIntoLog{service::Forget{node.id, registration}});
-  return view;
+// To be removed, it is only forgotten, as it has no vote: that is told. A tool says its order again until it
+// is done: what takes the vote does not forget the host as well.
+bool Daemon::is_forgotten_by(replica::ConnectionId connection, Tool& tool, std::uint64_t request,
+                             const replica::VoterOrder& order, const raft::Voters& known) {
+  if (order.verb != replica::VoterVerb::remove) return false;
+  // Until that is committed it may vote again, and whoever says so again has not heard that it does not.
+  const replica::Replica* const voter = node_->voter();
+  const bool has_vote =
+      known.has(order.node) ||
+      (voter != nullptr && replica::voters_of(voter->raft(), voter->raft().commit_index()).has(order.node));
+  if (has_vote) tool.loses_vote.insert(order.node);
+  const net::Roster::Node* const named = settings_.roster.find(order.node);
+  if (named == nullptr || tool.loses_vote.contains(order.node)) return false;
+  auto view = remove_member(connection, order.by, *named, known);
+  if (!view) return false;
+  view->request = request;
+  tell(connection, tool, *view);
+  return true;
 }
 
 // Of --rejoin: what is in its way is said once.
@@ -228,12 +172,14 @@ void Daemon::perform(replica::VotersAnswered&& action) {
   if (action.ticket == nobodys_order) return note_refusal(action.answer);
   const auto found = voter_orders_.find(action.ticket);
   if (found == voter_orders_.end()) return;
-  const VoterAsker asker = found->second;
+  const VoterAsker asker = std::move(found->second);
   voter_orders_.erase(found);
   const auto tool = tools_.find(asker.connection);
   if (tool == tools_.end() || !tool->second.connected) return;
+  if (node_->voter() == nullptr && is_forgotten_as_told(asker, tool->second, action.answer)) return;
   local::VoterView view = view_of(action.answer);
   view.request = asker.request;
+  view.takes_vote = tool->second.loses_vote.contains(asker.order.node);
   tell(asker.connection, tool->second, view);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/introducing.hpp"
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "daemon/settings.hpp"
 
@@ -40,15 +41,22 @@ bool is_another(const wire::IntroductionQuestion& question, const wire::Introduc
          (node && (node->votes || node->name != question.name));
 }
 
-// The number that is refused for ever from then on: that of a founder's disk, or of the disk that was lost,
-// if its vote is gone and nobody else has that number.
+// The number that is refused for ever from then on: that of a founder's disk, or of one that has voted, under
+// the name that another disk comes with now.
 NodeId retired_by(const Introducer& who, const wire::IntroductionQuestion& question) {
   const net::Roster::Node* const founder = who.roster.find(question.name);
   if (founder != nullptr && founder->founder && founder->id != question.node) return founder->id;
-  const net::Roster::Node* const lost = who.roster.find(question.retires);
-  const bool is_its_own = lost == nullptr || (lost->name == question.name && !who.seems_alive(lost->id));
-  const bool may_go = question.retires != question.node && is_its_own && who.is_out(question.retires);
-  return COORD_RULE(retired_once_it_is_out, may_go) ? question.retires : NodeId{};
+  for (const auto& [node, registration] : who.machine.state().registrations)
+    if (registration.name == question.name && registration.voted && node != question.node) return node;
+  return {};
+}
+
+// What it has promised counts for nothing any more, and nobody speaks for it. A founder's name is not free
+// before (known()).
+bool may_be_retired(const Introducer& who, NodeId node) {
+  const net::Roster::Node* const known = who.roster.find(node);
+  return node == NodeId{} || (known != nullptr && known->founder) ||
+         (who.is_out(node) && !who.seems_alive(node));
 }
 
 std::string why_not(const Introducer& who, Level level) {
@@ -83,6 +91,8 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
       answer.of_name && answer.of_name->node != question.node && who.seems_alive(answer.of_name->node);
   answer.of_node = known(who, who.roster.find(question.node), question.node);
   answer.is_retired = who.machine.state().retired.contains(question.node);
+  answer.is_put_out = who.machine.state().put_out.contains(question.node);
+  answer.name_learns = answer.of_name && who.learns(answer.of_name->node);
   answer.is_out = question.node != NodeId{} && who.is_out(question.node);
   const auto& registrations = who.machine.state().registrations;
   if (const auto named = answer.of_name ? registrations.find(answer.of_name->node) : registrations.end();
@@ -106,18 +116,20 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   answer.admitted = found != registrations.end() && found->second.nonce == question.life &&
                     found->second.name == question.name;
   // The name may be free before that is committed; admitted then, nobody would retire the lost number.
-  const bool lost_one = question.retires != NodeId{} && question.retires != question.node;
-  if (lost_one && !who.is_out(question.retires)) return told;
+  const NodeId retires = retired_by(who, question);
+  if (!COORD_RULE(retired_once_it_is_out, may_be_retired(who, retires))) return told;
+  service::CoreLimits limits;
+  limits.set_level(answer.level);
+  if (!answer.is_registered && registrations.size() >= limits.nodes) {
+    answer.why_not = fmt::format(
+        "its group has {} hosts, which is the most: dpeers remove one that is gone for good", limits.nodes);
+    return told;
+  }
   if (!answer.admitted)
-    told.admit = service::Register{question.node,
-                                   question.life,
-                                   who.machine.registration(question.node),
-                                   question.knows,
-                                   question.name,
-                                   question.address,
-                                   LogIndex{question.instead_of},
-                                   question.zone,
-                                   retired_by(who, question)};
+    told.admit = service::Register{
+        question.node, question.life,    who.machine.registration(question.node), question.knows,
+        question.name, question.address, LogIndex{question.instead_of},           question.zone,
+        retires};
   return told;
 }
 

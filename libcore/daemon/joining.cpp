@@ -179,7 +179,6 @@ class Joining {
     question.zone = settings_.options.zone;
     question.rejoins = rejoins_now_;
     if (admit) question.instead_of = settings_.name_of_dead;
-    if (admit) question.retires = settings_.lost_number;
     return question;
   }
 
@@ -205,7 +204,8 @@ class Joining {
     const auto free = check_name(address, answer);
     if (!free) return free.error();
     if (!*free) return not_yet(why_name_is_not_free(answer));
-    if (settings_.registered_at && !answer.is_registered)
+    // Forgotten for its silence, as one that was suspended, it comes again by itself.
+    if (settings_.registered_at && !answer.is_registered && answer.is_put_out)
       return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
     if (Status written = remember(answer); !written) return written.error();
@@ -213,7 +213,9 @@ class Joining {
     if (!admitted) return not_yet(admitted.error().text());
     if (admitted->of_node && admitted->of_node->name != settings_.name && !was_member_) file_.node = NodeId{};
     if (!admitted->admitted)
-      return not_yet(fmt::format("{}: has not admitted this host yet", address.text()));
+      return not_yet(fmt::format(
+          "{}: {}", address.text(),
+          admitted->why_not.empty() ? std::string("has not admitted this host yet") : admitted->why_not));
     settings_.admitted_at = admitted->at;
     fill_in(admitted->level);
     return true;
@@ -239,6 +241,7 @@ class Joining {
   }
 
   std::string why_name_is_not_free(const wire::Introduction& answer) const {
+    if (!not_known_.empty()) return fmt::format("the name {} cannot be looked up yet", not_known_);
     if (name_lives_ == true)
       return fmt::format("{} at {} is of the group and lives, and does not answer here", answer.of_name->name,
                          answer.of_name->address);
@@ -258,13 +261,15 @@ class Joining {
     });
     if (has_this && !answer.of_name && !answer.of_node)
       return Error{ErrorKind::data, address.text(), "its answer contradicts itself", "install one release"};
+    // A name that is not known yet may be this very host's: whose place it is is not decided by that.
+    not_known_ = may_be_here(answer);
+    if (!not_known_.empty()) return false;
     if (is_decided(answer)) return true;
     rejoins_now_ = is_lost_voter(answer);
     if (rejoins_now_) {
       // Its operator has said so: the one that is asked next has the group remove it.
       name_lives_ = false;
-      settings_.lost_its_vote = true;
-      settings_.lost_number = answer.of_name->node;
+      settings_.lost_its_vote = !answer.name_learns;
       rejoins_now_ = settings_.options.rejoin;
       if (Status noted = note_lost_vote(); !noted) return noted.error();
       return false;
@@ -292,8 +297,8 @@ class Joining {
   // Before the group is asked to take the vote of the lost disk, and before this host has another number: a
   // start in between would find a host that never voted.
   Status note_lost_vote() {
-    if (!rejoins_now_ || std::exchange(has_noted_vote_, true)) return done();
-    return replace_small_file(disk_, rejoin_file_name, rejoin_wants_vote);
+    if (!rejoins_now_ || !settings_.lost_its_vote || std::exchange(has_noted_vote_, true)) return done();
+    return replace_small_file(disk_, rejoin_file_name, rejoin_wants_vote(settings_.name));
   }
 
   // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
@@ -341,7 +346,18 @@ class Joining {
   bool is_here(const wire::KnownPeer& other) const {
     const auto address = net::parse_address(other.address);
     return other.address == own_address_ ||
-           (address && address->port == settings_.listen.port && asker_.is_local(address->host));
+           (address && address->port == settings_.listen.port && asker_.is_local(address->host) == true);
+  }
+
+  // The host that cannot be looked up yet; none: empty.
+  std::string may_be_here(const wire::Introduction& answer) const {
+    for (const auto& other : {answer.of_name, answer.of_node}) {
+      const auto address = other ? net::parse_address(other->address) : Result<net::Address>(net::Address{});
+      const bool may_be = other && address && other->address != own_address_ &&
+                          address->port == settings_.listen.port && !asker_.is_local(address->host);
+      if (may_be) return address->host;
+    }
+    return {};
   }
 
   // Of the name or the number that this host has: asked where it was last.
@@ -383,8 +399,8 @@ class Joining {
   }
 
   Status go_by_the_file() {
-    asker_.log(net::LogLevel::warning,
-               fmt::format("join: nobody has answered: {}: uses the addresses that it knew", last_trouble_));
+    asker_.log(net::LogLevel::warning, fmt::format("join: {}{}: uses the addresses that it knew",
+                                                   answered_ ? "" : "nobody has answered: ", last_trouble_));
     own_address_ = file_.address;
     settings_.may_be_copy = true;  // nobody has said that no other host has this name
     settings_.goes_by_file = true;
@@ -421,6 +437,7 @@ class Joining {
   bool has_noted_vote_ = false;
   std::optional<bool> name_lives_;  // elsewhere, as those say who were asked in this round
   std::string own_address_;
+  std::string not_known_;  // the host of an address that may be this one's
   std::string last_trouble_ = "nobody was asked";
 };
 

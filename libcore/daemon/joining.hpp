@@ -15,6 +15,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/disk.hpp"
@@ -37,7 +38,10 @@ struct Asker {
   std::function<void(Duration)> wait;
   std::function<std::uint64_t()> draw;
   net::Log log;
-  std::function<bool(const std::string& host)> is_local = [](const std::string&) { return false; };
+  // Nothing: that is not known yet.
+  std::function<std::optional<bool>(const std::string& host)> is_local = [](const std::string&) {
+    return false;
+  };
   // Of a host that is not let in yet: again and again, with why.
   std::function<void(const std::string& why)> waits = [](const std::string&) {};
 };

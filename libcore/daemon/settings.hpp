@@ -63,8 +63,11 @@ struct Options {
 // In the state directory: as --rejoin, until the peer has caught up, and votes. For a service manager's unit,
 // whose command line is not for once.
 inline constexpr char rejoin_file_name[] = "rejoin";
-// In that file: it has given its vote up, and asks for another one. What an operator writes there says less.
-inline constexpr char rejoin_wants_vote[] = "vote\n";
+// In that file: the host of this name has given its vote up, and asks for another one. What an operator
+// writes there says less.
+inline std::string rejoin_wants_vote(const std::string& name) {
+  return "vote " + name + "\n";
+}
 
 // In the state directory, while the group has not let this host in: why. It listens nowhere yet.
 inline constexpr char waits_file_name[] = "waits";
@@ -106,7 +109,6 @@ struct Settings {
   bool comes_anew = false;
   net::Address began_by{};         // beside those of its list it asks there; no host: nowhere
   bool lost_its_vote = false;      // it has waited, without its disk, until the group had removed it
-  NodeId lost_number{};            // that of the disk
   std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster
   // Of a founder without a vote: who votes, by its file. Their names may have other numbers than in its list.
   std::vector<wire::KnownPeer> known{};

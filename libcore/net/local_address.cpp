@@ -12,17 +12,20 @@
 namespace coord::net {
 
 // The kernel lets a socket be bound to these only.
-bool is_local(const std::string& host, Duration patience) {
+std::optional<bool> is_local(const std::string& host, Duration patience) {
   if (host.empty()) return false;
   boost::asio::io_context io(1);
   const auto name_is_looked_up = boost::asio::make_work_guard(io);
   std::vector<boost::asio::ip::address> addresses;
+  bool is_answered = false;
   NameLookup lookup(io);
   lookup.find(host, [&](const NameLookup::Found& found) {
+    is_answered = true;
     if (found) addresses = *found;
     io.stop();
   });
   io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+  if (!is_answered) return std::nullopt;
   for (const auto& address : addresses) {
     const boost::asio::ip::udp::endpoint there(address, 0);
     boost::asio::ip::udp::socket socket(io);

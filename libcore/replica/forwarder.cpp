@@ -108,18 +108,22 @@ void Forwarder::on(Instant, const KnownVoters& event) {
   avoided_.clear();
 }
 
-// Of this host's own (--rejoin), one at a time: from a voter that does not lead it comes back undone.
-void Forwarder::on(Instant, const AskVoters& event) {
-  if (!can_send()) return;
-  asked_order_ = next_read_++;
-  order_ticket_ = event.ticket;
-  send(PassedOrder{asked_order_, event.order});
+// The voter that is asked passes it on, if another one leads.
+void Forwarder::on(Instant now, const AskVoters& event) {
+  if (!can_send()) {
+    VoterAnswer nobody;
+    nobody.leader = leader_;
+    nobody.voters = {voters_, learners_};
+    out_.push_back(VotersAnswered{event.ticket, std::move(nobody)});
+    return;
+  }
+  const std::uint64_t id = next_read_++;
+  if (passed_orders_.add(now, id, {NodeId{}, event.ticket})) send(PassedOrder{id, event.order});
 }
 
 void Forwarder::hear(const OrderAnswer& answer) {
-  if (answer.id != asked_order_ || asked_order_ == 0) return;
-  asked_order_ = 0;
-  out_.push_back(VotersAnswered{order_ticket_, answer.answer});
+  const auto asker = passed_orders_.take(answer.id);
+  if (asker) out_.push_back(VotersAnswered{asker->number, answer.answer});
 }
 
 void Forwarder::on(Instant now, const Query& event) {

@@ -34,6 +34,7 @@
 #include "base/time.hpp"
 #include "replica/client.hpp"
 #include "replica/ordered_log.hpp"
+#include "replica/passed_orders.hpp"
 
 namespace coord::replica {
 
@@ -85,6 +86,7 @@ class Forwarder final : public OrderedLog {
   NodeId voter() const { return voter_; }  // that is asked; 0: none can be reached
   Term term() const { return term_; }      // as that one has told
   const std::vector<NodeId>& voters() const { return voters_; }
+  const std::vector<NodeId>& learners() const { return learners_; }
   bool learns(NodeId node) const { return std::ranges::find(learners_, node) != learners_.end(); }
 
  private:
@@ -170,8 +172,8 @@ class Forwarder final : public OrderedLog {
   std::optional<Taking> taking_;
 
   std::map<std::uint64_t, Reading> reads_;
-  std::uint64_t asked_order_ = 0, order_ticket_ = 0;  // the last one
-  std::uint64_t next_read_;                           // from a number of this life
+  PassedOrders passed_orders_;  // to a voter
+  std::uint64_t next_read_;     // from a number of this life
 };
 
 }  // namespace coord::replica

@@ -142,11 +142,12 @@ struct FedState {
 struct PassedOrder {
   std::uint64_t id = 0;
   VoterOrder order;
+  bool is_last = false;  // to who leads, as a voter knows it: nobody passes it on once more
 
   bool operator==(const PassedOrder&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(id, order);
+    archive(id, order, is_last);
   }
 };
 

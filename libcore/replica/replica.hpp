@@ -30,6 +30,7 @@
 #include "replica/events.hpp"
 #include "replica/feed.hpp"
 #include "replica/ordered_log.hpp"
+#include "replica/passed_orders.hpp"
 #include "replica/voter_changes.hpp"
 #include "replica/voter_keeper.hpp"
 #include "replica/voter_pause.hpp"
@@ -174,6 +175,7 @@ class Replica final : public OrderedLog {
   VoterAnswer carry_out(Instant now, const VoterOrder& order, const BeforeChange& before = {});
   VoterAnswer carry_out_of_operator(Instant now, const VoterOrder& order);
   void hear(Instant now, NodeId from, const PassedOrder& passed);
+  void pass_on(Instant now, PassedOrders::Asker asker, const VoterOrder& order);
   void hear(const OrderAnswer& answer);
 
   // ---- replica_reads.cpp
@@ -241,11 +243,7 @@ class Replica final : public OrderedLog {
   Instant keeper_looked_;
   LogIndex replaced_at_;             // of the state, as it was looked at last
   std::optional<Instant> replaced_;  // when this peer learnt of that
-  struct Asked {
-    std::uint64_t ticket = 0;
-    Instant began;
-  };
-  std::map<std::uint64_t, Asked> asked_leader_;  // by the number under which the leader was asked
+  PassedOrders passed_orders_;       // to the leader
 
   std::map<std::uint64_t, Reading> reads_;
   std::uint64_t next_read_;  // from a number of this life

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Orders of the voters (voter_changes.hpp): carried out where this peer leads, passed on where it does not.
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "replica/registered_life.hpp"
@@ -10,9 +9,6 @@
 namespace coord::replica {
 
 namespace {
-
-constexpr Duration questions_forgotten_after = std::chrono::seconds(10);
-constexpr std::size_t most_asked = 256;
 
 // Who is given a place by this order, and has none; 0: nobody.
 NodeId learner_of(const VoterOrder& order, const raft::Raft& raft) {
@@ -67,24 +63,28 @@ void Replica::on(Instant now, const AskVoters& event) {
     out_.push_back(VotersAnswered{event.ticket, carry_out_of_operator(now, event.order)});
     return;
   }
-  std::erase_if(asked_leader_,
-                [now](const auto& one) { return now >= one.second.began + questions_forgotten_after; });
-  if (asked_leader_.size() >= most_asked) return;
-  const std::uint64_t id = next_read_++;
-  asked_leader_[id] = Asked{event.ticket, now};
-  send_peer(raft_.leader(), PassedOrder{id, event.order});
+  pass_on(now, {NodeId{}, event.ticket}, event.order);
 }
 
-// From any host of the group: who has the key has asked its own operator.
+void Replica::pass_on(Instant now, PassedOrders::Asker asker, const VoterOrder& order) {
+  const std::uint64_t id = next_read_++;
+  if (passed_orders_.add(now, id, asker)) send_peer(raft_.leader(), PassedOrder{id, order, true});
+}
+
+// From any host of the group: who has the key has asked its own operator. A host without a vote may reach
+// this voter, and not the one that leads.
 void Replica::hear(Instant now, NodeId from, const PassedOrder& passed) {
+  const bool leads = raft_.role() == raft::Role::leader;
+  if (!leads && !passed.is_last && has_quorum() && at_level_two() && raft_.leader() != from)
+    return pass_on(now, {from, passed.id}, passed.order);
   send_peer(from, OrderAnswer{passed.id, carry_out_of_operator(now, passed.order)});
 }
 
 void Replica::hear(const OrderAnswer& answer) {
-  const auto found = asked_leader_.find(answer.id);
-  if (found == asked_leader_.end()) return;
-  out_.push_back(VotersAnswered{found->second.ticket, answer.answer});
-  asked_leader_.erase(found);
+  const auto asker = passed_orders_.take(answer.id);
+  if (!asker) return;
+  if (asker->node != NodeId{}) return send_peer(asker->node, OrderAnswer{asker->number, answer.answer});
+  out_.push_back(VotersAnswered{asker->number, answer.answer});
 }
 
 }  // namespace coord::replica

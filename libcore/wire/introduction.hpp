@@ -28,13 +28,12 @@ struct IntroductionQuestion {
   bool stands = false;           // who asks votes in that group, and sees nobody lead: it tells who it is
   bool rejoins = false;  // its disk was lost, says its operator: who votes under its name is to be removed
   LogIndex word{};       // of who stands: the last entry of its log that says who votes
-  NodeId retires{};      // the number of the disk that it has lost
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of, at_most<64>(zone), leads, stands, rejoins, word, retires);
+            instead_of, at_most<64>(zone), leads, stands, rejoins, word);
   }
 };
 
@@ -69,13 +68,15 @@ struct Introduction {
   bool is_out = false;             // the number that was asked with neither votes nor learns: committed
   bool name_lives = false;         // `of_name` has another number, and lives, as far as the group knows
   bool is_retired = false;         // that number is of a disk which was lost: it is refused for ever
+  bool is_put_out = false;         // that number is of the group no more, by an operator's word
+  bool name_learns = false;        // `of_name` does not vote itself: it learns
 
   bool operator==(const Introduction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
             at_most<32>(voters), of_name, of_node, name_since, admitted, at, is_registered,
-            at_most<16>(founders), is_out, name_lives, is_retired);
+            at_most<16>(founders), is_out, name_lives, is_retired, is_put_out, name_learns);
   }
 };
 

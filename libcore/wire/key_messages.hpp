@@ -53,7 +53,7 @@ struct Order {
   std::string id;
   Secret secret{};          // with add
   std::uint64_t print = 0;  // with use and remove: which one of those with this id
-  std::string by;           // whose order it is, for the log
+  std::string by{};         // whose order it is, for the log
   bool begins = false;      // with list: a change, and until that is over no other host begins one
 
   bool operator==(const Order&) const = default;

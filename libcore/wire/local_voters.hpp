@@ -44,11 +44,13 @@ struct OrderVoters {
   VoterVerb verb = VoterVerb::promote;
   std::string name;
   std::string other;  // with replace: who votes instead
+  bool only_vote =
+      false;  // with remove: it had a vote when this was said first, and is not forgotten without
 
   bool operator==(const OrderVoters&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, verb, wire::text<255>(name), wire::text<255>(other));
+    archive(request, verb, wire::text<255>(name), wire::text<255>(other), only_vote);
   }
 };
 
@@ -94,14 +96,15 @@ struct VoterView {
   // In an answer to KeepVoters.
   std::uint32_t kept = 0;  // so many voters; 0: the group sees to nothing
   Duration after{};
-  Duration pause{};  // that is left
+  Duration pause{};         // that is left
+  bool takes_vote = false;  // OrderVoters::only_vote, from now on
 
   bool operator==(const VoterView&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, done, refused, quorum, wire::text<1024>(what), wire::text<1024>(remedy),
             wire::text<255>(leader), wire::at_most<15, 255>(voters), wire::at_most<15, 255>(learners), kept,
-            after, pause);
+            after, pause, takes_vote);
   }
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/rule.hpp"
+#include "replica/logged_group.hpp"
 #include "replica/replica.hpp"
 #include "service/level.hpp"
 #include "wire/codec.hpp"
@@ -73,6 +74,7 @@ class Group {
     return {};
   }
   NodeId follower() { return leader() == c ? b : c; }
+  const std::vector<raft::Entry>& log_of(NodeId node) { return disks_[node].entries; }
   Level highest_on_disk(NodeId node) {
     Level level = first_level;
     for (const raft::Entry& entry : disks_[node].entries) level = std::max(level, entry.level);
@@ -83,6 +85,7 @@ class Group {
   std::size_t above_greeting = 0;  // messages of a level above the one that their connection was greeted with
   Level highest_sent = first_level;
   std::vector<std::string> halted;
+  std::vector<OrderAnswer> answers;  // to hosts that are none of the three
 
  private:
   struct Disk {
@@ -110,6 +113,9 @@ class Group {
       } else if (auto* send = std::get_if<SendPeer>(&action)) {
         if (send->level > peers_.at(node).greeted_with) ++above_greeting;
         highest_sent = std::max(highest_sent, send->level);
+        if (const auto* answer = std::get_if<OrderAnswer>(&send->message);
+            answer && !peers_.contains(send->to))
+          answers.push_back(*answer);
         letters_.push_back({node, std::move(*send)});
       } else if (const auto* speak = std::get_if<SpeakLevel>(&action)) {
         peers_.at(node).greeted_with = speak->level;
@@ -358,6 +364,44 @@ TEST_CASE(
   CHECK(look().is_named);
   const Without rule("raise_counts_learners");
   CHECK(look().rises);
+}
+
+TEST_CASE("a log says which group it is of, once an entry shows that its raise was in force") {
+  Group group(1h, 1min);
+  group.start_all(newest_level);
+  const NodeId leader = group.leader();
+  group.tell(leader, PutIntoLog{service::KeepVoters{{3, 60s, 0s, {}}, {}}});
+  group.pass(100ms);
+  std::vector<raft::Entry> log = group.log_of(leader);
+  const auto said = group_in(log);
+  REQUIRE(said.has_value());
+  CHECK(*said == group.replica(leader).machine().state().group);
+  const auto after = std::ranges::find_if(log, [](const raft::Entry& entry) { return entry.level >= 2; });
+  log.erase(after, log.end());
+  CHECK_FALSE(group_in(log).has_value());  // it may be void
+  CHECK_FALSE(group_in({}).has_value());
+}
+
+TEST_CASE("a voter passes an order of a host without a vote on to who leads, once, and the answer back") {
+  Group group(1h, 1min);
+  group.start_all(newest_level);
+  const NodeId follower = group.follower();
+  const NodeId leader = group.leader();
+  constexpr NodeId member{9};
+  const auto order = [&](NodeId at, bool is_last) {
+    const PassedOrder passed{77, {VoterVerb::demote, follower, {}, "test"}, is_last};
+    group.tell(at, FromPeer{member, passed, newest_level, false});
+    REQUIRE_FALSE(group.answers.empty());
+    REQUIRE(group.answers.back().id == 77);
+    return group.answers.back().answer;
+  };
+  CHECK(order(follower, true).progress == VoterProgress::nobody_leads);
+  const VoterAnswer answer = order(follower, false);
+  CHECK(answer.progress == VoterProgress::is_proposed);
+  CHECK(answer.leader == leader);
+  group.pass(1s);
+  CHECK(group.replica(leader).raft().voters().learns(follower));
+  CHECK(order(leader, false).progress == VoterProgress::done);
 }
 
 TEST_CASE("links_greeted_at_level: what goes out on a connection of before the raise is noticed") {

@@ -84,6 +84,8 @@ class Member {
   std::size_t questions() const { return follow_.size(); }
   std::size_t forwarded() const { return forwarded_.size(); }
   NodeId forwarded_to() const { return forwarded_to_; }
+  const std::vector<PassedOrder>& passed() const { return passed_; }         // orders of its operators
+  const std::vector<VotersAnswered>& answered() const { return answered_; }  // to them
   template <class Answer>
   std::size_t told() const {
     return static_cast<std::size_t>(std::ranges::count_if(
@@ -105,9 +107,11 @@ class Member {
   void take(ServiceActions actions) {
     for (ServiceAction& action : actions) {
       if (auto* answer = std::get_if<ToTool>(&action)) told_.push_back(std::move(answer->answer));
+      if (const auto* answered = std::get_if<VotersAnswered>(&action)) answered_.push_back(*answered);
       auto* send = std::get_if<SendPeer>(&action);
       if (send == nullptr) continue;
       if (const auto* follow = std::get_if<Follow>(&send->message)) follow_.emplace_back(send->to, *follow);
+      if (const auto* order = std::get_if<PassedOrder>(&send->message)) passed_.push_back(*order);
       if (auto* forward = std::get_if<Forward>(&send->message)) {
         forwarded_to_ = send->to;
         std::ranges::move(forward->commands, std::back_inserter(forwarded_));
@@ -120,6 +124,8 @@ class Member {
   std::vector<Bytes> forwarded_;
   NodeId forwarded_to_;
   std::vector<local::Answer> told_;
+  std::vector<PassedOrder> passed_;
+  std::vector<VotersAnswered> answered_;
 };
 
 LogIndex after_a_gap() {
@@ -264,6 +270,53 @@ TEST_CASE("a host without a vote knows who votes and who learns, as of the place
   CHECK(member.log().voters() == std::vector{a});
   CHECK(member.log().learns(b));
   CHECK_FALSE(member.log().learns(c));
+}
+
+TEST_CASE("orders for voters go to the voter that is asked, and each answer to who has asked") {
+  Member member;
+  member.begin(a);
+  const auto order = [&](std::uint64_t ticket) {
+    member.tell(AskVoters{ticket, {VoterVerb::promote, NodeId{7}, {}, "root"}});
+  };
+  const auto answer = [&](std::uint64_t id, VoterProgress progress) {
+    VoterAnswer said;
+    said.progress = progress;
+    member.hear(a, OrderAnswer{id, said});
+  };
+  order(11);
+  order(12);
+  REQUIRE(member.passed().size() == 2);
+  CHECK(member.passed()[0].order.node == NodeId{7});
+  CHECK_FALSE(member.passed()[0].is_last);
+  answer(member.passed()[1].id, VoterProgress::done);
+  answer(member.passed()[1].id, VoterProgress::done);  // twice
+  answer(member.passed()[0].id, VoterProgress::is_proposed);
+  answer(4711, VoterProgress::done);
+  REQUIRE(member.answered().size() == 2);
+  CHECK(member.answered()[0].ticket == 12);
+  CHECK(member.answered()[1].ticket == 11);
+  CHECK(member.answered()[1].answer.progress == VoterProgress::is_proposed);
+
+  SECTION("where nobody leads, that is the answer") {
+    member.say(a, NodeId{});
+    order(13);
+    CHECK(member.passed().size() == 2);
+    REQUIRE(member.answered().size() == 3);
+    CHECK(member.answered()[2].answer.progress == VoterProgress::nobody_leads);
+    CHECK(member.answered()[2].answer.leader == NodeId{});
+  }
+  SECTION("so many at a time, and what nobody answers is forgotten") {
+    for (std::uint64_t i = 0; i < 300; ++i) order(100 + i);
+    CHECK(member.passed().size() == 2 + 256);
+    for (int i = 0; i < 101; ++i) {
+      member.pass(100ms);
+      member.say(a);
+    }
+    order(500);
+    CHECK(member.passed().size() == 2 + 256 + 1);
+    answer(member.passed()[257].id, VoterProgress::done);
+    CHECK(member.answered().size() == 2);
+  }
 }
 
 TEST_CASE("the leader is asked where it can be reached") {

@@ -358,6 +358,12 @@ teardown() {
   member m "${spare[0]}" a -- --forget-after 60
   for name in a b c; do eventually listed $name; done
   on m dlock -n job -- true
+  # Stopped for as long, as a host that is suspended, it comes back by itself.
+  signal_peer STOP m
+  for name in a b c; do eventually unlisted $name; done
+  signal_peer CONT m
+  for name in a b c; do eventually listed $name; done
+  on m dlock -w 20 job -- true
 }
 
 @test "by a configuration file, and dpeers doctor and --check find nothing wrong there" {

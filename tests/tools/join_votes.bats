@@ -66,6 +66,40 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   grep -q 'was removed from the group' "$group/m.log"
 }
 
+@test "orders are given on a host without a vote, also about itself" {
+  read -r -a spare < <(free_ports 2)
+  member m "${spare[0]}" a
+  member n "${spare[1]}" m
+  run -0 --separate-stderr on m dpeers promote n
+  [[ $output == "voters: a, b, c, n"* ]]
+  eventually voters_are abcn
+  run -0 --separate-stderr on m dpeers demote n
+  [[ $output == *"learners: n"* ]]
+  run -0 on m dpeers transfer c -w 20
+  run -0 on m dpeers transfer a -w 20
+  run -0 on m dpeers voters off
+  run -0 on m dpeers move n "127.0.0.1:${spare[1]}"
+  run -64 on m dpeers promote nobody
+  [[ $output == *"no peer of the group is called 'nobody'"* ]]
+  # At once: the vote that it had is not taken for the host, nor a host without one for a voter.
+  run -0 on m dpeers promote n
+  run -0 on m dpeers remove n
+  [ -n "$(dpeers --json | jq -r 'select(.name == "n").name')" ]
+  run -0 on m dpeers remove n -w 20
+  eventually unlisted n
+  grep -q 'voters: n is forgotten, ordered by' "$group/m.log"
+  eventually peer_gone n
+  run -0 --separate-stderr on m dpeers promote m
+  [[ $output == "voters: a, b, c, m"* ]]
+  eventually role_is m follower
+  run -0 on m dpeers remove m
+  eventually role_is m member
+  run -69 on m dpeers remove m
+  [[ $output == *"\`dpeers remove m\` on another host"* ]]
+  run -0 dpeers remove m -w 20
+  eventually unlisted m
+}
+
 @test "a host that came later and votes is a site, and a change of the voters begins another epoch" {
   member m "${spare[0]}" a
   run -64 on m dlock --algorithm ricart-agrawala door true

@@ -207,6 +207,26 @@ lose_disk() {
   votes_are a abcm
 }
 
+@test "a lost disk whose vote was taken away before the new one came is refused for ever, too" {
+  voters a b c
+  read -r -a spare < <(free_ports 1)
+  member m "${spare[0]}" a -- "${calm[@]}"
+  run -0 dpeers promote m
+  eventually votes_are a abcm
+  stop_dead m
+  run -0 dpeers remove m
+  votes_are a abc
+  mv "$group/m" "$group/m.old"
+  member m "${spare[0]}" a -- "${calm[@]}"
+  eventually role_is a m 'member alive'
+  stop_dead m
+  mv "$group/m" "$group/m.new"
+  mv "$group/m.old" "$group/m"
+  start_member m "${spare[0]}" a -- "${calm[@]}"
+  eventually peer_gone m
+  says m 'refused for ever'
+}
+
 @test "a host that learnt and lost its disk waits for its removal, also where a host without a vote answers it" {
   voters a b c
   read -r -a spare < <(free_ports 2)
@@ -259,7 +279,8 @@ lose_and_return() {
   eventually role_is b a 'member alive'
 }
 
-@test "a voter that was away hears of who came meanwhile and votes, where nobody else is left" {
+# d came and votes, while a was away; b, which has heard of both, is dead.
+a_knows_nobody_who_lives() {
   voters a b c
   read -r -a spare < <(free_ports 1)
   member d "${spare[0]}" b c -- "${calm[@]}"
@@ -269,7 +290,19 @@ lose_and_return() {
   eventually votes_are d abd
   stop_dead c
   stop_dead b
+}
+
+@test "a voter that was away hears of who came meanwhile and votes, where nobody else is left" {
+  a_knows_nobody_who_lives
   start_peer a "${calm[@]}" # its log has a, b, c; and without a nobody leads
+  eventually locks_work a
+  votes_are d abd
+}
+
+@test "a voter that was away and has lost its file of addresses knows its group by its log" {
+  a_knows_nobody_who_lives
+  rm "$group/a/addresses"
+  start_peer a "${calm[@]}"
   eventually locks_work a
   votes_are d abd
 }
@@ -329,7 +362,7 @@ lose_and_return() {
   start_member c "${spare[0]}" a b -- "${calm[@]}"
   eventually test -e "$group/c/member"
   stop_dead c
-  [ "$(cat "$group/c/rejoin")" = vote ]
+  [ "$(cat "$group/c/rejoin")" = "vote c" ]
   start_member c "${spare[0]}" a b -- "${calm[@]}"
   eventually votes_are a abc
   eventually votes_are c abc

@@ -55,8 +55,11 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   votes_are "$gone" "$rest"
   eventually grep -q 'does not vote any more: begins anew' "$group/$gone.log"
   eventually locks_work "$gone"
-  run -69 on "$gone" dpeers promote "$gone"
-  [[ $output == *"does not vote: ask on the host of one that does"* ]]
+  # Its operator is heard as those of the voters are.
+  run -0 on "$gone" dpeers transfer "${rest:1:1}" -w 20
+  run -64 on "$gone" dpeers promote nobody
+  run -64 on "$gone" dpeers remove 'node 5'
+  run -64 on "${rest:0:1}" dpeers remove 'node 5'
   grep -q 'voters from entry' "$group/${rest:0:1}.log"
   grep -q "remove $gone: $gone is removed, ordered by" "$group"/*.log
   # Its state remains: started again it is what it was.
@@ -65,7 +68,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   start_peer "$gone" "${calm[@]}"
   eventually role_is "$gone" "$gone" member
   locks_work "$gone"
-  run -0 on "${rest:0:1}" dpeers promote "$gone"
+  run -0 on "$gone" dpeers promote "$gone"
   for name in a b c; do
     eventually votes_are $name abc
     locks_work $name
@@ -200,7 +203,25 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
     run -64 as_nobody dpeers $verb b
     [[ $output == *"only root and the peer's own user may change the voters"* ]]
   done
+  run -64 as_nobody dpeers replace b c
+  [[ $output == *"only root and the peer's own user may change the voters"* ]]
+  for setting in 5 off '3 --after 60' '--pause 1h'; do
+    run -64 as_nobody dpeers voters $setting
+    [[ $output == *"only root and the peer's own user may change the voters"* ]]
+  done
+  run -0 as_nobody dpeers voters # whoever looks
+  run -64 as_nobody dpeers move b 127.0.0.1:9
+  [[ $output == *"only root and the peer's own user may change addresses"* ]]
+  run -64 as_nobody dpeers level --raise
+  [[ $output == *"only root and the peer's own user may raise the level"* ]]
+  run -0 as_nobody dpeers level
+  for verb in list add 'use k1' 'remove k1'; do
+    run -64 as_nobody dpeers key $verb
+    [[ $output == *"only root and the peer's own user may ask for the group's keys"* ]]
+  done
   votes_are a abc
+  [ "$(dpeers voters --json | jq .kept)" = 0 ]
+  [ "$(dpeers key list --json | jq -s length)" = 1 ]
   stop_group
   rm -rf "$open"
 }

@@ -68,12 +68,21 @@ TEST_CASE("a host that serves by what it knew asks on: where the group is, and w
   CHECK(*answered);
   CHECK(world.settings.life == life);
   CHECK(world.machine.state().registrations.at(world.settings.node).nonce == life);
-  // The group has forgotten it: by itself it comes back only if that was before it began.
-  world.roster.remove(world.settings.node);
-  world.machine.apply(
-      LogIndex{++world.last},
-      {.body = service::Forget{world.settings.node, world.machine.registration(world.settings.node)}});
-  world.settings.registered_at = LogIndex{1};
+  const auto forget = [&](bool is_ordered) {
+    const NodeId node = world.settings.node;
+    world.roster.remove(node);
+    world.machine.apply(LogIndex{++world.last},
+                        {.body = service::Forget{node, world.machine.registration(node), is_ordered}});
+    world.settings.registered_at = LogIndex{1};
+  };
+  // The group has forgotten it for its silence, as it was suspended: it comes back by itself.
+  forget(false);
+  const auto silent_for_long = world.again();
+  REQUIRE(silent_for_long.ok());
+  CHECK((*silent_for_long || *world.again()));
+  CHECK(world.machine.state().registrations.contains(world.settings.node));
+  // By an operator's word: only if that was before it began.
+  forget(true);
   const auto removed = world.again();
   REQUIRE_FALSE(removed.ok());
   CHECK(removed.error().text().find("was removed from the group") != std::string::npos);
@@ -90,9 +99,13 @@ TEST_CASE(
     World world;
     REQUIRE(world.run().ok());
     // Another peer answers, which has not come so far in the log.
-    world.settings.registered_at = LogIndex{world.last};
-    world.roster.remove(world.settings.node);
+    const NodeId node = world.settings.node;
+    world.settings.registered_at = LogIndex{9};
+    world.roster.remove(node);
     world.machine = service::StateMachine::at_level(2);
+    // There an operator has put it out, and it has come again since.
+    world.machine.apply(LogIndex{1}, {.body = service::Register{node, 1, {}, 2}});
+    world.machine.apply(LogIndex{2}, {.body = service::Forget{node, world.machine.registration(node), true}});
     return world.again().ok();
   };
   CHECK(goes_on());
@@ -110,7 +123,7 @@ TEST_CASE(
   REQUIRE(world.run().ok());  // its vote was taken away, and that is all
   const NodeId node = world.settings.node;
   world.machine.apply(LogIndex{++world.last},
-                      {.body = service::Forget{node, world.machine.registration(node)}});
+                      {.body = service::Forget{node, world.machine.registration(node), true}});
   world.roster.remove(node);
   const Status ended = world.run();
   REQUIRE_FALSE(ended.ok());
@@ -280,6 +293,23 @@ TEST_CASE("member_of_one_group: a host of one group is not of another, and both 
   const Without rule("member_of_one_group");
   CHECK(run().ok());
 #endif
+}
+
+TEST_CASE("a group that has as many hosts as there may be says so to one more") {
+  World world;
+  for (std::uint64_t i = 0; i < 4'096; ++i)
+    world.machine.apply(LogIndex{++world.last}, {.body = service::Register{NodeId{5000 + i}, 7, {}, 2}});
+  REQUIRE(world.machine.state().registrations.size() == 4'096);
+  const NodeId first{5000};
+  world.on_wait = [&] {
+    if (world.waits == 3)
+      world.machine.apply(LogIndex{++world.last},
+                          {.body = service::Forget{first, world.machine.registration(first), true}});
+  };
+  REQUIRE(world.run().ok());
+  CHECK(world.waits >= 3);
+  CHECK(world.log.find("its group has 4096 hosts, which is the most: dpeers remove one") !=
+        std::string::npos);
 }
 
 TEST_CASE("introduced_by_who_has_the_state: a peer whose group has not begun introduces nobody") {

@@ -110,7 +110,9 @@ struct World {
             },
             [this] { return ++drawn; },
             net::Log([this](net::LogLevel, const std::string& line) { log += line + "\n"; }),
-            [this](const std::string& host) { return host == local; }};
+            [this](const std::string& host) {
+              return unknown_for-- > 0 ? std::nullopt : std::optional(host == local);
+            }};
   }
 
   sim::VirtualDisk disk{Random(1)};
@@ -123,8 +125,9 @@ struct World {
   bool refuses = false;
   std::vector<NodeId> founders;
   NodeId is_out, is_alive, learns;
-  NodeId removed;     // by --rejoin
-  std::string local;  // an address of this host
+  NodeId removed;       // by --rejoin
+  std::string local;    // an address of this host
+  int unknown_for = 0;  // so often a name server has not answered
   int refusals = 0;
   int silent = 0;
   int waits = 0;

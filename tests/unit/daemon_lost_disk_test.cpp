@@ -88,7 +88,7 @@ TEST_CASE("with --rejoin it has the group remove it, and nobody who lives or has
   killed.on_removal = [&] { killed.roster.set_voter(NodeId{9}, false); };
   CHECK(killed.run().ok());
   CHECK(killed.removed == NodeId{9});
-  CHECK(noted == rejoin_wants_vote);
+  CHECK(noted == rejoin_wants_vote(killed.settings.name));
   // A voter that came later, and answers at another address: this is a copy.
   World copy;
   copy.settings.options.rejoin = true;
@@ -115,17 +115,52 @@ TEST_CASE(
   CHECK(refused.error().kind == ErrorKind::usage);
 }
 
+// The host came later, as number 9, and votes.
+static void delta_voted(World& world, const std::string& named = "delta", bool voted = true) {
+  REQUIRE(world.roster.admit({NodeId{9}, named, {"10.0.0.4", 7411}, false, true}).ok());
+  const service::Register itself{NodeId{9}, 7, {}, 2, named, "10.0.0.4:7411", {}, {}, {}};
+  world.machine.apply(LogIndex{++world.last}, {.body = itself});
+  if (voted) (void)world.machine.apply_voters(LogIndex{++world.last}, {NodeId{9}});
+  const service::Register again{
+      NodeId{9}, 8, world.machine.registration(NodeId{9}), 2, named, "10.0.0.4:7411", {}, {}, {}};
+  world.machine.apply(LogIndex{++world.last}, {.body = again});  // its next life
+}
+
 TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is refused for ever, too") {
   World world;
-  REQUIRE(world.roster.admit({NodeId{9}, "delta", {"10.0.0.4", 7411}, false, true}).ok());
+  delta_voted(world);
   world.on_wait = [&] {
     world.roster.set_voter(NodeId{9}, false);  // dpeers remove
     world.is_out = NodeId{9};
   };
   REQUIRE(world.run().ok());
   CHECK(world.machine.state().retired == std::set{NodeId{9}});
+  // Its vote was taken away before the new disk asks, and while the old one seems to be alive.
+  World removed_first;
+  delta_voted(removed_first);
+  removed_first.roster.set_voter(NodeId{9}, false);
+  removed_first.is_out = removed_first.is_alive = NodeId{9};
+  removed_first.on_wait = [&] {
+    if (removed_first.waits == 5) removed_first.is_alive = NodeId{};
+  };
+  REQUIRE(removed_first.run().ok());
+  CHECK(removed_first.waits >= 5);
+  CHECK(removed_first.machine.state().retired == std::set{NodeId{9}});
+  // The process that has waited for the removal is killed before the group hears of its new number.
+  World killed;
+  delta_voted(killed);
+  killed.on_wait = [&] {
+    killed.roster.set_voter(NodeId{9}, false);
+    killed.is_out = NodeId{9};
+  };
+  killed.on_admit = [] { throw std::runtime_error("killed"); };
+  REQUIRE_THROWS(killed.run());
+  killed.settings.name_of_dead = 0;
+  killed.settings.lost_its_vote = false;
+  REQUIRE(killed.run().ok());
+  CHECK(killed.machine.state().retired == std::set{NodeId{9}});
   World uncommitted;
-  REQUIRE(uncommitted.roster.admit({NodeId{9}, "delta", {"10.0.0.4", 7411}, false, true}).ok());
+  delta_voted(uncommitted);
   uncommitted.on_wait = [&] {
     uncommitted.roster.set_voter(NodeId{9}, false);
     if (uncommitted.waits == 5) uncommitted.is_out = NodeId{9};
@@ -133,12 +168,12 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
   REQUIRE(uncommitted.run().ok());
   CHECK(uncommitted.waits >= 5);
   CHECK(uncommitted.machine.state().retired == std::set{NodeId{9}});
-  // Whoever says so of a number that votes, or lives, or is another host's, is not heard.
-  const auto retires = [](NodeId out, NodeId alive, const std::string& named) {
+  // Not a number that votes, or lives; nor that of another name, or of one that never voted.
+  const auto retires = [](NodeId out, NodeId alive, const std::string& named, bool voted = true) {
     World other;
-    REQUIRE(other.roster.admit({NodeId{9}, named, {"10.0.0.4", 7411}, false, false}).ok());
-    wire::IntroductionQuestion question{"delta", NodeId{12}, 9, "10.0.0.4:7411", group, 2, true};
-    question.retires = NodeId{9};
+    delta_voted(other, named, voted);
+    other.roster.set_voter(NodeId{9}, false);
+    const wire::IntroductionQuestion question{"delta", NodeId{12}, 9, "10.0.0.4:7411", group, 2, true};
     const auto told = introduce({"alpha",
                                  5,
                                  group,
@@ -156,6 +191,7 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
   CHECK_FALSE(retires(NodeId{}, NodeId{}, "delta"));
   CHECK_FALSE(retires(NodeId{9}, NodeId{9}, "delta"));
   CHECK_FALSE(retires(NodeId{9}, NodeId{}, "epsilon"));
+  CHECK_FALSE(retires(NodeId{9}, NodeId{}, "delta", false));
 #ifdef COORD_MUTANTS
   const Without rule("retired_once_it_is_out");
   CHECK(retires(NodeId{9}, NodeId{9}, "delta"));
@@ -368,6 +404,23 @@ TEST_CASE("a voter that listens everywhere is itself at its own address, whichev
   };
   CHECK(begins_again("10.9.9.9"));
   CHECK_FALSE(begins_again("10.7.7.7"));  // it has moved, or is a copy
+}
+
+TEST_CASE("a voter that was moved to a name which no name server knows yet goes by its file") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId node = world.settings.node;
+  world.roster.remove(node);
+  REQUIRE(world.roster.admit({node, "delta", {"delta.example", 7411}, false, true}).ok());
+  world.local = "delta.example";
+  world.unknown_for = 100;
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.goes_by_file);
+  CHECK(world.log.find("the name delta.example cannot be looked up yet") != std::string::npos);
+  world.unknown_for = 1;
+  world.settings.goes_by_file = false;
+  REQUIRE(world.run().ok());
+  CHECK_FALSE(world.settings.goes_by_file);
 }
 
 TEST_CASE("a file or an answer with a voter of number 0 is refused in words") {

@@ -206,7 +206,7 @@ const Named<local::Request>& requests() {
       {"ask_values", local::Question{8, service::ListValues{"a/", "a/b"}, true, false}},
       {"keep_voters", local::KeepVoters{9, 3, 600s, 7200s, WallTime{7}}},
       {"move_peer", local::MovePeer{9, "gamma", "192.0.2.7:7411"}},
-      {"order_voters", local::OrderVoters{9, local::VoterVerb::replace, "gamma", "delta"}},
+      {"order_voters", local::OrderVoters{9, local::VoterVerb::replace, "gamma", "delta", true}},
   };
   return all;
 }
@@ -360,7 +360,7 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
       {"who", {}},
       {"admit",
        {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9,
-        "rack-2", true, true, false, LogIndex{0x0102030405}, NodeId{0x66}}}};
+        "rack-2", true, true, false, LogIndex{0x0102030405}}}};
   return all;
 }
 

@@ -106,8 +106,12 @@ Result<cli::Exit> not_in_time(const VoterSettings& settings, const View& last) {
     return Error{ErrorKind::unavailable, object, "nobody leads: nothing can be changed",
                  "`dpeers doctor` says more"};
   if (settings.json) cli::print(json_of(settings, *last, false));
-  if (!settings.quiet)
-    cli::notice("dpeers", fmt::format("{}: not yet: {}: say it again to go on", object, last->what));
+  // Said again when the vote is gone, it would be another order.
+  const char* const remedy = last->takes_vote
+                                 ? "look with `dpeers`: said again once the vote is gone, it lets "
+                                   "the group forget the host as well"
+                                 : "say it again to go on";
+  if (!settings.quiet) cli::notice("dpeers", fmt::format("{}: not yet: {}: {}", object, last->what, remedy));
   return cli::Exit::no;
 }
 
@@ -123,10 +127,11 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
   cli::BackOff pause;
   View last;
   std::uint64_t number = 0;
+  bool only_vote = false;
   for (bool once = false; !once || left() > Duration{}; once = true) {
     bool is_refused = false;
     ++number;
-    const local::OrderVoters order{number, settings.verb, settings.name, settings.other};
+    const local::OrderVoters order{number, settings.verb, settings.name, settings.other, only_vote};
     const auto asked = peer ? ask(*peer, order, name_of(settings.verb), number, is_refused) : peer.error();
     if (is_refused) return asked.error();
     if (!asked) {
@@ -137,6 +142,7 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
     pause.reset();
     if (!*asked) continue;
     last = *asked;
+    only_vote = only_vote || last->takes_vote;
     if (last->done || last->refused) progress.clear();
     if (last->refused) return refusal(settings, *last);
     if (last->done) {
