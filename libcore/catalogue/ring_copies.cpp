@@ -84,7 +84,6 @@ struct RingCopiesModel : Model<RingCopiesModel> {
       : seed_(setup.seed),
         nodes_(setup.nodes),
         faults_(setup.faults),
-        quiet_from_(setup.quiet_from),
         random_(setup.seed ^ 0x72696e67U),
         agreed_(ring_name, founded(setup)),
         users_(world_of_users(), setup.seed, level_of(setup.seed)) {
@@ -106,7 +105,11 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     in(random_.between(5ms, 300ms), [this, self] { hear(self, agreed_.newest()); });
     in(random_.between(1ms, 50ms), [this, self] { greet({self}); });
     in(400ms, [this, self] { drive(self); });
-    if (seed_ % 2 == 0) in(500ms, [this, self] { users_.watch(self); });
+    if (seed_ % 2 == 0) {
+      in(500ms, [this, self, life = lives_[self]] {
+        if (lives_[self] == life) users_.watch(self);
+      });
+    }
     return node;
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
@@ -208,7 +211,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     judge_disks();
     if (!read_all()) return "a last read was not answered";
     users_.judge();
-    users_.judge_watchers(quiet_from_);
+    users_.judge_watchers();
     return std::nullopt;
   }
 
@@ -443,7 +446,6 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   std::uint64_t seed_;
   std::size_t nodes_;
   std::vector<sim::Fault> faults_;
-  Instant quiet_from_;
   Random random_;
   AgreedRings agreed_;
   RingUsers users_;

@@ -294,9 +294,9 @@ void RingUsers::judge() {
   }
 }
 
-void RingUsers::judge_watchers(Instant since) {
+void RingUsers::judge_watchers() {
   for (const Watcher& watcher : watchers_) {
-    if (watcher.is_over || !watcher.begun || *watcher.begun < since) continue;
+    if (watcher.is_over || !watcher.begun) continue;
     for (const auto& [key, told] : watcher.told) {
       if (told != last_read_[key])
         return world_.object(

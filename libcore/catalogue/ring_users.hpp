@@ -42,10 +42,8 @@ class RingUsers {
 
   ring::Consistency level() const { return level_; }
   std::size_t final_reads() const { return final_reads_; }
-  void judge();  // the history
-  // What those that began since then were told last is what was read at last. One that begins while hosts are
-  // away or change is told what it can be.
-  void judge_watchers(Instant since);
+  void judge();           // the history
+  void judge_watchers();  // what they were told last is what was read at last
 
  private:
   using Did = sim::RegisterOperation;
