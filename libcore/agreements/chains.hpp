@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // How many messages had to follow each other before a site enters: its delays.
 //
-// Problem: theory counts from the last one's leaving to the next one's entering, or from the wish where nobody
-// was inside, and each as the longest chain of messages. A site sees its own messages only. Solution: each
-// message says how long the longest chain is, ending with it, since each site's last wish and since the last
-// exit, of those that its sender knows. Exits are in one order, for who enters knows of the last one: so they
-// are numbered, and the one of the largest number is the last. An exit names the wishes that were known when
-// it was made: whoever had wished before waited for it.
+// Problem: theory counts from the last one's leaving to the next one's entering, or from the wish where
+// nobody was inside, and each as the longest chain of messages. A site sees its own messages only. Solution:
+// each message says how long the longest chain is, ending with it, since each site's last wish and since the
+// last exit, of those that its sender knows. Exits are in one order, for who enters knows of the last one: so
+// they are numbered, and the one of the largest number is the last. An exit names the wishes that were known
+// when it was made: whoever had wished before waited for it.
 #pragma once
 
 #include <algorithm>

@@ -31,6 +31,7 @@
 #include "agreements/searching.hpp"
 #include "agreements/shelf.hpp"
 #include "agreements/signing.hpp"
+#include "agreements/site.hpp"
 #include "base/random.hpp"
 #include "classical/registry.hpp"
 #include "node/part.hpp"
@@ -68,42 +69,12 @@ class AgreementsPart final : public node::Part {
   std::optional<SessionId> inside(Token epoch) const;
 
  private:
-  struct Tool {
-    replica::ConnectionId connection;
-    std::uint64_t request = 0;
-  };
   struct Peer {
     std::uint64_t life = 0, disk = 0;
     std::optional<channel::Channel> channel;
     std::vector<Bytes> unsent;  // until its life is known
     std::size_t unsent_bytes = 0;
     Instant heard{};  // last
-  };
-  // One decision at this site.
-  struct Site {
-    Known known;
-    const classical::Algorithm* algorithm = nullptr;
-    std::unique_ptr<SiteNotary> notary{};       // where sites may lie; null elsewhere
-    std::unique_ptr<classical::Instance> core;  // null: it had decided when it was made, and proves nothing
-    std::map<std::string, Bytes> records;       // none any more once it has decided
-    std::deque<classical::Action> held;         // behind what is being written
-    std::size_t writing = 0;                    // saves that are not over
-    bool broken = false;
-    // By time, until it has decided, and as long as a tool waits for that. Else others' messages drive it: no
-    // site elects, beats and writes for a proposer that is gone.
-    bool is_driven() const {
-      return (!waiting.empty() || driven_until) && writing == 0 && !broken && !decided;
-    }
-    std::optional<Instant> asks_at{};       // others, whether it is decided, while a tool waits
-    std::optional<Instant> driven_until{};  // others' proposers ask, and their sites may not serve them
-    // A value may be chosen that it has accepted.
-    bool begun() const { return !records.empty() || decided || wished || depth > 0 || broken; }
-    std::optional<Instant> wished;
-    std::uint32_t depth = 0, depth_at_wish = 0;
-    std::map<std::string, std::uint64_t> messages;
-    std::vector<Step> steps;
-    std::optional<Decided> decided;
-    std::vector<Tool> waiting;
   };
   // What others know. That nothing is chosen only those know who have not begun: a majority of them and one
   // that has accepted would have a site in common.

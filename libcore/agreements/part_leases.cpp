@@ -84,7 +84,8 @@ bool AgreementsPart::may_give(NodeId from, const Election& what) {
   return false;
 }
 
-// Before this life: in it the group was founded. What this life has given is on the disk, or on its way there.
+// Before this life: in it the group was founded. What this life has given is on the disk, or on its
+// way there.
 void AgreementsPart::no_lease_was_given() {
   if (longest_lease_.before == Duration{}) return;
   longest_lease_.before = {};

@@ -47,7 +47,7 @@ std::optional<Known> AgreementsPart::known(const node::Moment& moment, Token gen
   return std::nullopt;
 }
 
-AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token generation, CannotTell& why) {
+Site* AgreementsPart::site(const node::Moment& moment, Token generation, CannotTell& why) {
   if (const auto found = sites_.find(generation); found != sites_.end()) return &found->second;
   auto of = known(moment, generation, why);
   if (!of) return nullptr;
@@ -79,7 +79,7 @@ AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token gen
   return make_site(moment, generation, std::move(*of), why);
 }
 
-AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Token generation, Known known,
+Site* AgreementsPart::make_site(const node::Moment& moment, Token generation, Known known,
                                                 CannotTell& why) {
   Site made;
   made.known = std::move(known);
@@ -127,8 +127,8 @@ std::string AgreementsPart::lost_majority(const Site& site) const {
   std::size_t left = 0;
   for (const service::DecisionSite& each : sites) {
     const auto peer = peers_.find(each.node);
-    // A disk that cannot be read now is told as none, and may be read again. Where sites may lie nobody's word
-    // on who it is counts that is not signed.
+    // A disk that cannot be read now is told as none, and may be read again. Where sites may lie nobody's
+    // word on who it is counts that is not signed.
     const bool is_heard = peer != peers_.end() && peer->second.life != 0 && peer->second.disk != 0;
     const bool is_believed =
         COORD_RULE(a_greeting_loses_no_site_that_signs, !site.algorithm->proves) && is_heard;
@@ -146,7 +146,8 @@ std::string AgreementsPart::lost_majority(const Site& site) const {
                          : "the peer was restarted, or was not heard when the sites were fixed");
 }
 
-// Whoever waits for what cannot be any more is told so, unless one that is left knows what was decided before.
+// Whoever waits for what cannot be any more is told so, unless one that is left knows what was
+// decided before.
 void AgreementsPart::tell_of_lost_majorities(const node::Moment& moment, NodeId of) {
   for (auto& [generation, site] : sites_) {
     if (site.waiting.empty() || site.known.site(of) == nullptr) continue;

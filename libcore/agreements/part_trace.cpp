@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a decision's proposer sends and hears after it has decided (dpropose --trace): the others are told, and
-// some algorithms are complete only when all have acknowledged that.
+// What a decision's proposer sends and hears after it has decided (dpropose --trace): the others are told,
+// and some algorithms are complete only when all have acknowledged that.
 #include <algorithm>
 #include <chrono>
 #include <utility>

@@ -7,9 +7,10 @@
 // that is stopped reads nothing.
 //
 // When a peer has been started again its answerers come back a moment later. A question of that moment is
-// kept, and told to each that comes: else this host would have nobody who answers, and would not be missing.
-// Who has asked an earlier life of the peer says so: the answerer is perhaps at work, and comes back when that
-// is over. It is waited for until the answers would come too late, and without one this host has not answered.
+// kept, and told to each that comes: else this host would have nobody who answers, and would not be
+// missing. Who has asked an earlier life of the peer says so: the answerer is perhaps at work, and comes
+// back when that is over. It is waited for until the answers would come too late, and without one this host
+// has not answered.
 #pragma once
 
 #include <cstddef>

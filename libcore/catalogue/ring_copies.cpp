@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The copies that a ring keeps of each key, as dsim knows them: the classes that run in coordd, on tables in
-// memory, under people who use them at one level (ring_users.hpp) while hosts join, leave, move, crash, are
-// cut off, have full disks, and lose one disk at a time. What a level promises is judged over the recorded
-// history; in the end all copies are the same, on those hosts whose they are, and no record of a removal is
-// left.
+// The copies that a ring keeps of each key, as dsim knows them: the classes that run in coordd, on tables
+// in memory, under people who use them at one level (ring_users.hpp) while hosts join, leave, move, crash,
+// are cut off, have full disks, and lose one disk at a time. What a level promises is judged over the
+// recorded history; in the end all copies are the same, on those hosts whose they are, and no record of a
+// removal is left.
 //
-// What the group agrees on comes to each host late, and to one that was just started later (agreed_rings.hpp).
-// A message is of the connection of two lives: it comes once and in order, or not at all.
+// What the group agrees on comes to each host late, and to one that was just started later
+// (agreed_rings.hpp). A message is of the connection of two lives: it comes once and in order, or not at all.
 #include "catalogue/ring_copies.hpp"
 
 #include "base/format.hpp"

@@ -231,7 +231,8 @@ void HeldSession::begin_to_take_up() {
   say_started();
 }
 
-// Its answer is heard with that to the word that takes the grant up; over a line that broke it is asked again.
+// Its answer is heard with that to the word that takes the grant up; over a line that broke it is
+// asked again.
 void HeldSession::ask(const Along& along) {
   if (!line_.away()) (void)line_.peer().send(along.request);
 }

@@ -29,8 +29,8 @@ struct CutVerdict {
 CutVerdict judge_cut(const EventLog& log, const Cut& cut);
 
 // The largest in which no event knows of one that is not in it, or in no log: what is beyond it is the tail
-// of logs that ended before the others, or a host's events behind one that is in no log. Each host's clock must
-// grow: of lines with the same number of a host all are in it, or none.
+// of logs that ended before the others, or a host's events behind one that is in no log. Each host's clock
+// must grow: of lines with the same number of a host all are in it, or none.
 Cut largest_cut(const EventLog& log);
 
 }  // namespace coord::clock

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where coordd is built without engines (COORD_PARTS=members): all that others ask of this layer, and it says so.
+// Where coordd is built without engines (COORD_PARTS=members): all that others ask of this layer, and it
+// says so.
 #include <memory>
 #include <string>
 

@@ -48,8 +48,8 @@ void Replicas::keep_hint(const std::string& name, const std::string& key, Entry 
   tick_at_ = now_;
 }
 
-// A key has one row, whatever comes of it: what is on its way takes over what is new, and is sent to all again
-// when it has its turn. What was said of it before counts no more.
+// A key has one row, whatever comes of it: what is on its way takes over what is new, and is sent to all
+// again when it has its turn. What was said of it before counts no more.
 void Replicas::add_surplus(Ring& ring, const std::string& key, Entry entry) {
   Surplus& surplus = ring.surplus;
   const auto way = surplus.on_their_way.find(key);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Bytes that are said to be a message of a channel between two lives (protocol/channel): nothing, or a message
-// that is written as the same bytes; and what any number of them do to a channel crashes nothing, hangs
-// nothing and keeps no more than its window.
+// Bytes that are said to be a message of a channel between two lives (protocol/channel): nothing, or a
+// message that is written as the same bytes; and what any number of them do to a channel crashes nothing,
+// hangs nothing and keeps no more than its window.
 #include <optional>
 
 #include "base/check.hpp"

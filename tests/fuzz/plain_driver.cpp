@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a fuzz target without libFuzzer: usage: fuzz_all NAME RUNS [SEEDS.hex]. Inputs are random bytes and the
-// seeds (lines `name hex`), cut, damaged, doubled and joined. Deterministic.
+// Runs a fuzz target without libFuzzer: usage: fuzz_all NAME RUNS [SEEDS.hex]. Inputs are random bytes and
+// the seeds (lines `name hex`), cut, damaged, doubled and joined. Deterministic.
 #include "plain_driver.hpp"
 
 #include <cstdio>

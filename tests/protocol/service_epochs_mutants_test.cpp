@@ -46,7 +46,8 @@ std::string registering_story() {
   return said + gate.is();
 }
 
-// In an epoch that is not there, at a host that is no site of it, and in one that is closed and must be waited for.
+// In an epoch that is not there, at a host that is no site of it, and in one that is closed and must be
+// waited for.
 std::string nameless_story() {
   Gate gate;
   TakePart nameless = Gate::part();

@@ -95,7 +95,8 @@ bool who_comes_back_is_asked() {
   return gathered.answers.size() == 2 && gathered.missing.empty();
 }
 
-// The peer of host 2 is started again while its answerer is at work for long, which notices nothing until then.
+// The peer of host 2 is started again while its answerer is at work for long, which notices nothing
+// until then.
 bool who_comes_back_late_is_asked(Duration works_for, std::size_t answers) {
   Network net(2);
   net.ask(2, 5, Answer{"load"});

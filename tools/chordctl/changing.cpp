@@ -21,7 +21,6 @@ bool has_part_in(const service::RingView& view, NodeId host) {
   return is_among(view.hosts) || is_among(view.before);
 }
 
-constexpr Duration looks_again_every = std::chrono::milliseconds(200);
 
 Token joined_as(const service::RingView& view, NodeId host) {
   const auto own = std::ranges::find(view.hosts, host, &service::RingHost::host);

@@ -72,7 +72,6 @@ std::string why_not_again(const Known& known, const service::RingHost& own) {
 // Once this host's peer has heard of the ring that the group has agreed on: then it says whether its disk has
 // what it is to keep. It may just have been started.
 Result<Known> look_when_heard(const MembershipSettings& s, Client& client) {
-  constexpr Duration looks_again_every = std::chrono::milliseconds(200);
   for (;;) {
     auto known = look(s.common, client);
     if (!known || !known->is_member() || known->here.number >= known->view.number) return known;

@@ -2,16 +2,21 @@
 // What join, leave and ring have in common: a change of the ring's hosts, from its order to its end.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
 #include "cli/names.hpp"
 #include "known.hpp"
 #include "verbs.hpp"
 
 namespace coord::chordctl {
+
+// A change that others make is seen by asking again.
+inline constexpr Duration looks_again_every = std::chrono::milliseconds(200);
 
 struct MembershipSettings {
   const Common& common;

@@ -21,6 +21,7 @@
 #include "cli/trial.hpp"
 #include "dlock/native.hpp"
 #include "dlock/request.hpp"
+#include "dlock/run_attempt.hpp"
 #include "dlock/settings.hpp"
 #include "dlock/take_part.hpp"
 #include "process/boot_time.hpp"
@@ -29,13 +30,6 @@
 namespace coord::dlock {
 
 namespace {
-
-// How a run ends that did not get its lock.
-struct NotRun {
-  cli::Exit exit;
-  std::string outcome;
-  std::string why;  // empty: nothing to say
-};
 
 cli::SessionTerms terms_of(const Settings& settings, Instant asked, int holder) {
   cli::SessionTerms terms;
@@ -50,66 +44,15 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked, int holder) 
   return terms;
 }
 
-// For people; --report has it exactly.
-std::string milliseconds_of(Duration time) {
-  return cli::seconds_text(std::chrono::round<std::chrono::milliseconds>(time));
-}
+}  // namespace
 
-// From the moment that the lock was asked for.
-class Run {
- public:
-  // `holder`: pidfd of the process that shall hold (--acquire), or -1.
-  // `log`: open, if the epoch's events are to be written there.
-  Run(const Settings& settings, engine::LocalConnection peer, cli::RunReport& report, const Descriptor& log,
-      Instant asked, int holder, std::optional<process::Cgroup> group)
-      : settings_(settings),
-        report_(report),
-        log_(log),
-        asked_(asked),
-        session_(terms_of(settings, asked, holder), std::move(peer), report.messages, std::move(group)) {}
-
-  Result<cli::Exit> whole();
-  // It took part in an epoch in which nobody enters any more (0: its session was lost): to be asked for anew.
-  std::optional<Token> again() const { return again_; }
-  // It named no sites, and there was no epoch: to be asked for anew with them, now.
-  bool found_no_epoch() const { return found_no_epoch_; }
-
- private:
-  NotRun refused(const local::Refused& answer) const;
-  NotRun not_acquired(const local::Cancelled& over) const;
-  Result<cli::Exit> end_unlocked(const NotRun& end);
-  // Nothing: the turn was passed on before anything was begun.
-  using Ended = std::optional<cli::Exit>;
-  Result<Ended> run_locked();
-  Result<Ended> enter_and_run();
-  Result<Ended> lock_native_and_run();
-  Result<Ended> begin_inside();
-  Result<Ended> run_command(const Beginning* beginning = nullptr);
-  Ended lost_before_it_began();
-  Ended waits_for_next(const agreements::Missing& missing);
-  Result<Ended> become_command(const Beginning* beginning = nullptr);
-  Result<Ended> run_permitted();
-  Result<Ended> tell_token();
-  Result<bool> take_up(std::uint32_t pid = 0, int pidfd = -1, const Beginning* beginning = nullptr);
-  void take_back();
-  cli::Program program() const;
-  cli::Exit failed(const cli::SpawnError& error);
-  cli::Exit end_run(const cli::Outcome& outcome);
-  void say_waiting(const local::Waiting& waiting);
-  void write_log() const;
-  void note(const std::string& text) const {
-    if (settings_.verbose) cli::notice("dlock", text);
-  }
-
-  const Settings& settings_;
-  cli::RunReport& report_;
-  const Descriptor& log_;
-  Instant asked_;
-  cli::HeldSession session_;
-  std::optional<Token> again_;
-  bool found_no_epoch_ = false;
-  std::optional<bool> said_;  // what we wait for: our turn (true) or a majority
-};
+Run::Run(const Settings& settings, engine::LocalConnection peer, cli::RunReport& report,
+         const Descriptor& log, Instant asked, int holder, std::optional<process::Cgroup> group)
+    : settings_(settings),
+      report_(report),
+      log_(log),
+      asked_(asked),
+      session_(terms_of(settings, asked, holder), std::move(peer), report.messages, std::move(group)) {}
 
 NotRun Run::not_acquired(const local::Cancelled& over) const {
   if (!over.quorum)
@@ -313,99 +256,6 @@ Result<Run::Ended> Run::become_command(const Beginning* beginning) {
   return Ended(failed(error));
 }
 
-// --acquire: the hold is the process's from now on.
-Result<Run::Ended> Run::tell_token() {
-  const auto ours = take_up();
-  if (!ours) return ours.error();
-  if (!*ours) return Ended();
-  const auto before = std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is no end of us
-  cli::print(fmt::format("{}\n", session_.grant().token.value));
-  const Status told = cli::flush();
-  (void)std::signal(SIGPIPE, before);
-  if (told) return Ended(cli::Exit::done);
-  take_back();  // our caller will believe that it has nothing
-  if (told.error().what == cli::output_error(EPIPE).what && before != SIG_IGN) (void)std::raise(SIGPIPE);
-  return told.error();
-}
-
-// --algorithm, once it has entered. Nothing: its turn had passed on before it began.
-Result<Run::Ended> Run::begin_inside() {
-  auto ours = session_.taken_up();
-  if (!ours) session_.let_go();
-  if (!ours) return ours.error();
-  if (!*ours) return session_.passed_on() ? Ended() : lost_before_it_began();
-  Beginning beginning(session_.grant().session, cli::shown(settings_.name_list));
-  session_.ask(beginning.along());  // while the command is forked
-  auto ended = settings_.no_fork ? become_command(&beginning) : run_command(&beginning);
-  const auto instead = beginning.instead();
-  if (!instead || !ended || *ended) return ended;
-  if (instead->ok() && std::holds_alternative<agreements::PassedOn>(**instead)) {
-    session_.begin_to_take_up();  // no command of it is there any more
-    return enter_and_run();
-  }
-  session_.let_go();
-  if (!*instead) return instead->error();
-  const auto* missing = std::get_if<agreements::Missing>(&**instead);
-  return missing != nullptr ? waits_for_next(*missing) : lost_before_it_began();
-}
-
-// --algorithm: it takes part, and waits to enter.
-Result<Run::Ended> Run::enter_and_run() {
-  const std::string object = cli::shown(settings_.name_list);
-  const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
-  auto entry = enter(session_, object, end, settings_.no_wait);
-  report_.wait = process::boot_now() - asked_;
-  if (session_.passed_on()) return Ended();
-  if (auto* entered = entry ? std::get_if<agreements::Entered>(&*entry) : nullptr) {
-    report_.token = entered->token;
-    report_.entry->messages = std::move(entered->messages);
-    report_.entry->epoch = entered->epoch;
-    report_.entry->sites = std::move(entered->hosts);
-    report_.entry->delays = entered->delays;
-    report_.entry->from_exit = entered->from_exit;
-    report_.entry->epoch_sent = entered->sent;
-    report_.entry->epoch_received = entered->received;
-    note(fmt::format("{}: entered after {} s under token {}", object, milliseconds_of(report_.wait),
-                     entered->token.value));
-    return begin_inside();
-  }
-  const bool lost = session_.lost();
-  session_.let_go();
-  if (!entry) return entry.error();
-  if (const auto* missing = std::get_if<agreements::Missing>(&*entry)) return waits_for_next(*missing);
-  if (lost) again_ = Token{};
-  if (lost) return Ended(cli::Exit::no);
-  const auto over = end_unlocked(not_acquired({cli::only_request, std::get<NotEntered>(*entry).quorum, {}}));
-  return over ? Result<Ended>(Ended(*over)) : Result<Ended>(over.error());
-}
-
-// --native: what is held already excludes nobody but this host's others; the engine's queue is the line.
-Result<Run::Ended> Run::lock_native_and_run() {
-  const std::string object = cli::shown(settings_.name_list);
-  const auto ours = take_up();
-  if (!ours) return ours.error();
-  if (!*ours) return Ended();
-  const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
-  const bool tells = settings_.verbose || (!settings_.quiet && cli::is_terminal(STDERR_FILENO));
-  auto entry = lock_native(session_, settings_, end, [&](const std::string& behind) {
-    if (tells) cli::notice("dlock", fmt::format("{}: waiting for {}", object, cli::shown(behind)));
-  });
-  report_.wait = process::boot_now() - asked_;
-  if (entry && std::holds_alternative<native::Locked>(*entry)) {
-    note(
-        fmt::format("{}: acquired after {} s by the engine's recipe", object, milliseconds_of(report_.wait)));
-    return settings_.no_fork ? become_command() : run_command();
-  }
-  const bool lost = session_.lost();
-  session_.let_go();
-  if (!entry) return entry.error();
-  const bool reached = std::get<NotNative>(*entry).reached && !lost;
-  const auto over = end_unlocked(
-      reached ? not_acquired({cli::only_request, true, {}})
-              : NotRun{cli::Exit::unavailable, "no_quorum", "the engine does not answer: see dpeers doctor"});
-  return over ? Result<Ended>(Ended(*over)) : Result<Ended>(over.error());
-}
-
 Result<Run::Ended> Run::run_locked() {
   if (settings_.native) return lock_native_and_run();
   if (settings_.algorithm) session_.begin_to_take_up();
@@ -448,8 +298,6 @@ Result<cli::Exit> Run::whole() {
     report_.token.reset();
   }
 }
-
-}  // namespace
 
 Result<cli::Exit> run_locked(const Settings& wanted) {
   Settings settings = wanted;

@@ -38,9 +38,9 @@ bool is_changing(const Ring& ring) {
   return COORD_RULE_OR(ring_changes_one_at_a_time, !ring.before.empty(), false);
 }
 
-// Without any one of its hosts a majority of each key's copies is left. Else a host that came again would wait
-// for what is nowhere, and the ring with it: the order was given twice, or its operator has not given the
-// disk up for lost yet.
+// Without any one of its hosts a majority of each key's copies is left. Else a host that came again would
+// wait for what is nowhere, and the ring with it: the order was given twice, or its operator has not given
+// the disk up for lost yet.
 bool leaves_majorities(const Ring& ring) {
   constexpr std::size_t fewest_copies = 3;
   return std::min<std::size_t>(ring.replicas, ring.hosts.size()) >= fewest_copies;
