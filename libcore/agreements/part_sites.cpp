@@ -79,8 +79,7 @@ Site* AgreementsPart::site(const node::Moment& moment, Token generation, CannotT
   return make_site(moment, generation, std::move(*of), why);
 }
 
-Site* AgreementsPart::make_site(const node::Moment& moment, Token generation, Known known,
-                                                CannotTell& why) {
+Site* AgreementsPart::make_site(const node::Moment& moment, Token generation, Known known, CannotTell& why) {
   Site made;
   made.known = std::move(known);
   made.algorithm = hosted(made.known.algorithm);

@@ -20,6 +20,8 @@ namespace coord::cli {
 
 namespace {
 
+constexpr Duration welcome_patience = std::chrono::seconds(2);
+
 // True: `fd` (-1: none) can be read, or the time is over (-1: never). An error: nobody reads our output.
 Result<bool> wait_while_read(int fd, int timeout_ms) {
   std::array<pollfd, 2> ready{{{fd, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};
@@ -78,7 +80,13 @@ Result<engine::LocalConnection> connect_to_peer_again(const ConnectOptions& opti
                                                       const std::string& tool) {
   auto again = connect_again(options, tool);
   if (!again) return again.error();
-  return std::move(again->peer);
+  // What it knows is known by its welcome only, and nothing else may be asked of it before.
+  auto greeted = again->peer.wait(process::boot_now() + welcome_patience);
+  if (!greeted) return greeted.error();
+  const auto* const refused = greeted->has_value() ? std::get_if<local::Refused>(&**greeted) : nullptr;
+  if (greeted->has_value() && refused == nullptr) return std::move(again->peer);
+  return Error{ErrorKind::unavailable, tool, refused != nullptr ? refused->why : "the peer does not answer",
+               "see dpeers"};
 }
 
 }  // namespace coord::cli

@@ -163,9 +163,12 @@ Next next_for(Instant now, const raft::Raft& raft, const VoterOrder& order) {
 
 Next VoterChanges::next(Instant now, const raft::Raft& raft, Level level, const VoterOrder& order) {
   Next next;
-  if (level < 2) {
+  const bool leads = raft.role() == raft::Role::leader;
+  // One that has just begun to learn has not read the level yet.
+  const bool knows_level = leads || raft.voters().votes(raft.config().self);
+  if (level < 2 && knows_level) {
     next = refused(VoterRefusal::too_early);
-  } else if (raft.role() != raft::Role::leader) {
+  } else if (!leads) {
     next = under_way(VoterProgress::nobody_leads);
   } else if (current_ && term_ == raft.term() && !is_same(*current_, order) &&
              now < asked_ + given_up_after && !is_done(raft, *current_)) {

@@ -167,9 +167,9 @@ lose_ring() {
   run -69 on a chordctl get -w 1 k1
   # What is on this disk is told without the others.
   on a chordctl status -w 10 >told
+  grep -q 'its other hosts are not known' told
   on a chordctl keys --local -w 10 >here
-  here=$(grep '^k' here | head -n 1)
-  [ "$(on a chordctl get --level one -w 10 "$here")" = "v${here#k}" ]
+  grep -q '^k' here
   on a chordctl get k1 >got 3>&- &
   waits=$!
   for peer in b c d e; do start_peer "$peer" "${calm[@]}"; done

@@ -163,10 +163,13 @@ pin_all_of_each_other() { # HOST...
   run -0 dpeers remove m
   eventually role_is m member
   eventually serves m
+  eventually grep -q 'does not vote any more: begins anew' "$group/m.log"
+  eventually serves m
   run -64 on m dpropose --algorithm pbft new v
-  [ "$(on m dpropose --get later)" = v ]
+  tells() { [ "$(on m dpropose --get "$1")" = "$2" ]; }
+  eventually tells later v
   on a dpropose --algorithm paxos other x
-  [ "$(on m dpropose --get other)" = x ]
+  eventually tells other x
   run -0 dpeers remove m
   eventually unlisted m
   eventually peer_gone m

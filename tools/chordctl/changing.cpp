@@ -21,7 +21,6 @@ bool has_part_in(const service::RingView& view, NodeId host) {
   return is_among(view.hosts) || is_among(view.before);
 }
 
-
 Token joined_as(const service::RingView& view, NodeId host) {
   const auto own = std::ranges::find(view.hosts, host, &service::RingHost::host);
   return own == view.hosts.end() ? Token{} : own->joined;

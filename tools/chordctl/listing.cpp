@@ -118,19 +118,22 @@ Result<cli::Exit> status(const ListingSettings& s) {
   if (of == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
   std::size_t hosts = 1, copies = 1;
   std::string zone;
+  bool are_known = true;  // the others: after a restart the group says who they are
   if (of->number != Token{}) {
     auto view = client->view(s.common.ring, true);
-    if (!view) return view.error();
-    hosts = std::max<std::size_t>(view->hosts.size(), 1);
-    copies = std::min<std::size_t>(view->replicas, hosts);
-    const auto own = std::ranges::find(view->hosts, of->host, &service::RingHost::host);
-    if (own != view->hosts.end()) zone = own->zone;
+    are_known = view.ok() && !view->hosts.empty();
+    if (are_known) {
+      hosts = view->hosts.size();
+      copies = std::min<std::size_t>(view->replicas, hosts);
+      const auto own = std::ranges::find(view->hosts, of->host, &service::RingHost::host);
+      if (own != view->hosts.end()) zone = own->zone;
+    }
   }
   if (s.json) {
     cli::JsonObject line;
-    line.text("ring", s.common.ring)
-        .integer("hosts", hosts)
-        .integer("keys", of->keys)
+    line.text("ring", s.common.ring);
+    are_known ? line.integer("hosts", hosts) : line.null("hosts");
+    line.integer("keys", of->keys)
         .integer("bytes", of->bytes)
         .integer("siblings", of->siblings)
         .integer("bytes_on_disk", of->bytes_on_disk)
@@ -140,9 +143,10 @@ Result<cli::Exit> status(const ListingSettings& s) {
     return cli::Exit::done;
   }
   const std::string where =
-      hosts == 1 ? "this host alone, 1 copy of each value"
-                 : fmt::format("{} hosts, {} copies of each value, here{}:", hosts, copies,
-                               zone.empty() ? "" : fmt::format(" in zone {}", cli::shown(zone)));
+      !are_known   ? "its other hosts are not known, as no majority of the group answers; here:"
+      : hosts == 1 ? "this host alone, 1 copy of each value"
+                   : fmt::format("{} hosts, {} copies of each value, here{}:", hosts, copies,
+                                 zone.empty() ? "" : fmt::format(" in zone {}", cli::shown(zone)));
   cli::print(fmt::format("ring {}: {}\n{}, {}, {} with siblings\n{} on disk, of all rings\n",
                          cli::shown(s.common.ring), where, counted(of->keys, "key"),
                          counted(of->bytes, "byte"), counted(of->siblings, "key"),
