@@ -233,6 +233,9 @@ TEST_CASE("whose turn passed on while it was stopped does not wait, if it was no
   REQUIRE(net.last_told(2) == "entered");
   net.ask_as(1, 10, Begin{SessionId{10}, 1});
   net.run(3s);
+  CHECK(net.last_told(1) == "passed on");
+  net.enter(1, 10, true);  // as it had asked
+  net.run(3s);
   CHECK(net.last_told(1) == "busy");
 }
 

@@ -325,6 +325,7 @@ struct Network {
     if (std::holds_alternative<Entered>(what)) return "entered";
     if (const auto* missing = std::get_if<Missing>(&what)) return "missing: " + missing->text;
     if (std::holds_alternative<Busy>(what)) return "busy";
+    if (std::holds_alternative<PassedOn>(what)) return "passed on";
     if (const auto* is = std::get_if<DealIs>(&what)) return name_of(is->stage);
     if (const auto* withdrawn = std::get_if<Withdrawn>(&what))
       return withdrawn->quorum ? "withdrawn" : "withdrawn, no quorum";
