@@ -131,7 +131,7 @@ TEST_CASE("of a part both ends say the same") {
   Told told;
   const OnChannel heard{b, {4, Bytes{1, 2}}, 2, Way::stream};
   told.narrator.hears(heard);
-  told.narrator.sends(SendOnChannel{b, heard.message, Way::stream}, "casts", true);
+  told.narrator.sends(SendOnChannel{b, heard.message, 2, Way::stream}, "casts", true);
   CHECK(told.lines == Lines{"b > a casts bytes 2", "a > b casts bytes 2"});
 }
 
