@@ -141,9 +141,9 @@ class PowerSupply {
     files_.zName = "power";
     files_.szOsFile = static_cast<int>(sizeof(Opened)) + real_files->szOsFile;
     files_.xOpen = open;
-    files_.xDelete = [](sqlite3_vfs*, const char* name, int is_synced) {
-      disk.erase(name);
-      return real_files->xDelete(real_files, name, is_synced);
+    files_.xDelete = [](sqlite3_vfs*, const char* deleted, int is_synced) {
+      disk.erase(deleted);
+      return real_files->xDelete(real_files, deleted, is_synced);
     };
     REQUIRE(sqlite3_vfs_register(&files_, 1) == SQLITE_OK);
   }
