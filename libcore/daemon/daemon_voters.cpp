@@ -133,8 +133,10 @@ bool Daemon::is_forgotten_as_told(const VoterAsker& asker, Tool& tool, const rep
     return false;
   if (told.progress == replica::VoterProgress::done)
     return is_forgotten_by(asker.connection, tool, asker.request, asker.order, told.voters);
+  // A removal that is proposed and not committed shows no vote any more: another operator has ordered it.
+  const bool is_proposed = told.progress == replica::VoterProgress::is_proposed;
   const bool has_vote = told.voters.has(asker.order.node);
-  if (has_vote && told.progress != replica::VoterProgress::nobody_leads)
+  if (is_proposed || (has_vote && told.progress != replica::VoterProgress::nobody_leads))
     tool.loses_vote.insert(asker.order.node);
   return false;
 }
