@@ -13,7 +13,8 @@
 //              of elements, and the vector grows as elements are read, not as they are announced
 //   map, set   as vector, keys strictly increasing: one encoding a value
 //   variant    u8 index and the alternative (a new alternative is appended)
-//   optional, pair, array, durations: as cereal has them, made of the above
+//   optional   bool (1: there is none) and the value; pair: both
+//   array, durations: as cereal has them, made of the above
 // The archive knows the version of what it reads or writes (a frame's, a snapshot's section's): a field
 // that came later is listed with archive.since(2, field) and has no bytes before that version: it is
 // left as it is when read, and said to nobody when written. A struct that others hold may grow so too:
@@ -34,13 +35,11 @@
 #include <cereal/cereal.hpp>
 #include <cereal/types/array.hpp>
 #include <cereal/types/chrono.hpp>
-#include <cereal/types/optional.hpp>
-#include <cereal/types/string.hpp>
-#include <cereal/types/utility.hpp>
 #include <cstdint>
 #include <deque>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -79,44 +78,37 @@ constexpr E known_at(E value, std::uint32_t /*version*/) {
   return value;
 }
 
+// What is the same for every type is in archive.cpp: laid out anew at each field, it was a third of what a codec
+// takes to compile, and of its size.
+
 // Why bytes are no message. Thrown inside decode() only.
 struct Malformed : cereal::Exception {
   using cereal::Exception::Exception;
 };
+[[noreturn]] void malformed(const char* why);
+Error unreadable(const cereal::Exception& why);
 
 class BoundedReader : public cereal::InputArchive<BoundedReader> {
  public:
   BoundedReader(ByteView data, const DecodeOptions& options)
       : InputArchive(this), rest_(data), elements_(options.elements), version_(options.version) {}
 
-  ByteView raw(std::size_t size) {
-    if (size > rest_.size()) throw Malformed("it ends within a field");
-    const ByteView front = rest_.first(size);
-    rest_ = rest_.subspan(size);
-    return front;
-  }
+  ByteView raw(std::size_t size);
 
   template <class Unsigned>
   Unsigned integer() {
-    const ByteView bytes = raw(sizeof(Unsigned));
-    std::uint64_t value = 0;
-    for (std::size_t i = bytes.size(); i-- > 0;) value = (value << 8U) | bytes[i];
-    return static_cast<Unsigned>(value);
+    return static_cast<Unsigned>(integer_of(sizeof(Unsigned)));
   }
 
   // A count of things that take at least one byte each.
-  std::size_t count(std::size_t max) {
-    const std::size_t n = integer<std::uint32_t>();
-    if (n > rest_.size()) throw Malformed("it counts more elements than it has bytes");
-    if (n > max) throw Malformed("a field is longer than its bound");
-    return n;
-  }
+  std::size_t count(std::size_t max);
+  std::size_t element_count(std::size_t max);
 
-  std::size_t element_count(std::size_t max) {
-    const std::size_t n = count(max);
-    if (n > elements_) throw Malformed("it has too many elements");
-    elements_ -= n;
-    return n;
+  // Most fields are told apart here: cereal would ask each a dozen questions first, a third of what a codec takes to
+  // compile. What it alone knows (arrays, durations) goes on to it.
+  template <class... Fields>
+  void operator()(Fields&&... fields) {
+    (take(fields), ...);
   }
 
   std::uint32_t version() const { return version_; }
@@ -128,6 +120,10 @@ class BoundedReader : public cereal::InputArchive<BoundedReader> {
   std::size_t left() const { return rest_.size(); }
 
  private:
+  template <class Field>
+  void take(Field& field);
+  std::uint64_t integer_of(std::size_t size);
+
   ByteView rest_;
   std::size_t elements_;
   std::uint32_t version_;
@@ -140,19 +136,18 @@ class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
   BoundedWriter(std::uint32_t version, Bytes begun)
       : OutputArchive(this), version_(version), out_(std::move(begun)) {}
 
-  void raw(ByteView data) { out_.insert(out_.end(), data.begin(), data.end()); }
+  void raw(ByteView data);
 
   template <class Unsigned>
   void integer(Unsigned value) {
-    std::array<std::uint8_t, sizeof(Unsigned)> bytes;
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-      bytes[i] = static_cast<std::uint8_t>(std::uint64_t{value} >> (8U * i));
-    raw(bytes);
+    integer_of(value, sizeof(Unsigned));
   }
 
-  void count(std::size_t n, std::size_t max) {
-    COORD_CHECK(n <= max && n <= std::numeric_limits<std::uint32_t>::max());
-    integer(static_cast<std::uint32_t>(n));
+  void count(std::size_t n, std::size_t max);
+
+  template <class... Fields>  // as the reader's
+  void operator()(Fields&&... fields) {
+    (put(fields), ...);
   }
 
   std::uint32_t version() const { return version_; }
@@ -162,20 +157,16 @@ class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
   }
 
   // A count whose value is known later.
-  std::size_t begin_counted() {
-    integer(std::uint32_t{0});
-    return out_.size();
-  }
-  void end_counted(std::size_t begin) {
-    const std::size_t size = out_.size() - begin;
-    COORD_CHECK(size <= std::numeric_limits<std::uint32_t>::max());
-    for (std::size_t i = 0; i < sizeof(std::uint32_t); ++i)
-      out_[begin - sizeof(std::uint32_t) + i] = static_cast<std::uint8_t>(size >> (8U * i));
-  }
+  std::size_t begin_counted();
+  void end_counted(std::size_t begin);
 
   Bytes take() { return std::move(out_); }
 
  private:
+  template <class Field>
+  void put(const Field& field);
+  void integer_of(std::uint64_t value, std::size_t size);
+
   std::uint32_t version_;
   Bytes out_;
 };
@@ -187,39 +178,21 @@ inline constexpr std::size_t no_bound = std::numeric_limits<std::size_t>::max();
 template <class T>
 concept PlainInteger = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 
-template <PlainInteger T>
-void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const T& value) {
-  archive.integer(static_cast<std::make_unsigned_t<T>>(value));
-}
-template <PlainInteger T>
-void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, T& value) {
-  value = static_cast<T>(archive.integer<std::make_unsigned_t<T>>());
-}
-
-inline void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const bool& value) {
-  archive.integer(static_cast<std::uint8_t>(value ? 1 : 0));
-}
-inline void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, bool& value) {
-  const auto byte = archive.integer<std::uint8_t>();
-  if (byte > 1) throw Malformed("a truth value is neither 0 nor 1");
-  value = byte == 1;
-}
-
+// One that a writer of that version would not have written is none.
 template <class E>
-requires std::is_enum_v<E>
-void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const E& value) {
+void write_enum(BoundedWriter& archive, E value) {
+  static_assert(std::is_unsigned_v<std::underlying_type_t<E>>, "an enum on the wire has an unsigned type");
   COORD_CHECK(is_enumerator<E>(value));
   archive.integer(static_cast<std::underlying_type_t<E>>(known_at<E>(value, archive.version())));
 }
 template <class E>
-requires std::is_enum_v<E>
-void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, E& value) {
-  static_assert(std::is_unsigned_v<std::underlying_type_t<E>>, "an enum on the wire has an unsigned type");
+void read_enum(BoundedReader& archive, E& value) {
   value = static_cast<E>(archive.integer<std::underlying_type_t<E>>());
-  if (!is_enumerator<E>(value)) throw Malformed("a choice is out of its range");
+  if (!is_enumerator<E>(value) || known_at<E>(value, archive.version()) != value)
+    malformed("a choice is out of its range");
 }
 
-// What cereal's own string, array and pair are made of
+// What cereal's own array is made of
 
 template <class T>
 void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const cereal::SizeTag<T>& tag) {
@@ -241,15 +214,6 @@ template <ByteBuffer T>
 void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, cereal::BinaryData<T>& data) {
   const ByteView bytes = archive.raw(static_cast<std::size_t>(data.size));
   std::copy(bytes.begin(), bytes.end(), static_cast<std::uint8_t*>(data.data));
-}
-
-template <class T>
-void CEREAL_SERIALIZE_FUNCTION_NAME(BoundedWriter& archive, cereal::NameValuePair<T>& named) {
-  archive(named.value);
-}
-template <class T>
-void CEREAL_SERIALIZE_FUNCTION_NAME(BoundedReader& archive, cereal::NameValuePair<T>& named) {
-  archive(named.value);
 }
 
 // Containers
@@ -336,7 +300,7 @@ void read_container(BoundedReader& archive, T& container, std::size_t max) {
       read_element<ElementMax>(archive, element);
       if constexpr (Ordered<T>) {
         if (!container.empty() && !(key_of<T>(*container.rbegin()) < key_of<T>(element)))
-          throw Malformed("keys are out of order");
+          malformed("keys are out of order");
         container.emplace_hint(container.end(), std::move(element));
       } else {
         container.push_back(std::move(element));
@@ -346,41 +310,42 @@ void read_container(BoundedReader& archive, T& container, std::size_t max) {
 }
 
 template <class T>
-requires Sequence<T> || Ordered<T>
-void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const T& container) {
-  write_container<0>(archive, container, no_bound);
-}
-template <class T>
-requires Sequence<T> || Ordered<T>
-void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, T& container) {
-  read_container<0>(archive, container, no_bound);
-}
+struct IsBounded : std::false_type {};
+template <class T, std::size_t Max, std::size_t ElementMax>
+struct IsBounded<AtMost<T, Max, ElementMax>> : std::true_type {};
+template <std::size_t Max>
+struct IsBounded<Text<Max>> : std::true_type {};
 
 template <class T, std::size_t Max, std::size_t ElementMax>
-void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const AtMost<T, Max, ElementMax>& field) {
+void write_bounded(BoundedWriter& archive, const AtMost<T, Max, ElementMax>& field) {
   write_container<ElementMax>(archive, std::as_const(field.value), Max);
 }
 template <class T, std::size_t Max, std::size_t ElementMax>
-void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, AtMost<T, Max, ElementMax>& field) {
+void read_bounded(BoundedReader& archive, const AtMost<T, Max, ElementMax>& field) {
   read_container<ElementMax>(archive, field.value, Max);
 }
 
 template <std::size_t Max>
-void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const Text<Max>& field) {
+void write_bounded(BoundedWriter& archive, const Text<Max>& field) {
   const ByteView bytes = bytes_of(field.value);
   const ByteView cut = bytes.first(std::min(bytes.size(), Max));
   archive.count(cut.size(), Max);
   archive.raw(cut);
 }
 template <std::size_t Max>
-void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, Text<Max>& field) {
+void read_bounded(BoundedReader& archive, const Text<Max>& field) {
   read_container<0>(archive, field.value, Max);
 }
 
 // Variants
 
+template <class T>
+struct IsVariant : std::false_type {};
 template <class... Ts>
-void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const std::variant<Ts...>& value) {
+struct IsVariant<std::variant<Ts...>> : std::true_type {};
+
+template <class... Ts>
+void write_variant(BoundedWriter& archive, const std::variant<Ts...>& value) {
   static_assert(sizeof...(Ts) <= 256);
   archive.integer(static_cast<std::uint8_t>(value.index()));
   std::visit([&archive](const auto& alternative) { archive(alternative); }, value);
@@ -392,15 +357,99 @@ void read_alternative(BoundedReader& archive, std::variant<Ts...>& value) {
 }
 
 template <class... Ts>
-void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, std::variant<Ts...>& value) {
+void read_variant(BoundedReader& archive, std::variant<Ts...>& value) {
   const std::size_t index = archive.integer<std::uint8_t>();
-  if (index >= sizeof...(Ts)) throw Malformed("its kind is not known");
+  if (index >= sizeof...(Ts)) malformed("its kind is not known");
   using Read = void (*)(BoundedReader&, std::variant<Ts...>&);
   constexpr auto readers = []<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<Read, sizeof...(Ts)>{&read_alternative<I, Ts...>...};
   }
   (std::index_sequence_for<Ts...>{});
   readers[index](archive, value);
+}
+
+// Any field
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+template <class T>
+struct IsPair : std::false_type {};
+template <class First, class Second>
+struct IsPair<std::pair<First, Second>> : std::true_type {};
+
+template <class T>
+struct IsNamed : std::false_type {};
+template <class T>
+struct IsNamed<cereal::NameValuePair<T>> : std::true_type {};
+
+template <class T, class Archive>
+concept ListsItsFields = requires(T& value, Archive& archive) {
+  value.serialize(archive);
+};
+
+template <class Field>
+void BoundedWriter::put(const Field& field) {
+  if constexpr (std::is_same_v<Field, bool>) {
+    integer(static_cast<std::uint8_t>(field ? 1 : 0));
+  } else if constexpr (PlainInteger<Field>) {
+    integer(static_cast<std::make_unsigned_t<Field>>(field));
+  } else if constexpr (std::is_enum_v<Field>) {
+    write_enum(*this, field);
+  } else if constexpr (Container<Field>) {
+    write_container<0>(*this, field, no_bound);
+  } else if constexpr (IsBounded<Field>::value) {
+    write_bounded(*this, field);
+  } else if constexpr (IsVariant<Field>::value) {
+    write_variant(*this, field);
+  } else if constexpr (IsOptional<Field>::value) {
+    put(!field.has_value());
+    if (field) put(*field);
+  } else if constexpr (IsPair<Field>::value) {
+    put(field.first);
+    put(field.second);
+  } else if constexpr (IsNamed<Field>::value) {
+    put(field.value);
+  } else if constexpr (ListsItsFields<Field, BoundedWriter>) {
+    const_cast<Field&>(field).serialize(*this);  // which only lists them
+  } else {
+    cereal::OutputArchive<BoundedWriter>::operator()(field);
+  }
+}
+
+template <class Field>
+void BoundedReader::take(Field& field) {
+  if constexpr (std::is_same_v<Field, bool>) {
+    const auto byte = integer<std::uint8_t>();
+    if (byte > 1) malformed("a truth value is neither 0 nor 1");
+    field = byte == 1;
+  } else if constexpr (PlainInteger<Field>) {
+    field = static_cast<Field>(integer<std::make_unsigned_t<Field>>());
+  } else if constexpr (std::is_enum_v<Field>) {
+    read_enum(*this, field);
+  } else if constexpr (Container<Field>) {
+    read_container<0>(*this, field, no_bound);
+  } else if constexpr (IsBounded<Field>::value) {
+    read_bounded(*this, field);
+  } else if constexpr (IsVariant<Field>::value) {
+    read_variant(*this, field);
+  } else if constexpr (IsOptional<Field>::value) {
+    bool is_none = false;
+    take(is_none);
+    field.reset();
+    if (!is_none) take(field.emplace());
+  } else if constexpr (IsPair<Field>::value) {
+    take(field.first);
+    take(field.second);
+  } else if constexpr (IsNamed<Field>::value) {
+    take(field.value);
+  } else if constexpr (ListsItsFields<Field, BoundedReader>) {
+    field.serialize(*this);
+  } else {
+    cereal::InputArchive<BoundedReader>::operator()(field);
+  }
 }
 
 // Whole messages
@@ -418,25 +467,15 @@ Result<T> decode(ByteView data, const DecodeOptions& options) {
     BoundedReader archive(data, options);
     T message{};
     archive(message);
-    if (archive.left() > 0 && !options.newer_sender) throw Malformed("bytes are left over");
+    if (archive.left() > 0 && !options.newer_sender) malformed("bytes are left over");
     return message;
   } catch (const cereal::Exception& why) {
-    return Error{ErrorKind::data, "message", why.what(), ""};
+    return unreadable(why);
   }
 }
 
 }  // namespace wire
 }  // namespace coord
-
-// Our ways for these types, not those that cereal has for any archive.
-template <class E>
-requires std::is_enum_v<E>
-struct cereal::specialize<coord::wire::BoundedReader, E, cereal::specialization::non_member_load_save> {
-};
-template <class E>
-requires std::is_enum_v<E>
-struct cereal::specialize<coord::wire::BoundedWriter, E, cereal::specialization::non_member_load_save> {
-};
 
 CEREAL_SETUP_ARCHIVE_TRAITS(coord::wire::BoundedReader, coord::wire::BoundedWriter)
 
