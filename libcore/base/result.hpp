@@ -2,11 +2,15 @@
 // Errors of the world are values. An Error says what happened, to what, and what to do about it;
 // the tools print it as `tool: object: what happened: what to do` and end with the status of its
 // kind (CONTRACT: exit status).
+//
+// Whatever can be is in result.cpp: an error is made at more than a thousand places, and each of them would lay out
+// three strings and what becomes of them.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <variant>
 
 #include "base/check.hpp"
 
@@ -27,47 +31,72 @@ struct Error {
   std::string what;    // what happened
   std::string remedy;  // what to do about it; may be empty
 
-  std::string text() const {
-    std::string line = object;
-    if (!line.empty()) line += ": ";
-    line += what;
-    if (!remedy.empty()) line += ": " + remedy;
-    return line;
+  Error();
+  Error(ErrorKind kind, std::string_view object, std::string_view what, std::string_view remedy);
+  Error(const Error&);
+  Error(Error&&) noexcept;
+  Error& operator=(const Error&);
+  Error& operator=(Error&&) noexcept;
+  ~Error();
+
+  std::string text() const;
+};
+
+// An Error or none, as small as a pointer: results are well most of the time.
+class MaybeError {
+ public:
+  MaybeError() = default;
+  explicit MaybeError(Error error);
+  MaybeError(const MaybeError& other) : error_(other.error_ ? copy(*other.error_) : nullptr) {}
+  MaybeError(MaybeError&& other) noexcept : error_(std::exchange(other.error_, nullptr)) {}
+  MaybeError& operator=(MaybeError other) noexcept {
+    std::swap(error_, other.error_);
+    return *this;
   }
+  ~MaybeError() {
+    if (error_) drop(error_);
+  }
+  const Error* get() const { return error_; }
+
+ private:
+  static const Error* copy(const Error& error);
+  static void drop(const Error* error);
+  const Error* error_ = nullptr;
 };
 
 // A value or an Error. Nobody may ignore one; reading the wrong side is a checked bug.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
+  Result(T value) : value_(std::move(value)) {}       // NOLINT: implicit on purpose
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT
 
-  bool ok() const { return state_.index() == 0; }
+  bool ok() const { return value_.has_value(); }
   explicit operator bool() const { return ok(); }
   T& value() & {
     COORD_CHECK(ok());
-    return std::get<0>(state_);
+    return *value_;
   }
   const T& value() const& {
     COORD_CHECK(ok());
-    return std::get<0>(state_);
+    return *value_;
   }
   T&& value() && {
     COORD_CHECK(ok());
-    return std::get<0>(std::move(state_));
+    return *std::move(value_);
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
   const Error& error() const {
-    COORD_CHECK(!ok());
-    return std::get<1>(state_);
+    COORD_CHECK(error_.get() != nullptr);
+    return *error_.get();
   }
 
  private:
-  std::variant<T, Error> state_;
+  std::optional<T> value_;
+  MaybeError error_;
 };
 
 struct Done {};
