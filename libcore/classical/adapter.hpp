@@ -14,6 +14,14 @@
 
 namespace coord::classical {
 
+// What an algorithm refuses; written once, not by each.
+Error from_nobody(std::string_view algorithm, NodeId from);
+Error unreadable_message(std::string_view algorithm, const Error& why);
+Error unreadable_record(std::string_view algorithm, const std::string& key, const Error& why);
+Error meaningless(std::string_view algorithm, ErrorKind kind, std::string_view what, const char* nonsense);
+Error too_long(std::string_view algorithm);
+Error not_its_wish(std::string_view algorithm, std::string_view wish);
+
 template <class Traits>
 class InstanceOf final : public Instance {
  public:
@@ -23,14 +31,12 @@ class InstanceOf final : public Instance {
       : group_(setup.group), core_(std::move(core)), sequence_(setup.life << life_shift) {}
 
   Result<Actions> receive(Instant now, NodeId from, ByteView bytes) override {
-    if (from == group_.self || !group_.knows(from))
-      return wrong(ErrorKind::data, "a message from " + std::to_string(from.value),
-                   "only the other nodes of the group can send one");
+    if (from == group_.self || !group_.knows(from)) return from_nobody(name_, from);
     auto message = wire::decode<typename Core::Message>(bytes);
-    if (!message) return wrong(ErrorKind::data, "a message cannot be read: " + message.error().what, "");
+    if (!message) return unreadable_message(name_, message.error());
     Meaning meaning(group_);
     meaning(*message);
-    if (meaning.nonsense()) return wrong(ErrorKind::data, std::string("a message ") + meaning.nonsense(), "");
+    if (meaning.nonsense()) return meaningless(name_, ErrorKind::data, "a message ", meaning.nonsense());
     return step(now, typename Core::Receive{from, std::move(*message)});
   }
   Actions tick(Instant now) override { return step(now, typename Core::Tick{}); }
@@ -80,28 +86,24 @@ class InstanceOf final : public Instance {
 
  private:
   static constexpr unsigned life_shift = 32;
-
-  static Error wrong(ErrorKind kind, std::string what, std::string remedy) {
-    return {kind, std::string(Traits::identity.name), std::move(what), std::move(remedy)};
-  }
+  static constexpr std::string_view name_ = Traits::identity.name;
 
   template <class What>
   Result<Actions> wished(Instant now, const What& what) {
-    if (longest(what) > value_limit)
-      return wrong(ErrorKind::usage, "a wish is longer than 64 KiB", "shorten it");
+    if (longest(what) > value_limit) return too_long(name_);
     if constexpr (requires { Traits::event(what); }) {
       return begin(now, Traits::event(what));
     } else if constexpr (requires { Traits::event(what, sequence_); }) {
       return begin(now, Traits::event(what, ++sequence_));
     } else {
-      return wrong(ErrorKind::usage, "takes no wish to " + std::string(name_of(what)), "");
+      return not_its_wish(name_, name_of(what));
     }
   }
   Result<Actions> begin(Instant now, const Result<typename Core::Event>& event) {
     if (!event) return event.error();
     Meaning meaning(group_);
     std::visit([&](const auto& what) { names_of(what, meaning); }, *event);
-    if (meaning.nonsense()) return wrong(ErrorKind::usage, std::string("a wish ") + meaning.nonsense(), "");
+    if (meaning.nonsense()) return meaningless(name_, ErrorKind::usage, "a wish ", meaning.nonsense());
     return step(now, *event);
   }
   template <class What>
@@ -169,9 +171,7 @@ Result<std::unique_ptr<Instance>> make_instance(const Setup& setup) {
     for (const auto& [key, bytes] : setup.stored) {
       auto record = wire::decode<typename Traits::Record>(bytes);
       if (!record)
-        return Error{ErrorKind::data, std::string(Traits::identity.name),
-                     "the record stored as '" + key + "' cannot be read: " + record.error().what,
-                     "leave this node out, or bring its storage back"};
+        return unreadable_record(Traits::identity.name, key, record.error());
       std::visit([&](const auto& what) { Traits::apply(durable, what); }, *record);
     }
     return wrap(make_core<Traits>(setup, setup.stored.empty() ? nullptr : &durable));
