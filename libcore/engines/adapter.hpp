@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -62,10 +61,10 @@ class Adapter {
   };
   using Action = std::variant<Write, Tell, Close, About, Native, NativeLost, FromStore>;
 
-  Adapter() = default;
+  Adapter();
   Adapter(const Adapter&) = delete;
   Adapter& operator=(const Adapter&) = delete;
-  virtual ~Adapter() = default;
+  virtual ~Adapter();
 
   // How many connections to one server it wants, all of which stand when it begins: one that waits for
   // something cannot be asked anything else where answers come in the order of the questions.
@@ -80,14 +79,14 @@ class Adapter {
   virtual void tick(Instant now) = 0;
   virtual std::optional<Instant> deadline() const = 0;
 
-  std::vector<Action> take() { return std::exchange(out_, {}); }
+  std::vector<Action> take();
 
  protected:
-  void write(Bytes bytes, unsigned line = 0) { out_.push_back(Write{std::move(bytes), line}); }
-  void tell(engine::Told told) { out_.push_back(Tell{std::move(told)}); }
-  void say(About about) { out_.push_back(std::move(about)); }
-  void close(std::string why) { out_.push_back(Close{std::move(why)}); }
-  void push(Action action) { out_.push_back(std::move(action)); }
+  void write(Bytes bytes, unsigned line = 0);
+  void tell(engine::Told told);
+  void say(About about);
+  void close(std::string why);
+  void push(Action action);
 
  private:
   std::vector<Action> out_;

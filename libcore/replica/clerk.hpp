@@ -49,7 +49,7 @@ class Clerk {
     return ids;
   }
 
-  void say(ConnectionId id, const Record& record, local::Answer answer) {
+  void say(ConnectionId id, const Record& record, local::Answer&& answer) {
     if (record.connected) ledger_.tell(id, std::move(answer));
   }
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why) {

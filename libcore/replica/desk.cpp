@@ -46,6 +46,9 @@ Level level_of(const local::Request& request) {
 }  // namespace
 
 // What is said when the connection is not only this clerk's own comes last.
+Desk::Desk(SessionsConfig config) : ledger_(std::move(config)) {}
+Desk::~Desk() = default;
+
 SessionActions Desk::take() {
   SessionActions actions = std::exchange(ledger_.out, {});
   std::erase_if(actions, [&](const SessionAction& action) {

@@ -31,7 +31,10 @@ namespace coord::replica {
 
 class Desk {
  public:
-  explicit Desk(SessionsConfig config) : ledger_(std::move(config)) {}
+  explicit Desk(SessionsConfig config);
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+  ~Desk();
 
   [[nodiscard]] SessionActions on(Instant now, const Recovered& event);
   // What it asks for, it may: admission.hpp.

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include "replica/ledger.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace coord::replica {
+
+Ledger::Ledger(SessionsConfig with) : config(std::move(with)) {}
+Ledger::~Ledger() = default;
+
+void Ledger::retract(std::uint64_t ticket) {
+  out.push_back(Retract{ticket});
+}
+
+void Ledger::tell(ConnectionId id, local::Answer&& answer) {
+  out.push_back(ToTool{id, std::move(answer)});
+}
+
+void Ledger::refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why) {
+  tell(id, local::Refused{request, kind, std::move(why)});
+}
 
 std::string no_quorum_text(const std::string& not_begun) {
   return not_begun.empty() ? "no quorum: a majority of the peers cannot be reached" : not_begun;

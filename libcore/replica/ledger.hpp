@@ -10,7 +10,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
 
 #include "replica/tool_events.hpp"
 #include "service/state_machine.hpp"
@@ -25,9 +24,10 @@ local::RefusedKind kind_of(service::Refusal why);
 
 class Ledger {
  public:
-  explicit Ledger(SessionsConfig with) : config(std::move(with)) {}
+  explicit Ledger(SessionsConfig with);
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
+  ~Ledger();
 
   const SessionsConfig config;
   bool quorum = false;    // a leader with a majority is known
@@ -48,7 +48,7 @@ class Ledger {
   void hurry(Hurry& by, std::uint64_t ticket, Instant asked, Late late);
   void give_up_late(Hurry& by, Instant now);
   // Nobody waits for it any more: its answer is still heard, or (withdraw) not.
-  void retract(std::uint64_t ticket) { out.push_back(Retract{ticket}); }
+  void retract(std::uint64_t ticket);
   void withdraw(std::uint64_t ticket);
   void hear(Instant now, const Outcome& event, const service::StateMachine& machine);
 
@@ -60,10 +60,8 @@ class Ledger {
   void hear(const QueryFailed& event);
 
   // ---- the tools
-  void tell(ConnectionId id, local::Answer answer) { out.push_back(ToTool{id, std::move(answer)}); }
-  void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why) {
-    tell(id, local::Refused{request, kind, std::move(why)});
-  }
+  void tell(ConnectionId id, local::Answer&& answer);
+  void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
   std::string no_quorum() const { return no_quorum_text(not_begun); }
   bool may_last(Duration ttl) const { return ttl >= config.ttl_low && ttl <= config.ttl_high; }
   // Of a session that is opened for this tool.

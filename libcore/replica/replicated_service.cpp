@@ -10,6 +10,17 @@
 
 namespace coord::replica {
 
+ReplicatedService::ReplicatedService(std::unique_ptr<OrderedLog> log, SessionsConfig sessions)
+    : log_(std::move(log)),
+      voter_(dynamic_cast<const Replica*>(log_.get())),
+      names_(sessions.names),
+      desk_(std::make_unique<Desk>(std::move(sessions))) {}
+ReplicatedService::ReplicatedService(Replica replica, SessionsConfig sessions)
+    : ReplicatedService(std::make_unique<Replica>(std::move(replica)), std::move(sessions)) {}
+ReplicatedService::ReplicatedService(ReplicatedService&&) noexcept = default;
+ReplicatedService& ReplicatedService::operator=(ReplicatedService&&) noexcept = default;
+ReplicatedService::~ReplicatedService() = default;
+
 ServiceActions ReplicatedService::step(Instant now, WallTime wall, const ServiceEvent& event) {
   std::visit(
       [&]<class T>(const T& concrete) {

@@ -32,13 +32,11 @@ using ServiceActions = std::vector<ServiceAction>;
 
 class ReplicatedService {
  public:
-  ReplicatedService(std::unique_ptr<OrderedLog> log, SessionsConfig sessions)
-      : log_(std::move(log)),
-        voter_(dynamic_cast<const Replica*>(log_.get())),
-        names_(sessions.names),
-        desk_(std::make_unique<Desk>(std::move(sessions))) {}
-  ReplicatedService(Replica replica, SessionsConfig sessions)
-      : ReplicatedService(std::make_unique<Replica>(std::move(replica)), std::move(sessions)) {}
+  ReplicatedService(std::unique_ptr<OrderedLog> log, SessionsConfig sessions);
+  ReplicatedService(Replica replica, SessionsConfig sessions);
+  ReplicatedService(ReplicatedService&&) noexcept;
+  ReplicatedService& operator=(ReplicatedService&&) noexcept;
+  ~ReplicatedService();
 
   [[nodiscard]] ServiceActions step(Instant now, WallTime wall, const ServiceEvent& event);
   [[nodiscard]] ServiceActions settle(Instant now, WallTime wall);

@@ -223,7 +223,7 @@ struct Command {
   WallTime wall{};  // the proposer's, for display; the first one also places a new group's tokens
   Body body{};
 
-  bool operator==(const Command&) const = default;
+  bool operator==(const Command&) const;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(node, client, sequence, acknowledged, wall, body);

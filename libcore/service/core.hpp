@@ -26,9 +26,7 @@ struct Step {
   WallTime wall;
   Effects effects;
 
-  void refuse(Refusal why, SessionId session = {}, std::uint64_t request = 0, Cycle cycle = {}) {
-    effects.push_back(Refused{to, session, request, why, std::move(cycle)});
-  }
+  void refuse(Refusal why, SessionId session = {}, std::uint64_t request = 0, Cycle cycle = {});
 };
 
 Error inconsistent(std::string what);  // a snapshot whose parts do not fit

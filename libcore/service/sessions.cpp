@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Sessions: opened by an Acquire, kept by Renew, ended by Close or Expire.
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
 #include "service/state_machine.hpp"
 
 namespace coord::service {
+
+void Step::refuse(Refusal why, SessionId session, std::uint64_t request, Cycle cycle) {
+  effects.push_back(Refused{to, session, request, why, std::move(cycle)});
+}
 
 std::size_t bytes_of_owner(const Owner& owner) {
   return owner.peer.size() + owner.host.size() + owner.user.size() + owner.command.size();

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <utility>
 
 #include "protocol/raft/events.hpp"
 
@@ -28,23 +27,8 @@ class Outbox {
 
   // Send when `after` (0: nothing) is durable. A message may always be lost, so when the disk stalls for long
   // the oldest are dropped: an acknowledgement or a heartbeat's reply is repeated when the leader asks again.
-  void send(NodeId to, Message message, std::uint64_t after) {
-    if (held_.size() >= held_limit) held_.pop_front();
-    held_.push_back({after, {to, std::move(message)}});
-  }
-
-  void release(Actions& out) {
-    if (held_.empty()) return;
-    std::deque<Held> later;
-    for (Held& held : held_) {
-      if (is_durable(held.after)) {
-        out.emplace_back(std::move(held.send));
-      } else {
-        later.push_back(std::move(held));
-      }
-    }
-    held_ = std::move(later);
-  }
+  void send(NodeId to, Message message, std::uint64_t after);
+  void release(Actions& out);
 
  private:
   // two full windows of every other peer in the largest group
