@@ -2,23 +2,6 @@
 # One target a layer. A layer's headers are reachable only through its target's include directory, so an #include
 # of a layer that is not linked does not build: that is how the dependency rule is kept.
 
-# coord_split_by_rules(PLAIN RULED file...): which of the files obey a COORD_RULE or look for one (base/rule.hpp): these are
-# compiled twice where mutants are built, all others once.
-function(coord_split_by_rules plain ruled)
-  set(without)
-  set(with)
-  foreach(file IN LISTS ARGN)
-    file(STRINGS ${file} found REGEX "COORD_RULE|COORD_MUTANTS|mutants::" LIMIT_COUNT 1)
-    if(found)
-      list(APPEND with ${file})
-    else()
-      list(APPEND without ${file})
-    endif()
-  endforeach()
-  set(${plain} ${without} PARENT_SCOPE)
-  set(${ruled} ${with} PARENT_SCOPE)
-endfunction()
-
 # A whole build compiles several files of a target as one (COORD_UNITY, Toolchain.cmake): what they include is then parsed and
 # instantiated once. What stands in their unnamed namespaces meets there, so files that use the same name for different things
 # are kept apart: coord_apart(file...) for some, coord_all_apart(target...) where each file is a program's verb, say.
@@ -37,79 +20,43 @@ if(NOT COORD_PARTS MATCHES "^(all|members)$")
 endif()
 
 # coord_layer(NAME [USES layer...] [LINKS target...] [DEFINES word...] [MESSAGES file...] [MEMBERS pattern...]): library
-# coord_NAME from all *.cpp under the current folder; MESSAGES alone are coord_NAME_messages, for tools that talk with what the layer is. And beside it
-# coord_NAME_mutants, the same with rules that can be removed, built only where it is used. Both are made of the same objects but
-# for the files with a rule; rules in headers would be in neither or in both, so there are none. Nothing that a sanitizer looks
-# at is shipped: there both are one library, whose rules can be removed, and no file is compiled twice. MEMBERS are what is left
-# of it where coordd has the members alone; none.cpp, in its place there, is in no other.
+# coord_NAME from all *.cpp under the current folder; MESSAGES alone are coord_NAME_messages, for tools that talk with what the
+# layer is. MEMBERS are what is left of it where coordd has the members alone. none.cpp and removable_rules.cpp take another
+# file's place in some programs, and are in no layer otherwise.
 function(coord_layer name)
   cmake_parse_arguments(ARG "" "" "USES;LINKS;DEFINES;MESSAGES;MEMBERS" ${ARGN})
   if(ARG_MEMBERS AND COORD_PARTS STREQUAL "members" AND NOT BUILD_TESTING)
     file(GLOB sources CONFIGURE_DEPENDS ${ARG_MEMBERS})
   else()
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-    list(FILTER sources EXCLUDE REGEX "/none\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "/(none|removable_rules)\\.cpp$")
   endif()
   if(ARG_MESSAGES)
     list(TRANSFORM ARG_MESSAGES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
     list(REMOVE_ITEM sources ${ARG_MESSAGES})
   endif()
-  if(BUILD_TESTING AND NOT COORD_SANITIZE)
-    coord_split_by_rules(plain ruled ${sources})
-  else()  # nothing is compiled twice: together they are fewer units
-    set(plain)
-    set(ruled ${sources})
-  endif()
   set(root ${CMAKE_BINARY_DIR}/include/${name})
   file(MAKE_DIRECTORY ${root})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${name} SYMBOLIC)
   list(TRANSFORM ARG_USES PREPEND coord_)
-  list(TRANSFORM ARG_USES APPEND _mutants OUTPUT_VARIABLE mutant_uses)
-  set(shared)
   if(ARG_MESSAGES)
     add_library(coord_${name}_messages STATIC ${ARG_MESSAGES})
-    # Not linked with wire: who links them has that, or the one with mutants.
-    target_include_directories(coord_${name}_messages PUBLIC ${root}
-      PRIVATE $<TARGET_PROPERTY:coord_wire,INTERFACE_INCLUDE_DIRECTORIES>)
+    target_include_directories(coord_${name}_messages PUBLIC ${root})
+    target_link_libraries(coord_${name}_messages PRIVATE coord_wire)
     coord_precompile_for(coord_${name}_messages ${name})
     list(APPEND ARG_LINKS coord_${name}_messages)
   endif()
-  if(plain)
-    add_library(coord_${name}_plain OBJECT EXCLUDE_FROM_ALL ${plain})
-    target_include_directories(coord_${name}_plain PRIVATE ${root})
-    target_link_libraries(coord_${name}_plain PRIVATE ${ARG_USES} ${ARG_LINKS})
-    target_compile_definitions(coord_${name}_plain PRIVATE COORD_NO_RULES ${ARG_DEFINES})
-    coord_precompile_for(coord_${name}_plain ${name})
-    set(shared $<TARGET_OBJECTS:coord_${name}_plain>)
-  endif()
-  if(sources AND COORD_SANITIZE)
-    add_library(coord_${name} STATIC ${shared} ${ruled})
-    set_target_properties(coord_${name} PROPERTIES LINKER_LANGUAGE CXX)
-    coord_precompile_for(coord_${name} ${name})
-    target_include_directories(coord_${name} PUBLIC ${root})
-    target_compile_definitions(coord_${name} PUBLIC COORD_MUTANTS ${ARG_DEFINES})
-    target_link_libraries(coord_${name} PUBLIC ${ARG_USES} ${ARG_LINKS})
-    add_library(coord_${name}_mutants ALIAS coord_${name})
+  if(NOT sources)
+    add_library(coord_${name} INTERFACE)
+    target_include_directories(coord_${name} INTERFACE ${root})
+    target_link_libraries(coord_${name} INTERFACE ${ARG_USES} ${ARG_LINKS})
     return()
   endif()
-  if(sources)
-    add_library(coord_${name} STATIC ${shared} ${ruled})
-    add_library(coord_${name}_mutants STATIC EXCLUDE_FROM_ALL ${shared} ${ruled})
-    set_target_properties(coord_${name} coord_${name}_mutants PROPERTIES LINKER_LANGUAGE CXX)
-    coord_precompile_for(coord_${name} ${name})
-    coord_precompile_for(coord_${name}_mutants ${name})
-    set(visibility PUBLIC)
-  else()
-    add_library(coord_${name} INTERFACE)
-    add_library(coord_${name}_mutants INTERFACE)
-    set(visibility INTERFACE)
-  endif()
-  target_include_directories(coord_${name} ${visibility} ${root})
-  target_compile_definitions(coord_${name} ${visibility} ${ARG_DEFINES})
-  target_link_libraries(coord_${name} ${visibility} ${ARG_USES} ${ARG_LINKS})
-  target_include_directories(coord_${name}_mutants ${visibility} ${root})
-  target_compile_definitions(coord_${name}_mutants ${visibility} COORD_MUTANTS ${ARG_DEFINES})
-  target_link_libraries(coord_${name}_mutants ${visibility} ${mutant_uses} ${ARG_LINKS})
+  add_library(coord_${name} STATIC ${sources})
+  coord_precompile_for(coord_${name} ${name})
+  target_include_directories(coord_${name} PUBLIC ${root})
+  target_compile_definitions(coord_${name} PUBLIC ${ARG_DEFINES})
+  target_link_libraries(coord_${name} PUBLIC ${ARG_USES} ${ARG_LINKS})
 endfunction()
 
 # scripts/test runs most cases of C++ under AddressSanitizer, and does not compile them a second time without (half of a tree).
@@ -123,7 +70,8 @@ function(coord_group group target)
   add_dependencies(${group} ${target})
 endfunction()
 
-# coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case.
+# coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case, that can
+# remove rules (base/rule.hpp).
 # Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` and `mutants` not under sanitizers,
 # `release` under AddressSanitizer with --thorough only.
 function(coord_test name)
@@ -132,7 +80,7 @@ function(coord_test name)
   include(${Catch2_DIR}/Catch.cmake)
   list(TRANSFORM ARG_USES PREPEND coord_)
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_USES} ${ARG_LINKS} Catch2::Catch2WithMain)
+  target_link_libraries(${name} PRIVATE coord_removable_rules ${ARG_USES} ${ARG_LINKS} Catch2::Catch2WithMain)
   coord_use_precompiled(${name} catch)
   if(NOT COORD_CASES AND NOT ARG_LABELS MATCHES "slow|mutants|release")
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
@@ -141,11 +89,7 @@ function(coord_test name)
   foreach(label IN LISTS ARG_LABELS)
     coord_group(tests_${label} ${name})
   endforeach()
-  if(ARG_LABELS)
-    catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
-  else()
-    catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES TIMEOUT 300)
-  endif()
+  catch_discover_tests(${name} TEST_PREFIX "${name}: " EXTRA_ARGS -w NoTests PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
   if(NOT "slow" IN_LIST ARG_LABELS AND NOT "mutants" IN_LIST ARG_LABELS)
     coord_group(tests_sanitized ${name})
   endif()

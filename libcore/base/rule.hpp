@@ -4,37 +4,24 @@
 //   if (!COORD_RULE(commit_only_own_term, log.term_at(index) == term_)) return;
 //   reply.match = COORD_RULE_OR(acknowledge_what_was_checked, previous + n, log.last_index());
 //
-// In what is shipped, COORD_RULE is its condition and COORD_RULE_OR its first value: nothing is tested at run
-// time. tests/mutants compiles the same sources with COORD_MUTANTS and removes one rule at a time (the
-// condition always holds; the second value, a mistake seen in the field, is taken), and the sweep must catch
-// each: a rule that can be removed unnoticed has no test. Names are unique over the whole tree; tests/mutants
-// lists them all. Only *.cpp files obey rules: one that has none is compiled once for both (COORD_NO_RULES).
+// A test removes one rule at a time (the condition always holds; the second value, a mistake seen in the field,
+// is taken), and must notice: a rule that can be removed unnoticed has no test. Names are unique over the whole
+// tree; tests/mutants lists them all.
+//
+// One object serves both: which of two files a program is linked with decides. In what is shipped it is rule.cpp:
+// are_removable is a constant in read-only memory, false, and the rest of the condition is not looked at. In dsim
+// and in the tests it is removable_rules.cpp (cmake/Layers.cmake).
 #pragma once
-
-#ifdef COORD_NO_RULES
-
-#define COORD_RULE(name, condition) static_assert(false, "this file has got its first rule: run cmake again")
-#define COORD_RULE_OR(name, right, mistake) \
-  static_assert(false, "this file has got its first rule: run cmake again")
-
-#elif defined(COORD_MUTANTS)
 
 #include <string>
 #include <string_view>
 
 namespace coord::mutants {
-inline std::string removed;  // the name of the rule that is removed in this run; empty: none
-inline bool is_removed(std::string_view rule) {
-  return !removed.empty() && removed == rule;
-}
+extern const bool are_removable;
+bool is_removed(std::string_view rule);
+extern std::string removed;  // the name of the rule that is removed in this run; empty: none. Not in what is shipped
 }  // namespace coord::mutants
 
-#define COORD_RULE(name, condition) (::coord::mutants::is_removed(#name) || (condition))
-#define COORD_RULE_OR(name, right, mistake) (::coord::mutants::is_removed(#name) ? (mistake) : (right))
-
-#else
-
-#define COORD_RULE(name, condition) (condition)
-#define COORD_RULE_OR(name, right, mistake) (right)
-
-#endif
+#define COORD_RULE_IS_REMOVED(name) (::coord::mutants::are_removable && ::coord::mutants::is_removed(#name))
+#define COORD_RULE(name, condition) (COORD_RULE_IS_REMOVED(name) || (condition))
+#define COORD_RULE_OR(name, right, mistake) (COORD_RULE_IS_REMOVED(name) ? (mistake) : (right))

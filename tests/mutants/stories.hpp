@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Stories that hold only while a rule is obeyed (base/rule.hpp): for tests whose layers are
-// built with COORD_MUTANTS.
+// Stories that hold only while a rule is obeyed (base/rule.hpp).
 #pragma once
 
 #include <catch2/catch.hpp>

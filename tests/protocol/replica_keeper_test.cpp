@@ -54,7 +54,6 @@ struct Leader {
   VoterKeeper::View view;
 };
 
-#ifdef COORD_MUTANTS
 template <class Condition>
 void noticed(const char* rule, Condition well) {
   CHECK(well());
@@ -62,12 +61,6 @@ void noticed(const char* rule, Condition well) {
   CHECK_FALSE(well());
   mutants::removed.clear();
 }
-#else
-template <class Condition>
-void noticed(const char*, Condition well) {
-  CHECK(well());
-}
-#endif
 
 }  // namespace
 

@@ -48,15 +48,6 @@ struct Arguments {
   bool usage = false;
 };
 
-bool remove_rule([[maybe_unused]] const char* name) {
-#ifdef COORD_MUTANTS
-  mutants::removed = name;
-  return true;
-#else
-  return false;
-#endif
-}
-
 bool take(Arguments& arguments, std::string_view option, const char* value) {
   const auto number = [&] { return std::strtoull(value, nullptr, 10); };
   if (option == "--seeds") {
@@ -78,7 +69,7 @@ bool take(Arguments& arguments, std::string_view option, const char* value) {
     arguments.shrink = true;
   } else if (option == "--mutant") {
     arguments.mutant = value;
-    return remove_rule(value);
+    mutants::removed = value;
   } else {
     return false;
   }

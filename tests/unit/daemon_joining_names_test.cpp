@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A host comes to a group under a name that another one has: who lives keeps it. The rules are removed in
-// turn in unit_joining_mutants, which runs the same cases.
+// turn.
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;
@@ -101,8 +101,6 @@ TEST_CASE("living_name_is_not_taken: whoever asks for it") {
   };
   CHECK_FALSE(admits("10.0.0.9:7411"));
   CHECK(admits("10.0.0.8:7411"));
-#ifdef COORD_MUTANTS
   const Without rule("living_name_is_not_taken");
   CHECK(admits("10.0.0.9:7411"));
-#endif
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A host comes to a group: what it asks, what it refuses, and what is on its disk when. The rules are removed
-// in turn in unit_joining_mutants, which runs the same cases.
+// in turn.
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;
@@ -109,10 +109,8 @@ TEST_CASE(
     return world.again().ok();
   };
   CHECK(goes_on());
-#ifdef COORD_MUTANTS
   const Without rule("removed_by_who_is_not_behind");
   CHECK_FALSE(goes_on());
-#endif
 }
 
 TEST_CASE(
@@ -219,10 +217,8 @@ TEST_CASE("name_is_decided_once: what was ordered because the former one did not
     return world.run().ok() && world.machine.state().registrations.at(NodeId{50}).name.empty();
   };
   CHECK(comes());
-#ifdef COORD_MUTANTS
   const Without rule("name_is_decided_once");
   CHECK_FALSE(comes());
-#endif
 }
 
 TEST_CASE("a host whose name another one has taken takes it back if that one is gone, and ends if it lives") {
@@ -289,10 +285,8 @@ TEST_CASE("member_of_one_group: a host of one group is not of another, and both 
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().text().find(group) != std::string::npos);
   CHECK(refused.error().text().find(another) != std::string::npos);
-#ifdef COORD_MUTANTS
   const Without rule("member_of_one_group");
   CHECK(run().ok());
-#endif
 }
 
 TEST_CASE("a group that has as many hosts as there may be says so to one more") {
@@ -320,10 +314,8 @@ TEST_CASE("introduced_by_who_has_the_state: a peer whose group has not begun int
     return world.waits;
   };
   CHECK(run() == 2);  // for the group, and until it has admitted the host
-#ifdef COORD_MUTANTS
   const Without rule("introduced_by_who_has_the_state");
   CHECK(run() == 1);
-#endif
 }
 
 TEST_CASE("names_of_voters_are_theirs: nobody comes under the name or the number of one that votes") {
@@ -338,10 +330,8 @@ TEST_CASE("names_of_voters_are_theirs: nobody comes under the name or the number
   CHECK(admits("delta", NodeId{12}));
   CHECK_FALSE(admits("alpha", NodeId{12}));
   CHECK_FALSE(admits("delta", net::Roster::founding_id("alpha")));
-#ifdef COORD_MUTANTS
   const Without rule("names_of_voters_are_theirs");
   CHECK(admits("alpha", NodeId{12}));
-#endif
 }
 
 TEST_CASE("what makes no sense admits nobody") {

@@ -21,14 +21,12 @@ namespace joining_test {
 using namespace coord;
 using namespace coord::daemon;
 
-#ifdef COORD_MUTANTS
 struct Without {
   explicit Without(const char* rule) { mutants::removed = rule; }
   Without(const Without&) = delete;
   Without& operator=(const Without&) = delete;
   ~Without() { mutants::removed.clear(); }
 };
-#endif
 
 inline const std::string group(32, 'a'), another(32, 'b');
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The keys of a group are changed on all hosts while they run: who is asked, who is named, and what is
-// refused. The rules are removed in turn in unit_joining_mutants, which runs the same cases.
+// refused. The rules are removed in turn.
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <deque>
@@ -125,7 +125,6 @@ struct Network {
   std::optional<keys::Told> answer;
 };
 
-#ifdef COORD_MUTANTS
 template <class Condition>
 void noticed(const char* rule, Condition well) {
   CHECK(well());
@@ -133,12 +132,6 @@ void noticed(const char* rule, Condition well) {
   CHECK_FALSE(well());
   mutants::removed.clear();
 }
-#else
-template <class Condition>
-void noticed(const char*, Condition well) {
-  CHECK(well());
-}
-#endif
 
 bool all_done(const keys::Told& told) {
   return told.refused.empty() && std::ranges::all_of(told.hosts, &keys::OfHost::done);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Hosts whose disk was lost come to their group again. The rules are removed in unit_joining_mutants.
+// Hosts whose disk was lost come to their group again. The rules are removed in turn.
 #include <algorithm>
 #include <set>
 
@@ -192,10 +192,8 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
   CHECK_FALSE(retires(NodeId{9}, NodeId{9}, "delta"));
   CHECK_FALSE(retires(NodeId{9}, NodeId{}, "epsilon"));
   CHECK_FALSE(retires(NodeId{9}, NodeId{}, "delta", false));
-#ifdef COORD_MUTANTS
   const Without rule("retired_once_it_is_out");
   CHECK(retires(NodeId{9}, NodeId{9}, "delta"));
-#endif
 }
 
 TEST_CASE("a disk that was lost and turns up again ends when it asks, whoever has its name") {
@@ -312,7 +310,6 @@ TEST_CASE("a founder that has nothing is told what its number is to the group by
   const auto said =
       world.ask({"10.0.0.1", 7411}, {"gamma", world.lost, 9, "10.0.0.4:7411", "", newest_level});
   CHECK(own_place(*said, "", {world.lost}) == OwnPlace::foreign);  // of another list
-#ifdef COORD_MUTANTS
   {
     const Without rule("place_in_own_group_only");
     CHECK(place_of_lost(world, another) == OwnPlace::out);
@@ -320,7 +317,6 @@ TEST_CASE("a founder that has nothing is told what its number is to the group by
   world.is_out = {};
   const Without rule("out_before_it_comes_anew");
   CHECK(place_of_lost(world) == OwnPlace::out);
-#endif
 }
 
 TEST_CASE("who is behind what this host knows says nothing of its place") {
@@ -333,11 +329,9 @@ TEST_CASE("who is behind what this host knows says nothing of its place") {
   CHECK(own_place(*said, group, {}, LogIndex{31}) == OwnPlace::unknown);
   said->is_out = false;
   CHECK(own_place(*said, group, {}, LogIndex{31}) == OwnPlace::unknown);
-#ifdef COORD_MUTANTS
   const Without rule("place_by_who_is_not_behind");
   said->is_out = true;
   CHECK(own_place(*said, group, {}, LogIndex{31}) == OwnPlace::out);
-#endif
 }
 
 TEST_CASE("who stands is heard if its log says more of who votes, or if this host's log names it") {
@@ -345,10 +339,8 @@ TEST_CASE("who stands is heard if its log says more of who votes, or if this hos
   CHECK(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, true));
   CHECK_FALSE(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, false));  // a disk that was lost
   CHECK_FALSE(is_heard_by_its_word(LogIndex{34}, LogIndex{34}, false));
-#ifdef COORD_MUTANTS
   const Without rule("introduced_by_a_later_word");
   CHECK(is_heard_by_its_word(LogIndex{20}, LogIndex{34}, false));
-#endif
 }
 
 TEST_CASE("a number without a name is named by what listings call it, and nothing else is taken for one") {
@@ -379,7 +371,6 @@ TEST_CASE("a number is of its log: where that is lost the host comes under anoth
   REQUIRE(world.run().ok());
   CHECK(world.settings.node != before);
   CHECK(world.settings.group == group);
-#ifdef COORD_MUTANTS
   World without;
   REQUIRE(without.run().ok());
   const NodeId same = without.settings.node;
@@ -389,7 +380,6 @@ TEST_CASE("a number is of its log: where that is lost the host comes under anoth
   const Without rule("number_is_of_its_log");
   REQUIRE(without.run().ok());
   CHECK(without.settings.node == same);
-#endif
 }
 
 TEST_CASE("a voter that listens everywhere is itself at its own address, whichever network it is seen from") {
@@ -437,10 +427,8 @@ TEST_CASE("a file or an answer with a voter of number 0 is refused in words") {
   CHECK_FALSE(roster.admit({NodeId{}, "alpha", {"10.0.0.1", 7411}, false, true}).ok());
 }
 
-#ifdef COORD_MUTANTS
 TEST_CASE("founder_is_out_before_its_name_is_taken") {
   LostFounder world;
   const Without rule("founder_is_out_before_its_name_is_taken");
   CHECK(world.comes());
 }
-#endif

@@ -478,7 +478,6 @@ TEST_CASE("consul: rules") {
   CHECK(reads_what_is_confirmed());
   CHECK(notices_another_head());
   CHECK(notices_another_entry());
-#ifdef COORD_MUTANTS
   const auto without = [](const char* rule, const auto& story) {
     mutants::removed = rule;
     const bool holds = story();
@@ -490,5 +489,4 @@ TEST_CASE("consul: rules") {
   CHECK_FALSE(without("consul_reads_are_confirmed", reads_what_is_confirmed));
   CHECK_FALSE(without("consul_head_is_of_what_was_told", notices_another_head));
   CHECK_FALSE(without("consul_entries_follow_what_was_told", notices_another_entry));
-#endif
 }

@@ -119,7 +119,6 @@ TEST_CASE("native keys: a change whose answer was lost is not told as refused") 
   RedisTold told(sent_before(native::Remove{"k", {}}));
   CHECK(told.heard.cannot() == Why::unknown);
   CHECK(told.heard.asked.find("DEL") == std::string::npos);
-#ifdef COORD_MUTANTS
   mutants::removed = "native_retry_is_unknown";
   CHECK_FALSE(etcd_retry_is_unknown());
   CHECK_FALSE(redis_retry_is_unknown());
@@ -127,7 +126,6 @@ TEST_CASE("native keys: a change whose answer was lost is not told as refused") 
   mutants::removed = "native_change_is_sent_once";
   CHECK_FALSE(changes_are_sent_once());
   mutants::removed.clear();
-#endif
 }
 
 TEST_CASE("native keys: a first change that is refused by its terms is told so, and one that is made") {

@@ -273,7 +273,6 @@ TEST_CASE("native: rules") {
   CHECK(consul_counts_from_sending());
   CHECK(zookeeper_least_number_has_it());
   CHECK(zookeeper_counts_from_before());
-#ifdef COORD_MUTANTS
   const auto without = [](const char* rule, const auto& story) {
     mutants::removed = rule;
     const bool holds = story();
@@ -287,5 +286,4 @@ TEST_CASE("native: rules") {
   CHECK_FALSE(without("native_session_counts_from_sending", consul_counts_from_sending));
   CHECK_FALSE(without("native_least_number_has_it", zookeeper_least_number_has_it));
   CHECK_FALSE(without("native_session_counts_from_before", zookeeper_counts_from_before));
-#endif
 }
