@@ -31,7 +31,7 @@ NameLookup::Found look_up(const std::string& host) {
   hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* list = nullptr;
   const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-  if (code != 0) return Error{ErrorKind::unavailable, host, ::gai_strerror(code), ""};
+  if (code != 0) return not_looked_up(host, code);
   std::vector<boost::asio::ip::address> found;
   for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
     boost::asio::ip::tcp::endpoint end;
@@ -127,6 +127,11 @@ void NameLookup::find(const std::string& host, std::function<void(const Found&)>
   const auto [found, is_new] = all.names.try_emplace(host);
   found->second.waiting.push_back(waiting_);
   if (is_new) found->second.thread = std::thread([share, host] { share->run(host); });
+}
+
+// A name server that is not there, or has none above it, fails at once, as it does at boot: EAI_AGAIN.
+Error not_looked_up(const std::string& host, int code) {
+  return {code == EAI_NONAME ? ErrorKind::data : ErrorKind::unavailable, host, ::gai_strerror(code), ""};
 }
 
 std::size_t name_lookups() {

@@ -39,6 +39,9 @@ class NameLookup {
   std::shared_ptr<Waiting> waiting_;
 };
 
+// Why getaddrinfo() has found none. Kind data: there is no such name; else nobody could say, yet.
+Error not_looked_up(const std::string& host, int code);
+
 // How many threads look something up now.
 std::size_t name_lookups();
 

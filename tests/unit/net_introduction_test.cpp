@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A host that nobody knows asks, and peers that came later: links go by the roster of the moment.
+#include <netdb.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <catch2/catch.hpp>
 #include <memory>
@@ -187,4 +189,10 @@ TEST_CASE(
   const auto began = std::chrono::steady_clock::now();
   (void)is_local("host.of.a.silent.server.invalid", 50ms);
   CHECK(std::chrono::steady_clock::now() - began < 3s);
+}
+
+TEST_CASE("only a name that does not exist is nobody's: a name server that fails at once has not answered") {
+  CHECK(is_local(NameLookup::Found(not_looked_up("m.example", EAI_NONAME))) == false);
+  for (const int code : {EAI_AGAIN, EAI_FAIL, EAI_SYSTEM, EAI_MEMORY})
+    CHECK(is_local(NameLookup::Found(not_looked_up("m.example", code))) == std::nullopt);
 }
