@@ -108,7 +108,7 @@ void add_members(Page& page, const Gauges& gauges) {
   if (gauges.members.empty()) return;
   page.family("coordutils_member_state", "gauge", "", "State of that peer, as this one sees it.");
   for (const Gauges::Member& member : gauges.members)
-    for (const char* state : {"alive", "suspect", "dead", "left"})
+    for (const char* state : {"alive", "suspect", "dead", "left", "recovering"})
       page.sample("coordutils_member_state",
                   fmt::format("{},{}", label("peer", member.peer), label("state", state)),
                   member.state == state ? "1" : "0");

@@ -43,3 +43,14 @@ TEST_CASE("an entry of the journal: a value with a line break has its length bef
   CHECK(entry == std::string("MESSAGE=line\nPRIORITY=4\nSYSLOG_IDENTIFIER=coordd\nCOORD_NAME\n") +
                      std::string("\x03\0\0\0\0\0\0\0", 8) + "a\nb\nCOORD_EVENT=loss\n");
 }
+
+TEST_CASE("each state of a member has its sample, and it is in one of them") {
+  daemon::Gauges gauges;
+  gauges.members = {{"beta", "recovering", {}}, {"gamma", "dead", {}}};
+  const std::string page = daemon::open_metrics({}, gauges);
+  const auto has = [&page](const char* line) { return page.find(line) != std::string::npos; };
+  CHECK(has("coordutils_member_state{peer=\"beta\",state=\"recovering\"} 1\n"));
+  CHECK(has("coordutils_member_state{peer=\"beta\",state=\"alive\"} 0\n"));
+  CHECK(has("coordutils_member_state{peer=\"gamma\",state=\"recovering\"} 0\n"));
+  CHECK(has("coordutils_member_state{peer=\"gamma\",state=\"dead\"} 1\n"));
+}

@@ -207,6 +207,34 @@ TEST_CASE(
             .starts_with("2 COORDUTILS CRITICAL - 2 of 3 peers alive, nobody leads: nothing is granted"));
 }
 
+TEST_CASE(
+    "a host that waits to be let in is told what it waits for: a copy of one that lives, a removal, a name") {
+  const auto remedy = [](const std::string& why) { return remedy_of_waiting(why, "m"); };
+  CHECK(remedy("m at 192.0.2.4:7411 is of the group and lives, and does not answer here")
+            .starts_with(
+                "if this host is a copy of that one: give it a name and a state directory of its own"));
+  CHECK(remedy("this host waits until the group has removed it: dpeers remove m, on another host") ==
+        "dpeers remove m, on another host");
+  CHECK(remedy("the name m.example cannot be looked up yet").find("name servers") != std::string::npos);
+  CHECK(remedy("192.0.2.1:7411: no answer in time").starts_with("see to it that the group runs"));
+}
+
+TEST_CASE(
+    "a voter that is connected and has lost its state is recovering: a warning, not a lost connection") {
+  local::PeerRecord peer;
+  peer.name = "gamma";
+  peer.voter = true;
+  peer.state = "recovering";
+  peer.member = "alive";
+  peer.rtt = 1ms;
+  Findings findings;
+  CHECK(examine_member(peer, {}, findings));
+  CHECK(
+      text_of(findings) ==
+      "warn peer gamma: connected; it has lost its state and has not caught up: until then it counts for no "
+      "majority\n");
+}
+
 TEST_CASE("a host that is too slow itself says so of itself") {
   local::PeerRecord own;
   own.name = "alpha";

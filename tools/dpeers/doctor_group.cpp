@@ -73,10 +73,8 @@ std::string waits_for(const std::string& state_dir) {
 }
 
 void examine_waiting(const Examined& examined, const std::string& why, Findings& findings) {
-  const bool is_for_removal = why.find("dpeers remove") != std::string::npos;
   add(findings, Health::warn, "state", examined.state_dir, fmt::format("waits to be let in: {}", why),
-      is_for_removal ? fmt::format("dpeers remove {}, on another host", examined.arguments.peer.name)
-                     : "see to it that the group runs, and that --join names a host of it");
+      remedy_of_waiting(why, examined.arguments.peer.name));
 }
 
 // Else it has ended since it was seen.

@@ -95,6 +95,13 @@ bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, F
           "find the load, or the cause of stops, on this host");
     return false;
   }
+  // As whoever leads knows of a voter: it is connected.
+  if (peer.state == "recovering") {
+    add(findings, Health::warn, "peer", peer.name,
+        "connected; it has lost its state and has not caught up: until then it counts for no majority",
+        "wait; if it stays so, look at the log of that peer");
+    return true;
+  }
   if (peer.member == "left") {
     add(findings, Health::warn, "member", peer.name, "has left: it was stopped with SIGTERM",
         "start that peer when its host is to take part again");
@@ -117,6 +124,19 @@ std::string founding_text(const std::string& not_begun, std::size_t peers) {
   if (!not_begun.ends_with(" been seen")) return fmt::format("{}: nothing is granted", not_begun);
   return fmt::format("the group has not begun, and nothing is granted: all {} must meet once: {}", count,
                      not_begun.starts_with(begin) ? not_begun.substr(begin.size()) : not_begun);
+}
+
+std::string remedy_of_waiting(const std::string& why, const std::string& name) {
+  const auto says = [&why](std::string_view what) { return why.find(what) != std::string::npos; };
+  if (says("dpeers remove")) return fmt::format("dpeers remove {}, on another host", name);
+  if (says("is of the group and lives"))
+    return fmt::format(
+        "if this host is a copy of that one: give it a name and a state directory of its own. If it has "
+        "taken "
+        "its place: stop coordd there, and `dpeers remove {}` on another host",
+        name);
+  if (says("cannot be looked up")) return "see to it that this host's name servers answer";
+  return "see to it that the group runs, and that --join names a host of it";
 }
 
 // Of the group, as far as this peer's state has it.

@@ -19,6 +19,9 @@ std::string trouble_of(const std::string& name, const local::Peers& answer, std:
 // Why the group has not begun.
 std::string founding_text(const std::string& not_begun, std::size_t peers);
 
+// `name` waits until the group lets it in, and has said why.
+std::string remedy_of_waiting(const std::string& why, const std::string& name);
+
 void examine_list(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 // True: it says all that is to be said of that peer.
