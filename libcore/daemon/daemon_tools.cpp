@@ -158,7 +158,7 @@ std::vector<std::string> Daemon::silent_peers() const {
   std::vector<std::string> names;
   if (!transport_) return names;
   for (const net::PeerStatus& status : transport_->status()) {
-    if (!status.link.up && !status.incoming) names.push_back(status.name);
+    if (!status.link.answers && !status.incoming) names.push_back(status.name);
   }
   std::sort(names.begin(), names.end());
   return names;

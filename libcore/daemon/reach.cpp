@@ -29,8 +29,8 @@ std::string datagram_trouble(const net::PeerStatus& status, Instant now, const s
 }  // namespace
 
 std::string state_of(const net::PeerStatus& status) {
-  if (status.link.up && status.incoming) return "alive";
-  return status.link.up || status.incoming ? "suspect" : "dead";
+  if (status.link.answers && status.incoming) return "alive";
+  return status.link.answers || status.incoming ? "suspect" : "dead";
 }
 
 std::string worse_state(const std::string& one, const std::string& other) {
@@ -45,9 +45,9 @@ void add_troubles(const net::PeerStatus& status, Instant now, const std::string&
                   Troubles& troubles) {
   if (const std::string what = datagram_trouble(status, now, software); !what.empty())
     troubles.emplace_back(status.name, fmt::format("datagrams: {}", what));
-  if (status.link.up && !status.incoming)
+  if (status.link.answers && !status.incoming)
     troubles.emplace_back(status.name, "we reach it, it does not reach us");
-  if (!status.link.up && !status.link.last_error.empty())
+  if (!status.link.answers && !status.link.last_error.empty())
     troubles.emplace_back(status.name, status.link.last_error.substr(0, 1024));
 }
 

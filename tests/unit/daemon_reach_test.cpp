@@ -15,7 +15,7 @@ const Instant now = Instant{} + 1h;
 net::PeerStatus healthy() {
   net::PeerStatus status;
   status.name = "gamma";
-  status.link.up = true;
+  status.link.up = status.link.answers = true;
   status.link.since = now - 1min;
   status.link.software = "0.2.0";
   status.incoming = true;
@@ -39,13 +39,22 @@ TEST_CASE("a peer is alive if both directions are") {
   status.incoming = false;
   CHECK(state_of(status) == "suspect");
   CHECK(troubles_of(status) == Troubles{{"gamma", "we reach it, it does not reach us"}});
-  status.link.up = false;
+  status.link.up = status.link.answers = false;
   status.link.last_error = "cannot connect: Connection refused";
   CHECK(state_of(status) == "dead");
   CHECK(troubles_of(status) == Troubles{{"gamma", "cannot connect: Connection refused"}});
   status.incoming = true;
   CHECK(state_of(status) == "suspect");
   CHECK(troubles_of(status) == Troubles{{"gamma", "cannot connect: Connection refused"}});
+}
+
+TEST_CASE("who refuses this host is up for a round trip, again and again: it is not reached, and says why") {
+  net::PeerStatus status = healthy();
+  status.incoming = false;
+  status.link.answers = false;
+  status.link.last_error = "it has another list of peers";
+  CHECK(state_of(status) == "dead");
+  CHECK(troubles_of(status) == Troubles{{"gamma", "it has another list of peers"}});
 }
 
 TEST_CASE("datagrams that do not get through are a trouble of a peer that is connected") {

@@ -120,14 +120,14 @@ Reach judge(const net::PeerStatus& peer, const std::string& own_port) {
   const std::string at = fmt::format("{} at {}: ", peer.name, peer.address.text());
   const std::string port = std::to_string(peer.address.port);
   const std::string& error = peer.link.last_error;
-  if (peer.link.up && peer.incoming) {
+  if (peer.link.answers && peer.incoming) {
     const bool datagrams = peer.datagrams.answered.has_value();
     return {peer.name, Reach::Verdict::both,
             at + (datagrams
                       ? "both directions, TCP and UDP"
                       : fmt::format("both directions by TCP, none by UDP: open UDP {} on both hosts", port))};
   }
-  if (peer.link.up)
+  if (peer.link.answers)
     return {peer.name, Reach::Verdict::wrong,
             fmt::format("{}we reach it, it does not reach us: open TCP {} on this host", at, own_port)};
   if (peer.incoming)
@@ -211,10 +211,10 @@ Result<std::vector<Reach>> probe(const daemon::Settings& settings, const net::Ke
   const auto began = std::chrono::steady_clock::now();
   const auto settled = [&](const net::PeerStatus& peer) {
     const auto now = std::chrono::steady_clock::now();
-    if (peer.link.up && peer.incoming)
+    if (peer.link.answers && peer.incoming)
       return peer.datagrams.answered ||
              now - both_ways.try_emplace(peer.name, now).first->second > for_datagrams;
-    if (peer.link.up || peer.incoming)
+    if (peer.link.answers || peer.incoming)
       return now - one_way.try_emplace(peer.name, now).first->second > for_the_other_way;
     // Refused by everybody who is there: it may come back from the first attempt of several.
     return !peer.link.last_error.empty() &&
