@@ -98,6 +98,7 @@ class Group {
   Instant now = at(1000s);
   Level level;
   std::set<NodeId> stopped;          // as by SIGSTOP: what comes meanwhile waits
+  bool loses_datagrams = false;      // all of them
   std::set<NodeId> stalled;          // their disks take nothing
   std::map<NodeId, Duration> skew;   // of their clocks
   std::vector<std::string> reports;  // of all
@@ -194,6 +195,7 @@ class Group {
   void perform(NodeId id, const node::PartActions& actions) {
     for (const node::PartAction& action : actions) {
       if (const auto* send = std::get_if<node::Send>(&action)) {
+        if (loses_datagrams && send->way == node::Way::datagram) continue;
         flying_.push_back({now + way_takes, id, send->to, send->way, send->bytes});
         sent.push_back(flying_.back());
       } else if (const auto* work = std::get_if<node::Do>(&action)) {

@@ -14,6 +14,18 @@ namespace {
 
 constexpr NodeId first{1}, second{2}, third{3}, stranger{99};
 
+std::vector<NodeId> later_hosts(std::uint64_t count) {
+  std::vector<NodeId> hosts;
+  for (std::uint64_t i = 1; i <= count; ++i) hosts.push_back(NodeId{10 + i});
+  return hosts;
+}
+bool hold_each_other(const Group& group, const std::vector<NodeId>& hosts) {
+  return std::ranges::all_of(hosts, [&](NodeId here) {
+    return std::ranges::all_of(
+        hosts, [&](NodeId of) { return of == here || group.is_held(here, of, State::alive); });
+  });
+}
+
 }  // namespace
 
 TEST_CASE("a member that is killed is held dead by all within three seconds", "[members]") {
@@ -97,6 +109,41 @@ TEST_CASE("a group none of whose founders is left: those that came later watch e
   const auto is_dead = [&] { return group.is_held(d, f, State::dead) && group.is_held(e, f, State::dead); };
   for (int i = 0; i < 100 && !is_dead(); ++i) group.run(100ms);
   CHECK(is_dead());
+}
+
+TEST_CASE("ten hosts of a group none of whose founders is left, begun at once, all find each other",
+          "[members]") {
+  const NodeId last{21};
+  Group group(3, later_hosts(11));
+  group.kill(last);
+  group.lose_disk(last);
+  int tenths = 0;
+  for (; tenths < 3000 && !hold_each_other(group, later_hosts(10)); ++tenths) group.run(100ms);
+  INFO("all knew each other after " << tenths * 100 << " ms");
+  CHECK(tenths < 100);
+  // And one more comes.
+  group.start(last);
+  const auto is_known = [&] {
+    return std::ranges::all_of(later_hosts(10),
+                               [&](NodeId here) { return group.is_held(here, last, State::alive); });
+  };
+  int hundredths = 0;
+  for (; hundredths < 1000 && !is_known(); ++hundredths) group.run(10ms);
+  INFO("the one that came was known to all after " << hundredths * 10 << " ms");
+  CHECK(hundredths <= 50);
+}
+
+// Each has heard one, in a comparison, and knows nobody else.
+TEST_CASE("ten such hosts that find each other in pairs first, as no datagram arrives, all do so in the end",
+          "[members]") {
+  Group group(3, later_hosts(10));
+  group.loses_datagrams = true;
+  group.run(12s);
+  group.loses_datagrams = false;
+  int tenths = 0;
+  for (; tenths < 3000 && !hold_each_other(group, later_hosts(10)); ++tenths) group.run(100ms);
+  INFO("all knew each other after " << tenths * 100 << " ms");
+  CHECK(tenths < 600);
 }
 
 TEST_CASE("who leaves is held to have left at once, and may end a moment later", "[members]") {

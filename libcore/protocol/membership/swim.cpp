@@ -2,6 +2,7 @@
 #include "protocol/membership/swim.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/rule.hpp"
 
@@ -32,6 +33,9 @@ Swim::Swim(Instant now, Config config, std::optional<Incarnation> stored)
   gossip_at_ = now + random_.between(Duration{}, config_.gossip);
   compare_at_ = now + random_.between(Duration{}, is_new_life_ ? config_.period : config_.compare);
   forget_at_ = now + config_.remember / 8;
+  soon_ = config_.period;
+  call_at_ = now;
+  call_again_ = config_.gossip;
 }
 
 // Its own place in the roster is as any other's; a founder's first life is known to all already.
@@ -59,6 +63,7 @@ std::optional<Instant> Swim::deadline() const {
   Instant first = forget_at_;
   if (leaving_ == Leaving::no) first = std::min({first, period_at_, compare_at_});
   if (!queue_.empty() || leaving_ == Leaving::telling) first = std::min(first, gossip_at_);
+  if (calls_contacts()) first = std::min(first, call_at_);
   if (probe_) first = std::min(first, probe_->helpers_asked ? probe_->ends : probe_->direct_ends);
   if (!ends_.empty()) first = std::min(first, ends_.begin()->first);
   for (const auto& [number, relayed] : relayed_)
@@ -118,6 +123,7 @@ void Swim::on(const Tick&) {
   relay_overdue();
   if (leaving_ == Leaving::no) advance_probe();
   gossip();
+  call_contacts();
   if (now_ >= compare_at_ && leaving_ == Leaving::no) compare();
   if (now_ < forget_at_) return;
   forget_at_ = now_ + config_.remember / 8;
@@ -180,8 +186,36 @@ void Swim::gossip() {
   actions_.push_back(Departed{});
 }
 
+bool Swim::calls_contacts() const {
+  return !has_heard_ && leaving_ == Leaving::no && !config_.contacts.empty();
+}
+
+// As long as it has heard nobody, ever more seldom: those that it holds alive may be gone for good, and nobody
+// would hear that it has come.
+void Swim::call_contacts() {
+  if (!calls_contacts() || now_ < call_at_) return;
+  call_at_ = now_ + call_again_;
+  call_again_ = std::min(2 * call_again_, config_.compare);
+  std::set<NodeId> called;
+  for (std::size_t i = 0; i < config_.fan_out; ++i)
+    called.insert(config_.contacts[random_.below(config_.contacts.size())]);
+  for (const NodeId to : called) send(to, Gossip{{{config_.self, incarnation_, State::alive, config_.self}}});
+}
+
+// Of its contacts one of which it has heard nothing, nor heard anybody speak.
+std::optional<NodeId> Swim::stranger() {
+  std::vector<NodeId> strangers;
+  std::ranges::copy_if(config_.contacts, std::back_inserter(strangers),
+                       [this](NodeId node) { return !roster_.find(node); });
+  if (strangers.empty()) return std::nullopt;
+  return strangers[random_.below(strangers.size())];
+}
+
 // Every other time with one that is held dead, if there is any: after a partition somebody has to begin. As
 // long as it has heard nobody, with a contact as often: the founders, taken for alive, may be gone for good.
+// Those that then begin at once find each other by pairs: of two islands all members have heard somebody, and
+// none of the other island is in anybody's table. So every other time it is a contact that nobody here knows,
+// soon at first.
 void Swim::compare() {
   compare_at_ = now_ + config_.compare;
   for (const NodeId node : gone_)
@@ -194,6 +228,11 @@ void Swim::compare() {
   if (!config_.contacts.empty() && (drawn.empty() || (!has_heard_ && random_.chance(0.5)))) {
     compare_at_ = now_ + 2 * config_.period;
     drawn.assign(1, config_.contacts[random_.below(config_.contacts.size())]);
+  }
+  if (const auto unknown = stranger(); unknown && has_heard_) {
+    soon_ = std::min(2 * soon_, config_.compare);
+    compare_at_ = now_ + soon_;
+    if (random_.chance(0.5)) drawn.assign(1, *unknown);
   }
   for (const NodeId with : drawn) {
     if (with != config_.self) send(with, Compare{roster_.digest()});

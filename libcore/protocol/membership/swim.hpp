@@ -162,6 +162,9 @@ class Swim : public Shape<Swim> {
   void expire_suspicions();
   Rumours news_for(NodeId to);
   void gossip();
+  bool calls_contacts() const;
+  void call_contacts();
+  std::optional<NodeId> stranger();
   void compare();
 
   Config config_;
@@ -182,6 +185,9 @@ class Swim : public Shape<Swim> {
   Shuffle order_{0, 0};
   std::size_t place_ = 0;
   Instant period_at_, gossip_at_, compare_at_, forget_at_;
+  Duration soon_;  // until the next comparison, as long as contacts are unknown
+  Instant call_at_;
+  Duration call_again_;
   enum class Leaving : std::uint8_t { no, telling, gone } leaving_ = Leaving::no;
   std::size_t rounds_to_leave_ = 0;
   std::map<NodeId, Arrivals> arrivals_;
