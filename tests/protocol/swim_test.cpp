@@ -321,9 +321,38 @@ TEST_CASE("swim: who has heard nobody asks its contacts, too: the founders may b
   Alone heard(1000);
   heard.swim.set_contacts({stranger});
   heard.told(two, Gossip{});
+  heard.hears({stranger, {0}, State::alive, two});
   heard.run_for(15s);
   CHECK_FALSE(heard.sent<Compare>().empty());
   CHECK_FALSE(asks(heard));
+  // It has heard one, and that one knows as little: of two islands both have.
+  Alone island(1000);
+  island.swim.set_contacts({stranger});
+  island.told(two, Gossip{});
+  island.run_for(60s);
+  CHECK(asks(island));
+}
+
+TEST_CASE(
+    "swim: who has heard nobody tells its contacts that it is there, ever more seldom, and no more then") {
+  Alone member;
+  member.swim.set_contacts({one, stranger});
+  const auto told = [&] {
+    return std::ranges::count_if(member.done, [](const Swim::Action& action) {
+      const auto* send = std::get_if<Swim::Send>(&action);
+      CHECK((send == nullptr || send->to != one));
+      return send && send->to == stranger && std::holds_alternative<Gossip>(send->message);
+    });
+  };
+  member.run_for(1s);
+  CHECK(told() >= 2);
+  member.run_for(5min);
+  CHECK(told() < 60);
+  member.done.clear();
+  member.told(stranger, Gossip{});
+  member.hears({stranger, {0}, State::left, stranger});
+  member.run_for(1min);
+  CHECK(told() == 0);
 }
 
 TEST_CASE("swim: a founder that is gone for good is tried no more, once it is dead") {

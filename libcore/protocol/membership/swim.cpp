@@ -199,6 +199,7 @@ void Swim::call_contacts() {
   std::set<NodeId> called;
   for (std::size_t i = 0; i < config_.fan_out; ++i)
     called.insert(config_.contacts[random_.below(config_.contacts.size())]);
+  called.erase(config_.self);
   for (const NodeId to : called) send(to, Gossip{{{config_.self, incarnation_, State::alive, config_.self}}});
 }
 
