@@ -105,18 +105,20 @@ void Daemon::order_voters(replica::ConnectionId connection, Tool& tool, const lo
         number ? was_of_group(*node) && is_out(*node) : has_removed(connection, *name, *node);
     if (removes && is_removed) return is_so();
     const bool is_known = number ? (removes || request.verb == local::VoterVerb::demote) &&
-                                       (known.has(*node) || tool.loses_vote.contains(*node))
+                                       (known.has(*node) || tool.removals.is_only_vote(*node))
                                  : settings_.roster.find(*node) != nullptr && !departing_.contains(*node);
     if (!is_known) return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
-  if (request.only_vote) tool.loses_vote.insert(order.node);
-  if (tool.loses_vote.size() > most_orders) return refuse(protocol, "too many hosts on one connection");
+  if (request.only_vote) tool.removals.takes_vote(order.node);
+  if (tool.removals.size() > most_orders) return refuse(protocol, "too many hosts on one connection");
   // A host without a vote hears from who leads whether there is a vote to be taken.
   if (voter != nullptr && is_forgotten_by(connection, tool, request.request, order, known)) return;
   if (replaces && order.node == order.other) return refuse(mismatch, "a peer cannot replace itself");
   const Instant now = process::boot_now();
   std::erase_if(voter_orders_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
   if (voter_orders_.size() >= most_orders) return refuse(protocol, "too many such orders at a time");
+  if (voter == nullptr && order.verb == replica::VoterVerb::remove)
+    tool.removals.asked(order.node, known.has(order.node));
   voter_orders_[++last_order_] = {connection, request.request, now, order};
   push(replica::AskVoters{last_order_, std::move(order)});
 }
@@ -129,16 +131,8 @@ bool Daemon::was_of_group(NodeId node) const {
 
 // By who leads: this host is a little behind, and may take one that votes for one that does not.
 bool Daemon::is_forgotten_as_told(const VoterAsker& asker, Tool& tool, const replica::VoterAnswer& told) {
-  if (asker.order.verb != replica::VoterVerb::remove || told.refusal != replica::VoterRefusal::none)
-    return false;
-  if (told.progress == replica::VoterProgress::done)
-    return is_forgotten_by(asker.connection, tool, asker.request, asker.order, told.voters);
-  // A removal that is proposed and not committed shows no vote any more: another operator has ordered it.
-  const bool is_proposed = told.progress == replica::VoterProgress::is_proposed;
-  const bool has_vote = told.voters.has(asker.order.node);
-  if (is_proposed || (has_vote && told.progress != replica::VoterProgress::nobody_leads))
-    tool.loses_vote.insert(asker.order.node);
-  return false;
+  return asker.order.verb == replica::VoterVerb::remove && tool.removals.hears(asker.order.node, told) &&
+         is_forgotten_by(asker.connection, tool, asker.request, asker.order, told.voters);
 }
 
 // To be removed, it is only forgotten, as it has no vote: that is told. A tool says its order again until it
@@ -151,9 +145,9 @@ bool Daemon::is_forgotten_by(replica::ConnectionId connection, Tool& tool, std::
   const bool has_vote =
       known.has(order.node) ||
       (voter != nullptr && replica::voters_of(voter->raft(), voter->raft().commit_index()).has(order.node));
-  if (has_vote) tool.loses_vote.insert(order.node);
+  if (has_vote) tool.removals.takes_vote(order.node);
   const net::Roster::Node* const named = settings_.roster.find(order.node);
-  if (named == nullptr || tool.loses_vote.contains(order.node)) return false;
+  if (named == nullptr || tool.removals.is_only_vote(order.node)) return false;
   auto view = remove_member(connection, order.by, *named, known);
   if (!view) return false;
   view->request = request;
@@ -181,7 +175,7 @@ void Daemon::perform(replica::VotersAnswered&& action) {
   if (node_->voter() == nullptr && is_forgotten_as_told(asker, tool->second, action.answer)) return;
   local::VoterView view = view_of(action.answer);
   view.request = asker.request;
-  view.takes_vote = tool->second.loses_vote.contains(asker.order.node);
+  view.takes_vote = tool->second.removals.is_only_vote(asker.order.node);
   tell(asker.connection, tool->second, view);
 }
 

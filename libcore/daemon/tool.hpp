@@ -17,6 +17,7 @@
 #include "base/time.hpp"
 #include "daemon/hold.hpp"
 #include "daemon/process_watch.hpp"
+#include "daemon/removals.hpp"
 #include "net/unix_server.hpp"
 #include "process/process_id.hpp"
 #include "wire/frame.hpp"
@@ -52,7 +53,7 @@ struct Tool {
   std::optional<Instant> asked_at, granted_at;
   bool loss_told = false;  // of this grant
   Token token;
-  std::set<NodeId> loses_vote;  // hosts whose vote it has ordered to be taken
+  Removals removals;
 };
 
 // Counted.
