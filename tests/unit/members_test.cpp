@@ -19,7 +19,7 @@ std::vector<NodeId> later_hosts(std::uint64_t count) {
   for (std::uint64_t i = 1; i <= count; ++i) hosts.push_back(NodeId{10 + i});
   return hosts;
 }
-bool hold_each_other(const Group& group, const std::vector<NodeId>& hosts) {
+bool know_each_other(const Group& group, const std::vector<NodeId>& hosts) {
   return std::ranges::all_of(hosts, [&](NodeId here) {
     return std::ranges::all_of(
         hosts, [&](NodeId of) { return of == here || group.is_held(here, of, State::alive); });
@@ -118,7 +118,7 @@ TEST_CASE("ten hosts of a group none of whose founders is left, begun at once, a
   group.kill(last);
   group.lose_disk(last);
   int tenths = 0;
-  for (; tenths < 3000 && !hold_each_other(group, later_hosts(10)); ++tenths) group.run(100ms);
+  for (; tenths < 3000 && !know_each_other(group, later_hosts(10)); ++tenths) group.run(100ms);
   INFO("all knew each other after " << tenths * 100 << " ms");
   CHECK(tenths < 100);
   // And one more comes.
@@ -141,7 +141,7 @@ TEST_CASE("ten such hosts that find each other in pairs first, as no datagram ar
   group.run(12s);
   group.loses_datagrams = false;
   int tenths = 0;
-  for (; tenths < 3000 && !hold_each_other(group, later_hosts(10)); ++tenths) group.run(100ms);
+  for (; tenths < 3000 && !know_each_other(group, later_hosts(10)); ++tenths) group.run(100ms);
   INFO("all knew each other after " << tenths * 100 << " ms");
   CHECK(tenths < 600);
 }
