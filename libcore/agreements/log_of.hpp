@@ -2,6 +2,7 @@
 // The whole log of a generation at this host, asked for page by page (--log of the tools).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>

@@ -3,6 +3,7 @@
 // what is large and goes from hand to hand, as a snapshot does between a protocol, its disk and its links.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <utility>

@@ -12,6 +12,7 @@
 // not answer; those that have left are not missing.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

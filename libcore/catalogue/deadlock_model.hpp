@@ -13,6 +13,7 @@
 //   };
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

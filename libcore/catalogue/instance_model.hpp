@@ -22,6 +22,7 @@
 // none; then a node that crashed does not come back.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

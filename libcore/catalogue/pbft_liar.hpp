@@ -2,6 +2,7 @@
 // What a Byzantine replica of PBFT says instead of the truth. It signs for itself and for nobody else.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -4,6 +4,7 @@
 // who ask one node once. Nobody crashes here: that is what tests/sweep is for.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

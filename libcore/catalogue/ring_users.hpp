@@ -6,6 +6,7 @@
 // A value is as many bytes long as its number says, so a listing of versions tells which ones they are.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

@@ -3,6 +3,7 @@
 // it is computed from the run; nothing is written down beforehand.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

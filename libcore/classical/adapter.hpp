@@ -3,6 +3,7 @@
 // the .cpp files of the families only.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <utility>
 
@@ -170,8 +171,7 @@ Result<std::unique_ptr<Instance>> make_instance(const Setup& setup) {
     typename Traits::Durable durable;
     for (const auto& [key, bytes] : setup.stored) {
       auto record = wire::decode<typename Traits::Record>(bytes);
-      if (!record)
-        return unreadable_record(Traits::identity.name, key, record.error());
+      if (!record) return unreadable_record(Traits::identity.name, key, record.error());
       std::visit([&](const auto& what) { Traits::apply(durable, what); }, *record);
     }
     return wrap(make_core<Traits>(setup, setup.stored.empty() ? nullptr : &durable));

@@ -4,6 +4,7 @@
 // Reads the fields that serialize() lists, as an archive would.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <type_traits>

@@ -3,6 +3,8 @@
 // nobody asks the notary of another node. Not cryptography: the keys follow from the seed.
 #pragma once
 
+#include <cstdint>
+
 #include "base/random.hpp"
 #include "protocol/consensus/notary.hpp"
 

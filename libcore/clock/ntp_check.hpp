@@ -20,6 +20,7 @@
 // A request carries no time: its transmit value is random and the real T1 stays here (data minimisation).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

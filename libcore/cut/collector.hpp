@@ -5,6 +5,7 @@
 // marker, records; Chandy and Lamport's algorithm allows any number to begin the same snapshot.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>

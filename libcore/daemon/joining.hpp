@@ -14,6 +14,7 @@
 // holds. It asks on beside that (asking_again.hpp). Threading: none; it blocks, and is for no pump.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>

@@ -23,6 +23,7 @@
 //   - that the watch will tell (etcd #18089): what was written here and is not told a second later is read.
 #pragma once
 
+#include <cstdint>
 #include <map>
 
 #include "engines/adapter.hpp"

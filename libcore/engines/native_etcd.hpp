@@ -19,6 +19,7 @@
 // told, or somebody's who has removed it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -5,6 +5,7 @@
 // what has changed: there is nothing to watch.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>

@@ -18,6 +18,7 @@
 // half a tick at least.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>

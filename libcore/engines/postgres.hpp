@@ -24,6 +24,7 @@
 // What is not believed: a standby, a session with synchronous_commit off, a server with fsync off.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>

@@ -20,6 +20,7 @@
 // become one.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <vector>
 

@@ -27,6 +27,7 @@
 //     a quorum has taken it, and what the same server answers next is at least as new.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <string>

@@ -16,6 +16,7 @@
 // its way or lost. Pure: no clock, socket or thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>

@@ -11,6 +11,7 @@
 // is alone.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>

@@ -7,6 +7,7 @@
 // a life begins behind all that an earlier one may have used.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>

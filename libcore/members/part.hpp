@@ -12,6 +12,7 @@
 // makes nobody dead.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>

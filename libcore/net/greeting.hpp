@@ -2,6 +2,7 @@
 // The peers' hello: what a peer says first on each connection, and what it makes of the other's.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>

@@ -17,6 +17,7 @@
 // the service's events and never reaches it. Threading: none; one owner.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

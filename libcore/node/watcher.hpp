@@ -12,6 +12,7 @@
 // order of the actions. Threading: as for all parts.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>

@@ -12,6 +12,7 @@
 // everywhere in a group.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>

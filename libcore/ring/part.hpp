@@ -5,6 +5,7 @@
 // replicas.hpp does it with other hosts. Bounded: what is written and not durable yet, by all tools together.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>

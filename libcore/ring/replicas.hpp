@@ -18,6 +18,7 @@
 // at a host's start and when it sees another one again it reads through what that one keeps.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>

@@ -3,6 +3,7 @@
 // and what it remembers of each ring. All of it is lost with the process, and may be.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>

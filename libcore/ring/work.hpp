@@ -2,6 +2,7 @@
 // Work on the storage, for one request of a tool: what is to be done, and then what came of it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

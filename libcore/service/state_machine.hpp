@@ -25,6 +25,7 @@
 // grants that it causes.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <tuple>

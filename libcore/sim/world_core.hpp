@@ -6,6 +6,7 @@
 // Body: only World<A> knows what is inside.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>

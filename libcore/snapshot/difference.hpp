@@ -2,6 +2,7 @@
 // What has happened between two snapshots of one group.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

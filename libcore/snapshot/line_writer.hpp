@@ -2,6 +2,7 @@
 // One line of a snapshot's file, field by field.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

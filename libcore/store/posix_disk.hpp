@@ -2,6 +2,7 @@
 // The real disk: the files of one directory, through a descriptor of it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

@@ -9,6 +9,7 @@
 // crash at any point leaves the state before or the state after.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

@@ -3,6 +3,8 @@
 // other bytes. At every level.
 #pragma once
 
+#include <cstdint>
+
 #include "base/check.hpp"
 #include "base/level.hpp"
 #include "wire/codec.hpp"

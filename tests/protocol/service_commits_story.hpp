@@ -2,6 +2,8 @@
 // Participants of a transaction, as the log sees them: for scenarios, and for the removal of rules.
 #pragma once
 
+#include <cstdint>
+
 #include "service_scenario.hpp"
 
 namespace coord::service {

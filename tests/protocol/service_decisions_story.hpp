@@ -2,6 +2,8 @@
 // Two peers whose tools propose values, as the log sees them: for scenarios, and for the removal of rules.
 #pragma once
 
+#include <cstdint>
+
 #include "service_scenario.hpp"
 
 namespace coord::service {

@@ -2,6 +2,8 @@
 // Two peers and a ring of hosts, as the log sees it: for scenarios, and for the removal of its rules.
 #pragma once
 
+#include <cstdint>
+
 #include "service_scenario.hpp"
 
 namespace coord::service {

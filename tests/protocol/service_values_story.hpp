@@ -2,6 +2,8 @@
 // Two peers and the map of keys, as the log sees them: for scenarios, and for the removal of its rules.
 #pragma once
 
+#include <cstdint>
+
 #include "service_scenario.hpp"
 
 namespace coord::service {

@@ -3,6 +3,7 @@
 // (node::Node on a store::Store on the virtual disk), and the tools of its host are played by Tools.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>

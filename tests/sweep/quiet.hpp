@@ -3,6 +3,7 @@
 // must do no harm does none, everything that was begun is finished, and nothing of it is left behind.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 // test chooses and tools that do what it says. For scenarios that have a name.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <cstdint>
 
 #include "group/group_snapshot.hpp"
 #include "sim/faults.hpp"

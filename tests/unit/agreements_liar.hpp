@@ -3,6 +3,7 @@
 // what he likes.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>

@@ -3,6 +3,7 @@
 // whether it did. The other peers are played by hand.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>

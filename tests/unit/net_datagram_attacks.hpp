@@ -3,6 +3,7 @@
 // tests want nothing, the tests with a rule removed want something.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>

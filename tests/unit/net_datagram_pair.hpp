@@ -2,6 +2,7 @@
 // Two ends of sealed datagrams without a socket: the test is the network between them.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>

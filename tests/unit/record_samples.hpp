@@ -2,6 +2,8 @@
 // A bank of three processes at a consistent cut: P1 has sent two payments that P2 has not received.
 #pragma once
 
+#include <cstdint>
+
 #include "snapshot/record.hpp"
 
 namespace coord::test {

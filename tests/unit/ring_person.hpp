@@ -2,6 +2,7 @@
 // A user with a session of a Group's ring: as chordctl does it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

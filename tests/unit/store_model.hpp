@@ -7,6 +7,7 @@
 // It may refuse to start only if a synced bit was flipped.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -2,6 +2,7 @@
 // A conversation with the ring's part of this host's peer.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

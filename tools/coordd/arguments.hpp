@@ -2,6 +2,7 @@
 // What coordd can be told, on the command line or in its configuration file.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -2,6 +2,7 @@
 // What a participant says when it arrives.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.hpp"

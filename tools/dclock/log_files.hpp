@@ -2,6 +2,7 @@
 // Logs as operands: files, `-` for standard input, and what most commands do with them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 // says may be said twice (service/commits/commits.hpp).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

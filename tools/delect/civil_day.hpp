@@ -2,6 +2,7 @@
 // Which day it is by the calendar of a named time zone.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -3,6 +3,7 @@
 // or token, supersedes, final}.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -11,6 +11,7 @@
 // tied again. Threading: one owner.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

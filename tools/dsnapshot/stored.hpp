@@ -2,6 +2,7 @@
 // A snapshot that the user names: a file, `-` for standard input, or the id of one that the peer keeps.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

@@ -14,6 +14,7 @@
 // sends the exact time of its last reply afterwards, and both sides use the kernel's.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

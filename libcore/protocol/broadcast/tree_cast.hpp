@@ -13,6 +13,7 @@
 // the nodes that were reached only. An answer that comes later changes nothing that was already said.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>

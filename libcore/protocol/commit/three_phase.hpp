@@ -21,6 +21,7 @@
 // Driver: perform the actions of a step in their order, a Persist completed before what follows it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>

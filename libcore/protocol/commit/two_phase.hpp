@@ -19,6 +19,7 @@
 // Driver: perform the actions of a step in their order, a Persist completed before what follows it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>

@@ -4,6 +4,7 @@
 // run can refute a class, not prove it: "eventually" is taken as: from some time before the end on.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>

@@ -16,6 +16,7 @@
 // Pure functions on SlotBook; the machine decides when to ask.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
