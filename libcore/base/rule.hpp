@@ -19,8 +19,8 @@
 namespace coord::mutants {
 extern const bool are_removable;
 bool is_removed(std::string_view rule);
-extern std::string
-    removed;  // the name of the rule that is removed in this run; empty: none. Not in what is shipped
+// The name of the rule that is removed in this run; empty: none. Not in what is shipped.
+extern std::string removed;
 }  // namespace coord::mutants
 
 #define COORD_RULE_IS_REMOVED(name) (::coord::mutants::are_removable && ::coord::mutants::is_removed(#name))
