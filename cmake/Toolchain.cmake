@@ -15,7 +15,7 @@ set(CMAKE_CXX_FLAGS_SANITIZE "-Og -g1 -fno-omit-frame-pointer")  # -O1 takes a t
 # scripts/quickstart use it for trees that they make, and nobody else has it by chance (Layers.cmake, coord_apart).
 option(COORD_UNITY "compile several files of a target as one" OFF)
 set(CMAKE_UNITY_BUILD ${COORD_UNITY})
-if(NOT CMAKE_UNITY_BUILD_BATCH_SIZE)  # 5: little is compiled anew after a change; 40: less in all, for trees that are built once (tests: 5 in any)
+if(NOT CMAKE_UNITY_BUILD_BATCH_SIZE)  # 5: little is compiled anew after a change; 40: less in all, for trees that are built once (tests: 12)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
 endif()
 
