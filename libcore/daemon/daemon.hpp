@@ -86,6 +86,7 @@ class Daemon {
   std::optional<bool> begins_anew() const { return begins_anew_; }
   bool begins_without_its_disk() const { return begins_without_its_disk_; }  // Settings::comes_anew
   const net::Address& begins_by() const { return begins_by_; }               // Settings::began_by
+  std::shared_ptr<net::KeptSocket> tools_socket() { return std::exchange(tools_socket_, nullptr); }
   // Settings::registered_at of who begins anew.
   std::optional<LogIndex> registered_at() const { return registration_at_; }
   // Hands leadership over, if it leads, and stops within a second.
@@ -422,6 +423,7 @@ class Daemon {
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
   std::optional<bool> begins_anew_;
   bool begins_without_its_disk_ = false;
+  std::shared_ptr<net::KeptSocket> tools_socket_;
   net::Address begins_by_;
   std::optional<Instant> removed_since_;   // of one that votes no longer
   std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list

@@ -224,8 +224,10 @@ Status Daemon::listen() {
   net::UnixAccess access{settings_.admitted, guest_tools, turned_away, settings_.admits_all};
   server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, std::move(access));
   const int handed_over = settings_.options.listen_fd;
-  Status listening =
-      handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);
+  const auto kept = std::exchange(settings_.tools_socket, nullptr);
+  Status listening = kept != nullptr    ? server_->take_over(*kept)
+                     : handed_over >= 0 ? server_->adopt(handed_over)
+                                        : server_->listen(settings_.options.socket);
   if (!listening) return listening;
   if (Status announced = lock_->announce(socket_); !announced) return announced;
   return settings_.alone() ? done() : join_group();

@@ -266,6 +266,8 @@ void Daemon::begin_anew(bool keep_log, const std::string& why) {
   if (ended_) return;
   log_(net::LogLevel::info, fmt::format("{}: begins anew", why));
   begins_anew_ = keep_log;
+  // Without its disk it may wait for long, and who waits for it is told so.
+  if (server_ && !begins_without_its_disk_) tools_socket_ = server_->hand_over();
   stop(std::nullopt);
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@
 #include "net/key_file.hpp"
 #include "net/roster.hpp"
 #include "wire/introduction.hpp"
+
+namespace coord::net {
+struct KeptSocket;
+}
 
 namespace coord::daemon {
 
@@ -108,6 +113,8 @@ struct Settings {
   // It founded the group, its disk was lost, and the group has removed it: it comes again, as a host that
   // comes later does.
   bool comes_anew = false;
+  // The tools' socket, of this process' life before: tools that have come meanwhile wait there.
+  std::shared_ptr<net::KeptSocket> tools_socket;
   net::Address began_by{};         // beside those of its list it asks there; no host: nowhere
   bool lost_its_vote = false;      // it has waited, without its disk, until the group had removed it
   std::vector<NodeId> founders{};  // the numbers of all, if not those of the roster

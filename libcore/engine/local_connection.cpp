@@ -28,6 +28,19 @@ Error unavailable(std::string object, std::string what, std::string remedy) {
   return Error{ErrorKind::unavailable, std::move(object), std::move(what), std::move(remedy)};
 }
 
+constexpr int most_times_again = 3;
+
+// It changes nothing, and is answered once.
+bool is_question(const local::Request& request) {
+  if (const auto* question = std::get_if<local::Question>(&request)) return !question->watch;
+  return std::holds_alternative<local::ListLocks>(request) ||
+         std::holds_alternative<local::ListWaits>(request) ||
+         std::holds_alternative<local::ListHistory>(request) ||
+         std::holds_alternative<local::ListLeaders>(request) ||
+         std::holds_alternative<local::ListBarriers>(request) ||
+         std::holds_alternative<local::ListPeers>(request);
+}
+
 // A peer that runs as somebody else could claim anything about locks: only one's own, root's
 // or the system's is believed.
 Result<pid_t> check_owner(int socket, const std::string& path, std::optional<uid_t> system_user) {
@@ -92,6 +105,9 @@ Result<LocalConnection> LocalConnection::dial(const std::string& path, const std
   if (!peer_pid) return peer_pid.error();
   LocalConnection connection(std::move(socket), path);
   connection.peer_pid_ = *peer_pid;
+  connection.tool_ = tool;
+  connection.trust_ = trust;
+  if (first != nullptr) connection.note(first->request);
   Bytes greeting =
       connection.framed(local::Hello{local::protocol_version, tool, local::newest_spoken, trust.token_floor});
   if (first != nullptr) {
@@ -135,15 +151,38 @@ Result<LocalConnection> LocalConnection::open(const std::string& path, const std
   return connection.gone("the peer did not greet");
 }
 
+void LocalConnection::note(const local::Request& request) {
+  only_asks_ = only_asks_ && is_question(request) && !unanswered_;  // one at a time
+  unanswered_ = only_asks_ ? std::optional(request) : std::nullopt;
+}
+
+// The same process listens on, and has greeted nobody on this connection, or not answered: false if not so.
+bool LocalConnection::ask_again() {
+  const bool waits = !greeted_ || unanswered_ || says_it_again_;
+  if (!only_asks_ || !waits || peer_pid_ == 0 || times_again_ >= most_times_again) return false;
+  auto again = dial(path_, tool_, nullptr, SOCK_NONBLOCK, trust_);
+  if (!again || again->peer_pid_ != peer_pid_) return false;
+  (void)::fcntl(again->fd(), F_SETFL, 0);
+  ++times_again_;
+  socket_ = std::move(again->socket_);
+  reader_ = wire::FrameReader();
+  ended_ = false;
+  says_it_again_ = unanswered_.has_value();
+  return true;
+}
+
 Status LocalConnection::send(const Spoken& spoken) {
   if (Status known = check_known(spoken.request); !known) return known;
-  return write(framed(spoken.request), spoken.pidfd);
+  note(spoken.request);
+  Status sent = write(framed(spoken.request), spoken.pidfd);
+  return !sent && ask_again() ? done() : sent;
 }
 
 Status LocalConnection::send_all(const std::vector<local::Request>& requests) {
   Bytes all;
   for (const local::Request& request : requests) {
     if (Status known = check_known(request); !known) return known;
+    only_asks_ = false;
     const Bytes one = framed(request);
     all.insert(all.end(), one.begin(), one.end());
   }
@@ -188,6 +227,8 @@ Status LocalConnection::read_some() {
   message.msg_controllen = control.size();
   const ssize_t count = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return done();
+  ended_ = count == 0 || (count < 0 && errno == ECONNRESET);  // reset: with something that it had not read
+  if (ended_) return done();
   if (count < 0) return gone(std::strerror(errno));
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
@@ -199,7 +240,6 @@ Status LocalConnection::read_some() {
     }
   }
   if ((message.msg_flags & MSG_CTRUNC) != 0) no_room_for_hold_ = true;
-  if (count == 0) ended_ = true;
   reader_.feed({buffer.data(), static_cast<std::size_t>(count)});
   return done();
 }
@@ -214,12 +254,17 @@ Result<std::optional<local::Answer>> LocalConnection::receive() {
       if (!answer) return gone(answer.error().what);
       if (const auto* welcome = std::get_if<local::Welcome>(&*answer)) {
         welcome_ = *welcome;
-        greeted_ = true;
         speaks_ = local::common(welcome->speaks);
+        const bool is_known = std::exchange(greeted_, true);
+        if (std::exchange(says_it_again_, false) && unanswered_)
+          if (Status said = write(framed(*unanswered_)); !said) return said.error();
+        if (is_known) continue;
+      } else {
+        unanswered_.reset();
       }
       return std::optional<local::Answer>(std::move(*answer));
     }
-    if (ended_) return gone("the peer has closed the connection");
+    if (ended_ && !ask_again()) return gone("the peer has closed the connection");
     if (read) return std::optional<local::Answer>();
     if (Status more = read_some(); !more) return more.error();
   }

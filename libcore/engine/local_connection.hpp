@@ -4,6 +4,10 @@
 // Small on purpose: no event loop of its own, no Boost, no OpenSSL, so that a tool starts as fast as flock.
 // The tool waits on fd() together with whatever else it waits for, and calls receive() until it gives
 // nothing. Threading: one owner.
+//
+// A peer that begins anew in its process (its vote came or went) closes all connections and goes on listening
+// at the same socket. There a tool that has only asked asks again by itself: whoever calls sees nothing of it.
+// What orders something is not said twice, and a peer of another process is another matter.
 #pragma once
 
 #include <sys/types.h>
@@ -83,6 +87,8 @@ class LocalConnection {
  private:
   explicit LocalConnection(Descriptor socket, std::string path)
       : socket_(std::move(socket)), path_(std::move(path)) {}
+  void note(const local::Request& request);
+  bool ask_again();
   static Result<LocalConnection> dial(const std::string& path, const std::string& tool, const Spoken* first,
                                       int flags, Trust trust);
   Bytes framed(const local::Request& request) const;
@@ -102,6 +108,12 @@ class LocalConnection {
   bool greeted_ = false;  // by the peer
   std::uint32_t speaks_ = wire::first_version;
   bool ended_ = false;
+  std::string tool_;
+  Trust trust_;
+  bool only_asks_ = true;                     // all that was ever said
+  std::optional<local::Request> unanswered_;  // the last question
+  bool says_it_again_ = false;                // once it is greeted
+  int times_again_ = 0;
 };
 
 }  // namespace coord::engine

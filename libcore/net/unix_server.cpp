@@ -80,6 +80,29 @@ Status UnixServer::adopt(int fd) {
   return take(fd);
 }
 
+KeptSocket::~KeptSocket() {
+  if (!path.empty()) remove_unix_path(path, device, inode);
+}
+
+Status UnixServer::take_over(KeptSocket& kept) {
+  path_ = std::exchange(kept.path, {});
+  device_ = kept.device;
+  inode_ = kept.inode;
+  return take(kept.fd.release());
+}
+
+std::shared_ptr<KeptSocket> UnixServer::hand_over() {
+  if (stopped_ || !acceptor_.is_open()) return nullptr;
+  error_code error;
+  const auto kept = std::make_shared<KeptSocket>();
+  kept->fd = Descriptor(acceptor_.release(error));
+  if (error) return nullptr;
+  kept->path = std::exchange(path_, {});
+  kept->device = device_;
+  kept->inode = inode_;
+  return kept;
+}
+
 Status UnixServer::take(int fd) {
   error_code error;
   acceptor_.assign(stream_protocol(), fd, error);
@@ -118,7 +141,7 @@ void UnixServer::on_accept(const error_code& error, stream_protocol::socket sock
     return pause();
   }
   if (!error) welcome(std::move(socket));
-  accept();
+  if (acceptor_.is_open()) accept();
 }
 
 // Out of descriptors: trying again at once would spin.
@@ -126,7 +149,7 @@ void UnixServer::pause() {
   pause_timer_.expires_after(std::chrono::milliseconds(100));
   pause_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
     const auto self = weak.lock();
-    if (!error && self != nullptr && !self->stopped_) self->accept();
+    if (!error && self != nullptr && !self->stopped_ && self->acceptor_.is_open()) self->accept();
   });
 }
 

@@ -61,6 +61,20 @@ struct UnixAccess {
   bool everybody = false;  // all users of this host; mode 0666
 };
 
+// A listening socket between two servers of one process: who connects meanwhile waits. Who takes it over empties
+// it; else its path goes with it.
+struct KeptSocket {
+  KeptSocket() = default;
+  KeptSocket(const KeptSocket&) = delete;
+  KeptSocket& operator=(const KeptSocket&) = delete;
+  ~KeptSocket();
+
+  Descriptor fd;
+  std::string path;  // empty: not ours to remove
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
 struct UnixHandlers {
   std::function<void(ClientNumber, const Credentials&)> opened;
   std::function<void(ClientNumber, wire::Frame&&)> frame;
@@ -79,6 +93,10 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   // Takes a listening socket that systemd or the starting tool has made (LISTEN_FDS). Its path is not removed
   // at the end.
   Status adopt(int fd);
+  // The one that another server has handed over.
+  Status take_over(KeptSocket& kept);
+  // From now on nobody is accepted here.
+  std::shared_ptr<KeptSocket> hand_over();
   void start();
   // Makes a socket at `path`, in place of one that is gone; who is connected stays. Never waits.
   Status listen_again(const std::string& path);

@@ -124,6 +124,32 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually peer_gone m
 }
 
+@test "a tool that asks while its host begins anew, as its vote comes or goes, is answered" {
+  member m "${spare[0]}" a
+  asks() { # COMMAND...
+    until [ -e over ]; do
+      on m "$@" >>said 2>&1 || echo "$*: $?" >>failed
+      echo >>asked
+    done
+  }
+  asks dlock --list 3>&- &
+  asks dpeers 3>&- &
+  asks dkv list 3>&- &
+  for _ in 1 2; do
+    run -0 dpeers promote m
+    eventually role_is m follower
+    run -0 dpeers remove m
+    eventually grep -q 'does not vote any more: begins anew' "$group/m.log"
+    eventually role_is m member
+    eventually serves m
+    : >"$group/m.log"
+  done
+  touch over
+  wait
+  [ "$(wc -l <asked)" -gt 20 ]
+  [ ! -e failed ] || { cat failed said && false; }
+}
+
 @test "a host that is removed twice at once is out: the vote, and then the host, before it has begun anew" {
   for _ in 1 2; do
     member m "${spare[0]}" a

@@ -399,6 +399,36 @@ TEST_CASE("at its end a server removes its path, but not one that another has ta
   CHECK(std::filesystem::exists(served.path));
 }
 
+TEST_CASE("who comes between two servers of one process waits for the second one") {
+  Served served;
+  served.start();
+  Tool early(served.path);
+  REQUIRE(run_until(served.io, [&] { return served.opened.size() == 1; }));
+  auto kept = served.server->hand_over();
+  REQUIRE(kept != nullptr);
+  served.server->stop();
+  REQUIRE(std::filesystem::exists(served.path));
+  CHECK(early.listen());  // who was there is not taken along
+  Tool between(served.path);
+  REQUIRE(between.connected());
+  between.say(request({1}));
+  run_for(served.io, 20ms);
+  CHECK(served.opened.size() == 1);
+  const auto next = served.make();
+  REQUIRE(next->take_over(*kept).ok());
+  next->start();
+  REQUIRE(run_until(served.io, [&] { return served.frames.size() == 1; }));
+  CHECK_FALSE(between.listen());
+  next->stop();
+  CHECK_FALSE(std::filesystem::exists(served.path));
+
+  const auto last = served.make();
+  REQUIRE(last->listen(served.path).ok());
+  last->start();
+  CHECK(last->hand_over() != nullptr);  // and nobody takes it
+  CHECK_FALSE(std::filesystem::exists(served.path));
+}
+
 TEST_CASE("a listening socket from outside is adopted, and nothing else") {
   Served served;
   const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);

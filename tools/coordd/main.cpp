@@ -108,6 +108,7 @@ struct Anew {
   bool without_its_disk = false;
   net::Address by{};
   std::optional<LogIndex> registered_at{};
+  std::shared_ptr<net::KeptSocket> tools_socket{};
 };
 
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
@@ -170,7 +171,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
   anew = {(*peer)->begins_anew(), (*peer)->begins_without_its_disk(), (*peer)->begins_by(),
-          (*peer)->registered_at()};
+          (*peer)->registered_at(), (*peer)->tools_socket()};
   if (failure) return *failure;
   return cli::Exit::done;
 }
@@ -191,6 +192,7 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
     if (!settings) return settings.error();
     settings->comes_anew = anew.without_its_disk;
     settings->began_by = anew.by;
+    settings->tools_socket = std::move(anew.tools_socket);
     if (!anew.without_its_disk) settings->registered_at = anew.registered_at;  // under the same number
     settings->keep_log = std::exchange(anew, {}).keep_log;
     ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
