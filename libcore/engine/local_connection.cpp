@@ -120,7 +120,10 @@ Result<LocalConnection> LocalConnection::dial(const std::string& path, const std
   auto answer = connection.wait(process::boot_now());
   const bool told = answer && answer->has_value();
   const auto* refused = told ? std::get_if<local::Refused>(&**answer) : nullptr;
-  return refused != nullptr ? connection.gone(refused->why) : sent.error();
+  if (refused != nullptr) return connection.gone(refused->why);
+  const bool is_first = (flags & SOCK_NONBLOCK) == 0;
+  if (is_first && connection.ask_again()) return connection;
+  return sent.error();
 }
 
 Result<LocalConnection> LocalConnection::begin(const std::string& path, const std::string& tool,
@@ -257,7 +260,7 @@ Result<std::optional<local::Answer>> LocalConnection::receive() {
         speaks_ = local::common(welcome->speaks);
         const bool is_known = std::exchange(greeted_, true);
         if (std::exchange(says_it_again_, false) && unanswered_)
-          if (Status said = write(framed(*unanswered_)); !said) return said.error();
+          if (Status said = write(framed(*unanswered_)); !said && !ask_again()) return said.error();
         if (is_known) continue;
       } else {
         unanswered_.reset();
