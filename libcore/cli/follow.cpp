@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -76,12 +77,13 @@ Result<Exit> follow_peer(engine::LocalConnection peer, const Following& followin
   }
 }
 
-Result<engine::LocalConnection> connect_to_peer_again(const ConnectOptions& options,
-                                                      const std::string& tool) {
+Result<engine::LocalConnection> connect_to_peer_again(const ConnectOptions& options, const std::string& tool,
+                                                      std::optional<Instant> end) {
   auto again = connect_again(options, tool);
   if (!again) return again.error();
   // What it knows is known by its welcome only, and nothing else may be asked of it before.
-  auto greeted = again->peer.wait(process::boot_now() + welcome_patience);
+  const Instant latest = process::boot_now() + welcome_patience;
+  auto greeted = again->peer.wait(end ? std::min(*end, latest) : latest);
   if (!greeted) return greeted.error();
   const auto* const refused = greeted->has_value() ? std::get_if<local::Refused>(&**greeted) : nullptr;
   if (greeted->has_value() && refused == nullptr) return std::move(again->peer);

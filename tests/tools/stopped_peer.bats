@@ -23,7 +23,7 @@ teardown() {
   dpeers doctor --json >findings 3>&- &
   doctor=$!
   for command in 'dlock -n job true' 'dlock -w 0.5 job true' 'delect -w 0.5 job true' 'dbarrier -n 1 -w 0.5 gate' 'dcast -w 0.5 name x' \
-    'dpeers wait -n 1 -w 0.5' 'dpropose -n p v' 'dpropose -w 0.5 p v' 'chordctl get -w 0.5 k' 'dsnapshot -w 0.5' \
+    'dpeers wait -n 1 -w 0.5' 'dpeers remove -w 0.5 other' 'dpropose -n p v' 'dpropose -w 0.5 p v' 'chordctl get -w 0.5 k' 'dsnapshot -w 0.5' \
     'dcommit c -n 1 --prepare true --commit true --abort true -w 0.5'; do
     began=$(now_us)
     run -69 $command

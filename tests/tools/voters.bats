@@ -189,6 +189,26 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   [[ $output == *"nobody leads: nothing can be changed"* ]]
 }
 
+@test "-w counts also while a peer that is there again does not greet" {
+  voters a b c
+  signal_peer KILL b
+  signal_peer KILL c
+  eventually sees_none a
+  dpeers remove -w 1.5 b >said 2>&1 3>&- &
+  local asking=$! began
+  began=$(now_us)
+  sleep 0.4
+  kill -KILL "$(pid_of a)"
+  rm "$group/a.sock"
+  python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50); time.sleep(20)' "$group/a.sock" 3>&- &
+  local status=0
+  wait $asking || status=$?
+  cat said
+  [ $status -eq 69 ]
+  [ $(($(now_us) - began)) -lt 2300000 ]
+}
+
 @test "another user: 64, and nothing changes" {
   [ "$(id -u)" = 0 ] || skip "needs root for another user"
   open=$(mktemp -d) # where others come in

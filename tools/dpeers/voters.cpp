@@ -30,9 +30,9 @@ using View = std::optional<local::VoterView>;
 
 // Nothing: who leads has not answered. An error: this host's peer is gone, or (`is_refused`) will not do it.
 Result<View> ask(engine::LocalConnection& peer, const local::Request& request, const char* verb,
-                 std::uint64_t number, bool& is_refused) {
+                 std::uint64_t number, bool& is_refused, Duration patience = answer_patience) {
   if (Status sent = peer.send(request); !sent) return sent.error();
-  const Instant end = process::boot_now() + answer_patience;
+  const Instant end = process::boot_now() + patience;
   for (;;) {
     auto answer = peer.wait(end);
     if (!answer) return answer.error();
@@ -121,7 +121,7 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
   std::optional<Instant> end;
   if (settings.within) end = process::boot_now() + *settings.within;
   const auto left = [&] { return end ? std::max(Duration{}, *end - process::boot_now()) : Duration::max(); };
-  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  auto peer = cli::connect_to_peer(cli::in_time(settings.peer, settings.within), "dpeers");
   if (!peer) return peer.error();
   cli::Progress progress(!settings.quiet);
   cli::BackOff pause;
@@ -132,11 +132,14 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
     bool is_refused = false;
     ++number;
     const local::OrderVoters order{number, settings.verb, settings.name, settings.other, only_vote};
-    const auto asked = peer ? ask(*peer, order, name_of(settings.verb), number, is_refused) : peer.error();
+    // Also with no time left one answer is waited for.
+    const Duration patience = once ? std::min(answer_patience, left()) : answer_patience;
+    const auto asked =
+        peer ? ask(*peer, order, name_of(settings.verb), number, is_refused, patience) : peer.error();
     if (is_refused) return asked.error();
     if (!asked) {
       std::this_thread::sleep_for(std::min(pause.next(), left()));
-      peer = cli::connect_to_peer_again(settings.peer, "dpeers");
+      peer = cli::connect_to_peer_again(settings.peer, "dpeers", end);
       continue;
     }
     pause.reset();

@@ -86,7 +86,7 @@ Result<cli::Exit> wait_for_peers(const WaitSettings& settings) {
       continue;
     }
     std::this_thread::sleep_for(std::min(pause.next(), left_of(end)));
-    peer = cli::connect_to_peer_again(settings.peer, "dpeers");
+    peer = cli::connect_to_peer_again(settings.peer, "dpeers", end);
     seen = {};
   }
   return not_in_time(settings, seen);
