@@ -194,7 +194,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   signal_peer KILL b
   signal_peer KILL c
   eventually sees_none a
-  dpeers remove -w 1.5 b >said 2>&1 3>&- &
+  dpeers remove -w 1.5 b >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
   local asking=$! began
   began=$(now_us)
   sleep 0.4
@@ -204,7 +204,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50); time.sleep(20)' "$group/a.sock" 3>&- &
   local status=0
   wait $asking || status=$?
-  cat said
+  cat "$BATS_TEST_TMPDIR/said"
   [ $status -eq 69 ]
   [ $(($(now_us) - began)) -lt 2300000 ]
 }
