@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "base/format.hpp"
 #include "replica/engine_frame.hpp"
@@ -65,7 +66,7 @@ void TestGateway::run_all() {
 }
 
 void TestGateway::until(const std::string& what, const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end)
       failed(fmt::format("never: {} ({}, {} entries were told)", what,
@@ -75,12 +76,24 @@ void TestGateway::until(const std::string& what, const std::function<bool()>& ho
 }
 
 bool TestGateway::load() {
+  until("a connection", [this] { return up; });
   const std::uint64_t ticket = ++last_ticket_;
   is_empty = gap = false;
   reached.clear();
   ask(engine::Load{ticket});
   until("the log", [&] { return is_empty || gap || std::ranges::find(reached, ticket) != reached.end(); });
   return !is_empty && (!gap || load());
+}
+
+void TestGateway::append_until_told(std::uint64_t in_epoch, const std::string& key, const std::string& text) {
+  auto again = std::chrono::steady_clock::time_point{};
+  until("an entry", [&] {
+    if (const auto now = std::chrono::steady_clock::now(); now >= again) {
+      append(in_epoch, key, text);
+      again = now + std::chrono::seconds(1);
+    }
+    return has(text);
+  });
 }
 
 void TestGateway::barrier() {
@@ -96,10 +109,15 @@ std::size_t TestGateway::count(const std::string& text) const {
   return static_cast<std::size_t>(std::ranges::count(entries, text));
 }
 
+void TestGateway::read_anew() {
+  if (!goes_on || !was_read_ || !gap || !up || std::exchange(reads_anew_, true)) return;
+  ask(engine::Load{++last_ticket_});
+}
+
 void TestGateway::hear(engine::Told&& told) {
   if (std::holds_alternative<engine::Up>(told)) up = true;
   if (const auto* why = std::get_if<engine::Down>(&told)) {
-    up = false;
+    up = reads_anew_ = false;
     gap = true;
     down = why->why;
   }
@@ -110,11 +128,12 @@ void TestGateway::hear(engine::Told&& told) {
     position = begins->position;
     entries.clear();
     positions.clear();
-    gap = false;
+    gap = reads_anew_ = false;
+    was_read_ = true;
   }
   if (const auto* entry = std::get_if<engine::Entry>(&told); entry != nullptr && !gap) {
     gap = entry->after != position;
-    if (gap) return;
+    if (gap) return read_anew();
     if (entry->position <= position) failed("a position that does not grow");
     position = entry->position;
     const auto said = replica::decode_engine_entry(entry->bytes);
@@ -127,7 +146,7 @@ void TestGateway::hear(engine::Told&& told) {
   }
   if (const auto* seal = std::get_if<engine::Sealed>(&told); seal != nullptr && !gap) {
     gap = seal->after != position;
-    if (gap) return;
+    if (gap) return read_anew();
     if (seal->epoch != epoch + 1) failed("an epoch is left out");
     epoch = seal->epoch;
     position = seal->position;
@@ -138,6 +157,7 @@ void TestGateway::hear(engine::Told&& told) {
     if (gap) failed("Reached, although entries are missing");
     reached.push_back(end->ticket);
   }
+  read_anew();
 }
 
 }  // namespace coord::engines

@@ -31,9 +31,13 @@ class TestGateway {
 
   // From the newest state to Reached, or Empty (false).
   bool load();
+  // Says it again until it is told: a server that has lost its leader, or the connection, may drop it.
+  void append_until_told(std::uint64_t epoch, const std::string& key, const std::string& text);
   void barrier();  // to Reached
 
   bool paused = false;
+  // It reads all anew where something is missing and where its connection broke, as a gateway does.
+  bool goes_on = false;
   bool up = false, is_empty = false, gap = false;
   std::string state;  // that was told last
   std::uint64_t epoch = 0;
@@ -50,10 +54,12 @@ class TestGateway {
  private:
   static void run_all();
   void hear(engine::Told&& told);
+  void read_anew();
 
   boost::asio::io_context io_;
   std::unique_ptr<Driver> driver_;
   std::uint64_t last_ticket_ = 0;
+  bool was_read_ = false, reads_anew_ = false;
 };
 
 }  // namespace coord::engines

@@ -99,6 +99,7 @@ class Story {
       all.push_back(std::make_unique<TestGateway>(url_, static_cast<std::uint64_t>(i + 1)));
       if (i == 0) make(*all[0], "state");
       all.back()->load();
+      all.back()->goes_on = true;
       // The others meanwhile now and then, as their connections want it.
       const bool all_run = i % 10 == 9 || i + 1 == gateways;
       for (const auto& one : all) one->paused = !all_run;
@@ -108,8 +109,7 @@ class Story {
     const double loaded = passed();
     for (int i = 0; i < appends; ++i) {
       const std::string text = filled(fmt::format("{} ", i), 200);
-      all[0]->append(1, fmt::format("k{}", i), text);
-      all[0]->until("an entry", [&] { return all[0]->has(text); });
+      all[0]->append_until_told(1, fmt::format("k{}", i), text);
     }
     const double appended = passed();
     for (const auto& one : all) one->until("all entries", [&] { return one->entries.size() == appends; });
