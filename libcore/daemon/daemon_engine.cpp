@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A gateway: the log is kept by an engine that others run (replica/engine_log.hpp).
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
@@ -96,9 +98,14 @@ void Daemon::describe_gateways(local::Peers& answer) const {
   if (about.leader) answer.troubles.emplace_back(engine.name, "leader: " + *about.leader);
   for (const engines::Endpoint& one : engine_->endpoints()) {
     const char* state = one.connected ? "connected" : one.trouble.empty() ? "untried" : "failed";
-    answer.troubles.emplace_back(
-        engine.name, fmt::format("endpoint: {} {}{}{}", one.address, state, one.trouble.empty() ? "" : " ",
-                                 one.trouble.substr(0, 900)));
+    std::string text = fmt::format("endpoint: {} {}", one.address, state);
+    if (!one.trouble.empty()) {
+      std::string_view why = one.trouble;
+      if (why.starts_with(one.address + ": ")) why.remove_prefix(one.address.size() + 2);
+      text += fmt::format(" {} {}", std::max<Duration>(now - one.since, {}) / std::chrono::seconds(1),
+                          why.substr(0, 900));
+    }
+    answer.troubles.emplace_back(engine.name, std::move(text));
   }
   if (about.keeps_all) engine.sent.emplace_back("keeps_all_history", 1);
   answer.peers.push_back(std::move(engine));

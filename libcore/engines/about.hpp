@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "base/time.hpp"
+
 namespace coord::engines {
 
 struct About {
@@ -23,6 +25,7 @@ struct Endpoint {
   std::string address;
   bool connected = false;
   std::string trouble;  // why the last connection ended, or did not come about; empty: none has, or it stands
+  Instant since{};      // when that was
 };
 
 }  // namespace coord::engines

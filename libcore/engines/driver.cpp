@@ -20,6 +20,7 @@
 #include "engines/redis.hpp"
 #include "engines/turns.hpp"
 #include "engines/zookeeper.hpp"
+#include "net/address.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::engines {
@@ -37,6 +38,11 @@ std::string drawn_nonce() {
   ::RAND_bytes(drawn.data(), static_cast<int>(drawn.size()));
   const int size = ::EVP_EncodeBlock(text.data(), drawn.data(), static_cast<int>(drawn.size()));
   return {text.begin(), text.begin() + size};
+}
+
+// As people write it.
+std::string address_of(const std::pair<std::string, std::uint16_t>& endpoint) {
+  return net::Address{endpoint.first, endpoint.second}.text();
 }
 
 class Connection;
@@ -96,7 +102,11 @@ class Connections final : public Driver {
   asio::steady_timer pause_;
   std::shared_ptr<Connection> connection_;
   Turns turns_;
-  std::vector<std::string> troubles_;  // of each endpoint: why its last connection ended
+  struct Trouble {
+    std::string why;  // the last connection ended
+    Instant at{};
+  };
+  std::vector<Trouble> troubles_;  // of each endpoint
   std::uint64_t connections_ = 0;
   bool up_ = false;
   bool stopped_ = false;
@@ -325,7 +335,7 @@ std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) cons
 void Connections::connect() {
   if (stopped_) return;
   ++connections_;
-  connection_ = std::make_shared<Connection>(*this, fmt::format("{}:{}", wanted().first, wanted().second));
+  connection_ = std::make_shared<Connection>(*this, address_of(wanted()));
   connection_->begin();
 }
 
@@ -352,8 +362,7 @@ std::vector<Endpoint> Connections::endpoints() const {
   std::vector<Endpoint> all;
   const std::string here = endpoint();
   for (std::size_t i = 0; i < troubles_.size(); ++i) {
-    const auto& [host, port] = settings_.url.endpoints[i];
-    Endpoint one{fmt::format("{}:{}", host, port), false, troubles_[i]};
+    Endpoint one{address_of(settings_.url.endpoints[i]), false, troubles_[i].why, troubles_[i].at};
     one.connected = i == turns_.endpoint() && !here.empty() && one.trouble.empty();
     all.push_back(std::move(one));
   }
@@ -364,7 +373,7 @@ void Connections::tell(engine::Told told) {
   if (std::holds_alternative<engine::Up>(told)) up_ = true;
   if (std::holds_alternative<engine::Reached>(told)) {
     turns_.reached();
-    troubles_.at(turns_.endpoint()).clear();
+    troubles_.at(turns_.endpoint()) = {};
   }
   told_(std::move(told));
 }
@@ -374,7 +383,8 @@ void Connections::lost(const std::string& why) {
   if (stopped_) return;
   const bool was_up = std::exchange(up_, false);
   connection_.reset();
-  troubles_.at(turns_.endpoint()) = why;
+  troubles_.at(turns_.endpoint()) = {why, process::boot_now()};
+  about_.leader.reset();  // the next server says where it is now
   const Turns::Next next = turns_.lost();
   if (was_up || next.is_round) told_(engine::Down{why});
   pause_.expires_after(next.pause);

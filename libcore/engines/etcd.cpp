@@ -256,9 +256,11 @@ void Etcd::take_status(Instant now, ByteView message) {
   about_.version = status->version;
   about_.bytes = status->bytes;
   about_.quota = status->quota;
+  const bool is_another = leader_ != status->leader;
   leader_ = status->leader;
   const bool is_elsewhere = leader_ != 0 && leader_ != status->member;
   if (is_elsewhere) {
+    if (is_another) about_.leader.reset();  // where it is may stay unknown
     call(now, Kind::members, "/etcdserverpb.Cluster/MemberList", {});
   } else {
     about_.leader = leader_ == 0 ? "" : host_;

@@ -70,7 +70,7 @@ endpoint() { # of server NUMBER
   eventually told
   on a dpeers >peers.txt
   grep -q " leads$" peers.txt
-  grep -q " 127.0.0.1:1 failed: " peers.txt
+  grep -q " 127.0.0.1:1 failed .* ago: " peers.txt
   on a dpeers doctor >doctor.txt || true
   grep -q "its leader: " doctor.txt
   grep -q "127.0.0.1:1" doctor.txt

@@ -68,7 +68,7 @@ std::string engine_told(const std::string& name, Numbers numbers, const std::str
   if (!version.empty()) record.version = version;
   record.sent = std::move(numbers);
   Findings findings;
-  examine_engine(record, {}, findings);
+  examine_engine(record, {}, {}, findings);
   std::string text = text_of(findings);
   for (const Finding& finding : findings) text += finding.remedy;
   return text;
@@ -104,20 +104,32 @@ TEST_CASE("an engine: its leader, and servers that do not answer", "[dpeers]") {
   answer.troubles = {{"etcd", "leader: f:1"},
                      {"etcd", "endpoint: e:1 connected"},
                      {"etcd", "endpoint: f:1 untried"},
-                     {"etcd", "endpoint: g:1 failed g:1: connection refused"},
+                     {"etcd", "endpoint: g:1 failed 599 reset by peer"},
                      {"beta", "endpoint: no word of an engine"}};
+  std::string refused;
   const auto told = [&] {
     Findings findings;
-    examine_engine(engine, answer, findings);
+    const auto reach = [&](const std::string& address) { return address == "g:1" ? refused : "not asked for"; };
+    examine_engine(engine, answer, reach, findings);
     return text_of(findings);
   };
   engine.state = "alive";
   CHECK(told() ==
-        "ok engine e:1: etcd 3\nok engine e:1: its leader: f:1\nwarn engine g:1: g:1: connection refused\n");
+        "ok engine e:1: etcd 3\nok engine e:1: its leader: f:1\n"
+        "warn engine g:1: its port answers; the last connection ended 9 min ago: reset by peer\n");
+  // Once it was away: nothing is known of now, and its port is open.
+  answer.troubles[3].second = "endpoint: g:1 failed 176400 reset by peer";
+  CHECK(told().ends_with(
+      "ok engine g:1: its port answers; the last connection ended 2 d ago: reset by peer\n"));
+  refused = "Connection refused";
+  const std::string away =
+      "warn engine g:1: its port does not answer: Connection refused; the last connection ended 2 d ago: "
+      "reset by peer\n";
+  CHECK(told().ends_with(away));
   answer.troubles[0].second = "leader: ";
   CHECK(told().find("FAIL engine e:1: it says that it has no leader\n") != std::string::npos);
   engine.state = "dead";
-  CHECK(told().find("warn engine g:1: g:1: connection refused\n") != std::string::npos);
+  CHECK(told().find(away) != std::string::npos);
 }
 
 TEST_CASE("a clock whose rate is beyond what leases allow, and one on its way there", "[dpeers]") {

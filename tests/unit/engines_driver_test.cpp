@@ -9,6 +9,7 @@
 
 #include "base/format.hpp"
 #include "engines/driver.hpp"
+#include "process/boot_time.hpp"
 
 using namespace coord;
 using namespace coord::engines;
@@ -63,4 +64,32 @@ TEST_CASE("driver: what an adapter says when it is looked at goes out behind wha
   driver->start();
   io.run_for(std::chrono::seconds(10));
   CHECK(heard == "ab");
+}
+
+TEST_CASE("driver: a server that was lost is told with when that was, until the log is read there again") {
+  asio::io_context io;
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  const std::string here = fmt::format("127.0.0.1:{}", acceptor.local_endpoint().port());
+  auto url = parse_engine_url("etcd://" + here);
+  REQUIRE(url);
+  Settings settings;
+  settings.url = *url;
+  auto opened = Driver::open_native(
+      io, std::move(settings), [](Access, const std::string&) { return std::make_unique<Talker>(); },
+      [](Adapter::Action) {}, [&](const engine::Told& told) {
+        if (std::holds_alternative<engine::Down>(told)) io.stop();
+      });
+  REQUIRE(opened);
+  const std::unique_ptr<Driver> driver = std::move(*opened);
+  CHECK(driver->endpoints().front().since == Instant{});
+  const Instant before = process::boot_now();
+  acceptor.async_accept([](const boost::system::error_code&, asio::ip::tcp::socket) {});  // and closes it
+  driver->start();
+  io.run_for(std::chrono::seconds(10));
+  const Endpoint lost = driver->endpoints().front();
+  CHECK(lost.address == here);
+  CHECK_FALSE(lost.trouble.empty());
+  CHECK(lost.since >= before);
+  CHECK(lost.since <= process::boot_now());
+  driver->stop();
 }

@@ -89,6 +89,31 @@ class Told {
     feed(0, 0, 1, {0, 0, 0, 1, 0});
   }
   void one_byte_of_answer() { feed(0, 0, 1, {0x0a}); }
+  // As the last of so many calls, which the time that passes brings about.
+  void asks_how_it_is(Duration time, std::uint32_t calls) {
+    passes(time);
+    next_ += 2 * calls;
+    stream_ = next_ - 2;
+  }
+  void status(std::uint64_t own, std::uint64_t leader) {
+    ProtoWriter header, whole;
+    header.number(2, own);
+    whole.message(1, header).number(4, leader);
+    answer(whole);
+  }
+  void members_are_refused() {
+    stream_ = next_;
+    next_ += 2;
+    refused('7', "permission denied");
+  }
+  // Who leads, each time that it was said: nothing is known, `?`.
+  std::string leaders() {
+    std::string all;
+    for (Adapter::Action& action : etcd_.take()) {
+      if (auto* about = std::get_if<About>(&action)) all += about->leader.value_or("?") + " ";
+    }
+    return all;
+  }
   // It is going to stop, and takes no stream behind this one.
   void is_going(std::uint8_t last) { feed(7, 0, 0, {0, 0, 0, last, 0, 0, 0, 0}); }
   bool has_closed() {
@@ -330,6 +355,22 @@ TEST_CASE("etcd: a long answer on a slow way is no silence") {
   CHECK(slow.take().empty());  // nor is the connection closed
   slow.passes(std::chrono::seconds(3));
   CHECK(slow.has_closed());
+}
+
+TEST_CASE("etcd: who led is not named for who leads, where nobody tells who that is") {
+  Told told;
+  begins(told);
+  told.transaction(20, {}, {of_the_first});
+  told.watch_begins();
+  CHECK(told.leaders().empty());
+  told.asks_how_it_is(std::chrono::seconds(2), 1);
+  told.status(1, 1);
+  CHECK(told.leaders() == "host:1 ");
+  told.asks_how_it_is(std::chrono::seconds(61), 2);  // whether it is there, too
+  told.status(1, 2);
+  CHECK(told.leaders() == "? ");
+  told.members_are_refused();
+  CHECK(told.leaders() == "? ");
 }
 
 TEST_CASE("etcd: who hears nothing asks, and leaves a server that does not answer") {

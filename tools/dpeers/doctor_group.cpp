@@ -12,6 +12,7 @@
 #include "dpeers/doctor_told.hpp"
 #include "dpeers/findings.hpp"
 #include "dpeers/voters.hpp"
+#include "net/address.hpp"
 #include "store/directory_lock.hpp"
 
 namespace coord::dpeers {
@@ -22,13 +23,17 @@ constexpr Duration clocks_apart = std::chrono::seconds(5);
 
 // Behind an engine: that, and the gateways that have said something lately.
 void examine_gateways(const local::Peers& answer, const Examined& examined, Findings& findings) {
+  const auto reach = [](const std::string& text) {
+    const auto address = net::parse_address(text);
+    return address ? connect_to(*address) : address.error().what;
+  };
   add(findings, Health::ok, "socket", examined.socket, "a gateway answers");
   if (!answer.not_begun.empty()) add(findings, Health::fail, "engine", "log", answer.not_begun);
   for (const local::PeerRecord& peer : answer.peers) {
     if (peer.local) {
       examine_limits(peer, answer.peers.size(), findings);
     } else if (peer.address != "-") {
-      examine_engine(peer, answer, findings);
+      examine_engine(peer, answer, reach, findings);
     } else {
       const bool apart = peer.offset && (*peer.offset > clocks_apart || *peer.offset < -clocks_apart);
       add(findings, apart ? Health::warn : Health::ok, "clock", peer.name,

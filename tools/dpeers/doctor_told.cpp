@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
 
 #include "base/format.hpp"
+#include "cli/age.hpp"
 #include "dpeers/engine_told.hpp"
 #include "service/limits.hpp"
 
@@ -215,16 +217,29 @@ void examine_level(const local::LevelRecord& level, Findings& findings) {
   }
 }
 
-// Those to which the last connection did not come about, or ended.
-void examine_endpoints(const EngineTold& engine, Findings& findings) {
+// Those to which the last connection did not come about, or ended. The gateway stays where it is served, and
+// tries none of the others: one that was away for a while, and that accepts connections again, is well.
+void examine_endpoints(const EngineTold& engine, const Reach& reach, Findings& findings) {
+  constexpr Duration lately = std::chrono::minutes(10);
   for (const EngineEndpoint& one : engine.endpoints) {
-    if (one.state == "failed")
-      add(findings, Health::warn, "engine", one.address, one.trouble,
+    if (one.state != "failed") continue;
+    const std::string last =
+        fmt::format("the last connection ended {} ago: {}", cli::age_text(one.age), one.trouble);
+    const std::string refused = reach(one.address);
+    if (!refused.empty())
+      add(findings, Health::warn, "engine", one.address,
+          fmt::format("its port does not answer: {}; {}", refused, last),
           "look whether that server runs: the others of the URL serve meanwhile");
+    else if (one.age < lately)
+      add(findings, Health::warn, "engine", one.address, fmt::format("its port answers; {}", last),
+          "look into that server's log: the others of the URL serve meanwhile");
+    else
+      add(findings, Health::ok, "engine", one.address, fmt::format("its port answers; {}", last));
   }
 }
 
-void examine_engine(const local::PeerRecord& engine, const local::Peers& answer, Findings& findings) {
+void examine_engine(const local::PeerRecord& engine, const local::Peers& answer, const Reach& reach,
+                    Findings& findings) {
   const EngineTold of_servers = told_of_engine(engine.name, answer);
   const auto number = [&engine](std::string_view what) {
     const auto found = std::ranges::find(engine.sent, what, &std::pair<std::string, std::uint64_t>::first);
@@ -233,7 +248,7 @@ void examine_engine(const local::PeerRecord& engine, const local::Peers& answer,
   if (engine.state != "alive") {
     add(findings, Health::fail, "engine", engine.address, "its log cannot be followed: see the gateway's log",
         "look whether its servers run and have a leader");
-    return examine_endpoints(of_servers, findings);
+    return examine_endpoints(of_servers, reach, findings);
   }
   add(findings, Health::ok, "engine", engine.address,
       fmt::format("{} {}", engine.name, engine.version.value_or("of a version that it does not tell")));
@@ -242,7 +257,7 @@ void examine_engine(const local::PeerRecord& engine, const local::Peers& answer,
         "look whether a majority of its servers run and reach each other");
   else if (of_servers.leader)
     add(findings, Health::ok, "engine", engine.address, fmt::format("its leader: {}", *of_servers.leader));
-  examine_endpoints(of_servers, findings);
+  examine_endpoints(of_servers, reach, findings);
   constexpr std::uint64_t usual_quota = 2U << 30U;  // where etcd is told none
   const std::uint64_t bytes = number("database_bytes"), told = number("quota_bytes");
   const bool is_etcd = engine.name.starts_with("etcd");  // etcds, too

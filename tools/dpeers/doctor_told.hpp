@@ -2,6 +2,7 @@
 // The part of dpeers doctor that goes by what this host's peer tells alone.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +35,11 @@ void examine_limits(const local::PeerRecord& own, std::size_t hosts, Findings& f
 void examine_voters(const local::Peers& answer, const std::optional<local::VoterView>& kept,
                     const std::vector<std::string>& founders, Findings& findings);
 void examine_level(const local::LevelRecord& level, Findings& findings);
-// The engine that keeps this host's log, as its gateway sees it.
-void examine_engine(const local::PeerRecord& engine, const local::Peers& answer, Findings& findings);
+// Why nobody accepts connections at an address; empty: somebody does.
+using Reach = std::function<std::string(const std::string& address)>;
+// The engine that keeps this host's log, as its gateway sees it; those of its servers that the gateway has
+// lost are tried.
+void examine_engine(const local::PeerRecord& engine, const local::Peers& answer, const Reach& reach,
+                    Findings& findings);
 
 }  // namespace coord::dpeers

@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "dpeers/engine_told.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace coord::dpeers {
 
-// "leader: ADDRESS" and "endpoint: ADDRESS STATE[ WHY]", as daemon_engine.cpp says them.
+namespace {
+
+// What stands before the next space, which goes with it.
+std::string_view next_word(std::string_view& text) {
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(word.size() + 1, text.size()));
+  return word;
+}
+
+}  // namespace
+
+// "leader: ADDRESS" and "endpoint: ADDRESS STATE[ SECONDS WHY]", as daemon_engine.cpp says them.
 EngineTold told_of_engine(const std::string& name, const local::Peers& answer) {
   constexpr std::string_view leader = "leader: ", endpoint = "endpoint: ";
   EngineTold told;
@@ -13,13 +29,16 @@ EngineTold told_of_engine(const std::string& name, const local::Peers& answer) {
     if (peer != name) continue;
     if (text.starts_with(leader)) told.leader = text.substr(leader.size());
     if (!text.starts_with(endpoint)) continue;
-    const std::string rest = text.substr(endpoint.size());
-    const std::size_t state = rest.find(' ');
-    if (state == std::string::npos) continue;
-    const std::size_t why = rest.find(' ', state + 1);
-    told.endpoints.push_back({rest.substr(0, state),
-                              rest.substr(state + 1, why == std::string::npos ? why : why - state - 1),
-                              why == std::string::npos ? "" : rest.substr(why + 1)});
+    std::string_view rest = std::string_view(text).substr(endpoint.size());
+    EngineEndpoint one;
+    one.address = next_word(rest);
+    one.state = next_word(rest);
+    const std::string_view age = next_word(rest);
+    std::uint32_t seconds = 0;
+    (void)std::from_chars(age.data(), age.data() + age.size(), seconds);
+    one.age = std::chrono::seconds(seconds);
+    one.trouble = rest;
+    if (!one.state.empty()) told.endpoints.push_back(std::move(one));
   }
   return told;
 }

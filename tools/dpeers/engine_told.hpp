@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
 #include "wire/local_peers.hpp"
 
 namespace coord::dpeers {
@@ -14,6 +15,7 @@ struct EngineEndpoint {
   std::string address;
   std::string state;    // connected, failed, untried: not needed as long as another one serves
   std::string trouble;  // why its last connection ended, or did not come about; empty: none has
+  Duration age{};       // how long ago that was
 };
 
 struct EngineTold {

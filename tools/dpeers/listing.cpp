@@ -52,7 +52,8 @@ std::string json_of(const local::PeerRecord& peer, const local::Peers& all, std:
     for (const EngineEndpoint& one : engine.endpoints) {
       cli::JsonObject endpoint;
       endpoint.text("address", one.address).text("state", one.state);
-      if (!one.trouble.empty()) endpoint.text("trouble", one.trouble);
+      const WallTime ended{all.as_of.unix_ns - one.age.count()};
+      if (!one.trouble.empty()) endpoint.text("trouble", one.trouble).time("since", ended);
       endpoints.object(endpoint);
     }
     object.array("endpoints", endpoints);
@@ -85,8 +86,9 @@ std::string engine_text(const std::string& name, const local::Peers& all) {
         "{}: {}\n", name,
         engine.leader->empty() ? "it says that it has no leader" : cli::shown(*engine.leader) + " leads");
   for (const EngineEndpoint& one : engine.endpoints)
-    text += fmt::format("{}: {} {}{}\n", name, cli::shown(one.address), cli::shown(one.state),
-                        one.trouble.empty() ? "" : ": " + cli::shown(one.trouble));
+    text += fmt::format(
+        "{}: {} {}{}\n", name, cli::shown(one.address), cli::shown(one.state),
+        one.trouble.empty() ? "" : fmt::format(" {} ago: {}", cli::age_text(one.age), cli::shown(one.trouble)));
   return text;
 }
 
