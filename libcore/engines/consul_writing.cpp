@@ -169,7 +169,8 @@ void Consul::drop_writes() {
 void Consul::keep(Instant now) {
   if (!keeping_) return;
   const ByteView state = keeping_->what.state;
-  if (keeping_->next == pieces_in(state)) return get(now, Kind::before, in_log("state"));
+  if (COORD_RULE(consul_pointer_follows_its_pieces, keeping_->next == pieces_in(state)))
+    return get(now, Kind::before, in_log("state"));
   const std::size_t from = keeping_->next * bytes_of_a_piece;
   const ByteView piece = state.subspan(from, std::min(bytes_of_a_piece, state.size() - from));
   const std::string key = fmt::format("{}/{}/{:04x}", of_epoch("piece", keeping_->what.epoch),

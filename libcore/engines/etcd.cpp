@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "engines/etcd_text.hpp"
 #include "engines/marks.hpp"
 
@@ -284,7 +285,9 @@ void Etcd::ask(Instant now, const engine::Request& request) {
   if (const auto* append = std::get_if<engine::Append>(&request)) {
     const std::string key = of_epoch("log", append->epoch) + "/" + append->key;
     Transaction change;
-    change.if_value(at("open"), open_in(log_, append->epoch)).if_absent(key);
+    if (COORD_RULE_OR(etcd_append_is_of_the_open_epoch, true, false))
+      change.if_value(at("open"), open_in(log_, append->epoch));
+    change.if_absent(key);
     call(now, Kind::change, txn, change.then_put(key, append->bytes).out());
   } else if (const auto* seal = std::get_if<engine::Seal>(&request)) {
     Transaction change;
@@ -385,7 +388,7 @@ void Etcd::keep(Instant now) {
   if (!keeping_) return;
   const Bytes& state = keeping_->what.state;
   const std::uint64_t epoch = keeping_->what.epoch;
-  if (keeping_->next < pieces_in(state)) {
+  if (COORD_RULE_OR(etcd_pointer_follows_its_pieces, keeping_->next < pieces_in(state), false)) {
     const std::size_t from = keeping_->next * piece_bytes;
     const ByteView piece = ByteView(state).subspan(from, std::min(piece_bytes, state.size() - from));
     const std::string key = fmt::format("{}{:04x}", pieces_of(epoch, keeping_->folder), keeping_->next++);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 
 namespace coord::engines {
 
@@ -226,7 +227,8 @@ void ZooKeeper::ask(Instant now, const engine::Request& request) {
     if (log_.empty()) return;
     const std::string epoch = of_epoch("epoch", append->epoch);
     Multi change;
-    change.add(Operation::check, zookeeper::check(epoch, 0));
+    if (COORD_RULE_OR(zookeeper_append_is_of_the_open_epoch, true, false))
+      change.add(Operation::check, zookeeper::check(epoch, 0));
     change.add(Operation::create,
                zookeeper::create(of_epoch("key", append->epoch) + "/" + append->key, {}, rights()));
     change.add(Operation::create, zookeeper::create(epoch + "/e", append->bytes, rights(), true));

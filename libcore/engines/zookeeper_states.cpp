@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "engines/zookeeper.hpp"
 
 namespace coord::engines {
@@ -58,7 +59,7 @@ void ZooKeeper::keep(Instant now) {
   }
   const std::size_t pieces =
       std::max<std::size_t>((state.size() + bytes_in_a_piece - 1) / bytes_in_a_piece, 1);
-  if (keeping_->next < pieces) {
+  if (COORD_RULE_OR(zookeeper_pointer_follows_its_pieces, keeping_->next < pieces, false)) {
     const std::size_t from = keeping_->next * bytes_in_a_piece;
     const ByteView piece = ByteView(state).subspan(from, std::min(bytes_in_a_piece, state.size() - from));
     return create(Kind::keep, fmt::format("{}/{}/{:04x}", pieces_of, keeping_->folder, keeping_->next++),

@@ -173,6 +173,14 @@ std::string folder_of_a_state(Told& told) {
   return told.asked.substr(from, told.asked.find("/0000 ") - from + 1);
 }
 
+bool begins_with_a_piece() {
+  Told told;
+  told.begins(1);
+  told.ask(engine::Keep{2, 9, Bytes{1}});
+  (void)told.take();
+  return told.asked.find("/piece/") != std::string::npos;
+}
+
 }  // namespace
 
 TEST_CASE("consul: entries by their numbers, a seal, a query that blocks, and a barrier") {
@@ -478,6 +486,7 @@ TEST_CASE("consul: rules") {
   CHECK(reads_what_is_confirmed());
   CHECK(notices_another_head());
   CHECK(notices_another_entry());
+  CHECK(begins_with_a_piece());
   const auto without = [](const char* rule, const auto& story) {
     mutants::removed = rule;
     const bool holds = story();
@@ -489,4 +498,5 @@ TEST_CASE("consul: rules") {
   CHECK_FALSE(without("consul_reads_are_confirmed", reads_what_is_confirmed));
   CHECK_FALSE(without("consul_head_is_of_what_was_told", notices_another_head));
   CHECK_FALSE(without("consul_entries_follow_what_was_told", notices_another_entry));
+  CHECK_FALSE(without("consul_pointer_follows_its_pieces", begins_with_a_piece));
 }

@@ -460,6 +460,32 @@ TEST_CASE("etcd: a member that stops is left as soon as nothing but the watch is
   CHECK(told.has_closed());
 }
 
+TEST_CASE("etcd: an append names the epoch that is open, and a state is found when all of it is there") {
+  const auto following = [](Told& told) {
+    begins(told);
+    told.transaction(4, {}, {of_the_first});
+    told.watch_begins();
+    (void)told.take();
+  };
+  const auto names_its_epoch = [&] {
+    Told told;
+    following(told);
+    return told.asks(engine::Append{7, "k", Bytes{1}}, first + " 7");
+  };
+  const auto begins_with_a_piece = [&] {
+    Told told;
+    following(told);
+    return told.asks(engine::Keep{2, 9, Bytes{1}}, "p/piece/");
+  };
+  CHECK(names_its_epoch());
+  CHECK(begins_with_a_piece());
+  mutants::removed = "etcd_append_is_of_the_open_epoch";
+  CHECK_FALSE(names_its_epoch());
+  mutants::removed = "etcd_pointer_follows_its_pieces";
+  CHECK_FALSE(begins_with_a_piece());
+  mutants::removed.clear();
+}
+
 TEST_CASE("etcd: a state, and what is removed for it, are of this log") {
   Told told;
   begins(told);

@@ -253,6 +253,46 @@ TEST_CASE("zookeeper: an append is one transaction on its epoch, and what its by
   CHECK(told.written.front() == JuteWriter().buffer(expected.out()).out());
 }
 
+TEST_CASE("zookeeper: an append checks that its epoch is open, and a state is found when all of it is there") {
+  const auto writes = [](const Told& told, const Bytes& what) {
+    return std::ranges::any_of(told.written, [&](const Bytes& bytes) {
+      return std::ranges::search(bytes, what).begin() != bytes.end();
+    });
+  };
+  const auto following = [](Told& told) {
+    begins(told);
+    told.answer(-101);
+    told.is_there(0, 0, 0);
+    told.multi();
+    told.is_there(0, 0, 0);
+    (void)told.take();
+    told.written.clear();
+  };
+  const auto checks_its_epoch = [&] {
+    Told told;
+    following(told);
+    told.ask(engine::Append{1, "k", Bytes{1}});
+    (void)told.take();
+    return writes(told, JuteWriter().number(13).flag(false).number(-1).text(epoch).number(0).out());
+  };
+  const auto begins_with_a_piece = [&] {
+    Told told;
+    following(told);
+    told.ask(engine::Keep{2, 9, Bytes{1}});
+    for (int folder = 0; folder < 2; ++folder) told.answer(0);
+    (void)told.take();
+    const ByteView pointer = bytes_of("/state/0000000000000002");
+    return !writes(told, Bytes(pointer.begin(), pointer.end()));
+  };
+  CHECK(checks_its_epoch());
+  CHECK(begins_with_a_piece());
+  mutants::removed = "zookeeper_append_is_of_the_open_epoch";
+  CHECK_FALSE(checks_its_epoch());
+  mutants::removed = "zookeeper_pointer_follows_its_pieces";
+  CHECK_FALSE(begins_with_a_piece());
+  mutants::removed.clear();
+}
+
 TEST_CASE("zookeeper: who may not write is told, and reads on") {
   Told told;
   begins(told);
