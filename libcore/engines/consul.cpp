@@ -7,6 +7,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "engines/earliest.hpp"
 
 namespace coord::engines {
 
@@ -306,20 +307,17 @@ void Consul::tick(Instant now) {
 
 std::optional<Instant> Consul::deadline() const {
   if (closed_) return std::nullopt;
-  std::optional<Instant> first;
-  const auto also = [&first](std::optional<Instant> when) {
-    if (when && (!first || *when < *first)) first = when;
-  };
-  if (!calls_.empty()) also(silent_at());
-  if (calls_.empty() && following_) also(heard_at_ + silence_is_asked_about);
-  if (watch_) also(watch_->sent + watch_patience);
-  also(again_);
-  also(watch_at_);
-  also(fetch_at_);
-  also(write_at_);
-  also(barrier_at_);
-  if (following_) also(about_at_);
-  return first;
+  Earliest first;
+  if (!calls_.empty()) first.add(silent_at());
+  if (calls_.empty() && following_) first.add(heard_at_ + silence_is_asked_about);
+  if (watch_) first.add(watch_->sent + watch_patience);
+  first.add(again_);
+  first.add(watch_at_);
+  first.add(fetch_at_);
+  first.add(write_at_);
+  first.add(barrier_at_);
+  if (following_) first.add(about_at_);
+  return first.get();
 }
 
 // ---- the query that blocks

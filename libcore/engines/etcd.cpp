@@ -7,6 +7,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "engines/earliest.hpp"
 #include "engines/etcd_text.hpp"
 #include "engines/marks.hpp"
 
@@ -33,18 +34,10 @@ std::size_t pieces_in(const Bytes& state) {
   return (state.size() + piece_bytes - 1) / piece_bytes;
 }
 
-std::string header_in(const Headers& headers, std::string_view name) {
-  std::string value;
-  for (const auto& [known, said] : headers) {
-    if (known == name) value = said;
-  }
-  return value;
-}
-
 }  // namespace
 
 Etcd::Etcd(Access access, std::string host, bool tls)
-    : access_(std::move(access)), host_(std::move(host)), tls_(tls) {}
+    : access_(std::move(access)), host_(std::move(host)), channel_(host_, tls) {}
 
 std::string Etcd::of_epoch(const char* what, std::uint64_t epoch) const {
   return fmt::format("{}{}/{:016x}", access_.prefix, what, epoch);
@@ -63,22 +56,15 @@ std::string Etcd::pieces_of(std::uint64_t epoch, const std::string& folder) cons
 // ---- calls
 
 void Etcd::call(Instant now, Kind kind, const char* method, const Bytes& message, std::uint64_t number) {
-  Headers headers{{":method", "POST"},   {":scheme", tls_ ? "https" : "http"}, {":path", method},
-                  {":authority", host_}, {"content-type", "application/grpc"}, {"te", "trailers"}};
-  if (kind == Kind::watch) headers.emplace_back("hasleader", "true");
-  if (!token_.empty()) headers.emplace_back("token", token_);
-  const Http2::Stream stream = http_.open(headers);
-  Bytes framed{0};
-  for (unsigned shift = 32; shift > 0; shift -= 8)
-    framed.push_back(static_cast<std::uint8_t>(message.size() >> (shift - 8)));
-  framed.insert(framed.end(), message.begin(), message.end());
-  http_.send(stream, framed, kind != Kind::watch);
+  await(now, kind, channel_.call(method, message), number);
+}
+
+void Etcd::await(Instant now, Kind kind, Http2::Stream stream, std::uint64_t number) {
   calls_[stream] = Call{kind, now, number, seen_, {}};
-  if (kind == Kind::watch) watch_ = stream;
 }
 
 void Etcd::flush() {
-  if (http_.has_output()) write(http_.take_output());
+  if (channel_.http().has_output()) write(channel_.http().take_output());
 }
 
 void Etcd::begin(Instant now) {
@@ -86,15 +72,13 @@ void Etcd::begin(Instant now) {
   if (access_.user.empty()) {
     tell(engine::Up{});
   } else {
-    ProtoWriter who;
-    who.text(1, access_.user).text(2, access_.password);
-    call(now, Kind::authenticate, "/etcdserverpb.Auth/Authenticate", who.out());
+    await(now, Kind::authenticate, channel_.authenticate(access_));
   }
   flush();
 }
 
 void Etcd::receive(Instant now, ByteView bytes) {
-  for (Http2::Event& event : http_.receive(bytes)) {
+  for (Http2::Event& event : channel_.http().receive(bytes)) {
     if (closed_) return;
     heard_at_ = now;
     if (const auto* body = std::get_if<Http2::Body>(&event)) {
@@ -108,7 +92,7 @@ void Etcd::receive(Instant now, ByteView bytes) {
         continue;
       }
       answer.insert(answer.end(), body->bytes.begin(), body->bytes.end());
-      if (watch_ == body->stream) watched(now, answer);
+      if (watch_ == body->stream) watched(answer);
       continue;
     }
     const auto& end = std::get<Http2::Ended>(event);
@@ -118,7 +102,7 @@ void Etcd::receive(Instant now, ByteView bytes) {
     calls_.erase(found);
     ended(now, std::move(done), end);
   }
-  if (http_.failed()) return unreadable();
+  if (channel_.http().failed()) return unreadable();
   leave_if_going();
   flush();
 }
@@ -126,7 +110,7 @@ void Etcd::receive(Instant now, ByteView bytes) {
 // It says so, and then waits for the watch for seconds without taking anything new.
 void Etcd::leave_if_going() {
   const std::size_t watches = watch_ && calls_.contains(*watch_) ? 1 : 0;
-  if (closed_ || !http_.is_going() || calls_.size() > watches) return;
+  if (closed_ || !channel_.http().is_going() || calls_.size() > watches) return;
   closed_ = true;
   close(fmt::format("{}: it is shutting down", host_));
 }
@@ -142,22 +126,19 @@ void Etcd::too_long(Instant now, Http2::Stream stream) {
   const bool is_page = call.kind == Kind::tail || call.kind == Kind::behind;
   if (!is_page || page_ == 1) return unreadable();
   calls_.erase(stream);
-  http_.reset(stream);
+  channel_.http().reset(stream);
   page_ = std::max<std::uint64_t>(page_ / 8, 1);
   if (call.kind == Kind::behind) return ask_behind(now, call.load);
   if (loading_ && loading_->number == call.load) ask_tail(now);
 }
 
 void Etcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
-  const std::string status = header_in(event.headers, "grpc-status");
-  if (event.reset || status != "0") {
-    std::string text = header_in(event.headers, "grpc-message");
-    if (event.reset) text = "it broke off";
-    return refused(done.kind, status, text);
-  }
-  if (done.kind == Kind::watch) return refused(done.kind, status, "it has ended the watch");
-  if (done.answer.size() < 5 || done.answer.front() != 0) return unreadable();
-  answered(now, done, ByteView(done.answer).subspan(5));
+  const etcd::Ending ending = etcd::ending_of(event);
+  if (!ending.is_good()) return refused(done.kind, ending);
+  if (done.kind == Kind::watch) return refused(done.kind, {ending.status, "it has ended the watch"});
+  const auto message = etcd::message_in(done.answer);
+  if (!message) return unreadable();
+  answered(now, done, *message);
 }
 
 // An append, a state or a barrier is asked again by those who want it: that etcd was busy is no reason to go.
@@ -166,32 +147,28 @@ bool Etcd::comes_again(Kind kind) {
          kind == Kind::behind;
 }
 
-void Etcd::refused(Kind kind, const std::string& status, const std::string& text) {
+void Etcd::refused(Kind kind, const etcd::Ending& ending) {
   // Whoever may not ask is not told; a revision that was compacted is not there.
   if (kind == Kind::status || kind == Kind::members || kind == Kind::history) {
     if (kind == Kind::history) about_.keeps_all = false;
     return say(about_);
   }
-  const bool is_busy = status == "14" || status == "4" || status.empty();
+  const bool is_busy = ending.status == "14" || ending.status == "4" || ending.status.empty();
   if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
   if (kind == Kind::behind) looks_behind_ = false;
   if (comes_again(kind) && is_busy) return;
   // Reading goes on.
-  if (comes_again(kind) && text.find("database space exceeded") != std::string::npos)
+  if (comes_again(kind) && ending.text.find("database space exceeded") != std::string::npos)
     return tell(engine::Refused{
-        fmt::format("{}: {}: compact and defragment it, then disarm the alarm", host_, text)});
+        fmt::format("{}: {}: compact and defragment it, then disarm the alarm", host_, ending.text)});
   closed_ = true;
-  close(fmt::format("{}: {}", host_, text.empty() ? "it refuses (gRPC status " + status + ")" : text));
+  close(fmt::format("{}: {}", host_, ending.why()));
 }
 
 void Etcd::answered(Instant now, const Call& call, ByteView message) {
   if (call.kind == Kind::authenticate) {
-    ProtoReader reader(message);
-    while (const auto field = reader.next()) {
-      if (field->number == 2) token_.assign(field->bytes.begin(), field->bytes.end());
-    }
-    tell(engine::Up{});
-    return;
+    channel_.authenticated(message);
+    return tell(engine::Up{});
   }
   if (call.kind == Kind::status) return take_status(now, message);
   if (call.kind == Kind::members) return take_members(message);
@@ -357,24 +334,21 @@ void Etcd::tick(Instant now) {
     if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
     if (kind == Kind::behind) looks_behind_ = false;
     calls_.erase(stream);
-    http_.reset(stream);
+    channel_.http().reset(stream);
   }
   flush();
 }
 
 std::optional<Instant> Etcd::deadline() const {
-  std::optional<Instant> first;
+  Earliest first;
   for (const auto& [stream, call] : calls_) {
-    if (call.kind != Kind::watch && (!first || silent_at(call) < *first)) first = silent_at(call);
+    if (call.kind != Kind::watch) first.add(silent_at(call));
   }
-  const auto also = [&first](Instant when) {
-    if (!first || when < *first) first = when;
-  };
-  if (const auto idle = idle_until()) also(*idle);
-  if (following_ && about_at_) also(*about_at_);
-  if (loading_ && loading_->again) also(*loading_->again);
-  if (following_ && written_ > seen_ && !looks_behind_) also(written_at_ + watch_tells);
-  return first;
+  first.add(idle_until());
+  if (following_) first.add(about_at_);
+  if (loading_) first.add(loading_->again);
+  if (following_ && written_ > seen_ && !looks_behind_) first.add(written_at_ + watch_tells);
+  return first.get();
 }
 
 // ---- states

@@ -28,7 +28,7 @@
 
 #include "engines/adapter.hpp"
 #include "engines/etcd_calls.hpp"
-#include "engines/http2.hpp"
+#include "engines/etcd_channel.hpp"
 
 namespace coord::engines {
 
@@ -82,11 +82,12 @@ class Etcd final : public Adapter {
   };
 
   void call(Instant now, Kind kind, const char* method, const Bytes& message, std::uint64_t number = 0);
+  void await(Instant now, Kind kind, Http2::Stream stream, std::uint64_t number = 0);
   void flush();
   void ended(Instant now, Call&& call, const Http2::Ended& event);
   void answered(Instant now, const Call& call, ByteView message);
-  void watched(Instant now, ByteView message);
-  void refused(Kind kind, const std::string& status, const std::string& text);
+  void watched(Bytes& bytes);
+  void refused(Kind kind, const etcd::Ending& ending);
   void unreadable();
   void leave_if_going();
   void too_long(Instant now, Http2::Stream stream);
@@ -124,9 +125,7 @@ class Etcd final : public Adapter {
 
   const Access access_;
   const std::string host_;
-  const bool tls_;
-  Http2 http_;
-  std::string token_;
+  etcd::Channel channel_;
   std::map<Http2::Stream, Call> calls_;
   std::optional<Http2::Stream> watch_;
   std::optional<Loading> loading_;

@@ -33,7 +33,7 @@ constexpr Duration until_about = std::chrono::seconds(1);
 
 void Etcd::load(Instant now, const engine::Load& request) {
   if (watch_) {
-    http_.reset(*watch_);
+    channel_.http().reset(*watch_);
     calls_.erase(*watch_);
     watch_.reset();
   }
@@ -172,7 +172,8 @@ void Etcd::take_tail(Instant now, const etcd::Answer& answer) {
   following_ = true;
   seen_ = std::max(last_, revision);
   const std::string all = at("log/");
-  call(now, Kind::watch, "/etcdserverpb.Watch/Watch", etcd::watch(all, etcd::after_prefix(all), seen_ + 1));
+  watch_ = channel_.watch(etcd::watch(all, etcd::after_prefix(all), seen_ + 1));
+  await(now, Kind::watch, *watch_);
   if (!about_at_) about_at_ = now + until_about;
 }
 
@@ -200,17 +201,12 @@ bool Etcd::deliver(const etcd::Pair& pair) {
 }
 
 // Several messages may have come, or a part of one.
-void Etcd::watched(Instant, ByteView) {
-  Bytes& bytes = calls_.at(*watch_).answer;
+void Etcd::watched(Bytes& bytes) {
   std::size_t at_byte = 0;
-  while (bytes.size() - at_byte >= 5) {
-    std::size_t size = 0;
-    for (std::size_t i = 1; i < 5; ++i) size = (size << 8U) | bytes[at_byte + i];
-    if (bytes[at_byte] != 0 || size > etcd::message_limit) return unreadable();
-    if (bytes.size() - at_byte - 5 < size) break;
-    const auto answer = etcd::read_watch(ByteView(bytes).subspan(at_byte + 5, size));
+  bool failed = false;
+  while (const auto message = etcd::next_message(bytes, at_byte, failed)) {
+    const auto answer = etcd::read_watch(*message);
     if (!answer) return unreadable();
-    at_byte += 5 + size;
     if (answer->cancelled) {
       closed_ = true;
       const std::string why = answer->compacted != 0 ? "its history was compacted" : answer->why;
@@ -221,6 +217,7 @@ void Etcd::watched(Instant, ByteView) {
       if (!deliver(pair)) break;
     }
   }
+  if (failed) return unreadable();
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at_byte));
 }
 

@@ -39,6 +39,22 @@ void NativeAdapter::answer_not(native::Not what) {
   answer(what);
 }
 
+void NativeAdapter::answer_key(std::optional<native::Key> key, bool more) {
+  constexpr std::size_t at_once = 512;
+  if (key) keys_.keys.push_back(std::move(*key));
+  keys_.more = more;
+  if (!more || keys_.keys.size() == at_once) answer_keys(std::exchange(keys_, {}));
+}
+
+bool NativeAdapter::answer_value(native::Value value) {
+  if (value.value.size() > native::longest_value) {
+    cannot(native::Cannot::Why::wrong, "its value is longer than 1,000 KiB");
+    return false;
+  }
+  answer(std::move(value));
+  return true;
+}
+
 std::string native_lacks(EngineUrl::Kind kind, const native::FromTool& what) {
   const bool is_lock = std::holds_alternative<native::Lock>(what);
   switch (kind) {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -67,6 +68,14 @@ class NativeAdapter : public Adapter {
     if (!keys.keys.empty()) job().listed = keys.keys.back().key;
     answer(std::move(keys));
   }
+  // Of a list whose keys come one by one: they are told some hundreds at a time. `more` follow.
+  void answer_key(std::optional<native::Key> key, bool more);
+  // False: it is too long, and the job is over.
+  bool answer_value(native::Value value);
+  void answer_done(std::uint64_t version) {
+    not_changed();
+    answer(native::Done{version});
+  }
   // Whether a change may go out now. One that did before, and was not answered, is sent again only if its
   // terms say of what it may be a change: another one's value may be there by now.
   bool may_change(bool has_terms);
@@ -90,6 +99,7 @@ class NativeAdapter : public Adapter {
  private:
   const std::shared_ptr<NativeJob> job_;
   const std::string host_;
+  native::Keys keys_;  // of a list, which are not told yet
   bool closed_ = false;
 };
 

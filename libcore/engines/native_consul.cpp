@@ -7,6 +7,7 @@
 #include "base/format.hpp"
 #include "base/lease.hpp"
 #include "base/rule.hpp"
+#include "engines/earliest.hpp"
 
 namespace coord::engines {
 
@@ -214,12 +215,9 @@ void NativeConsul::take_get(Instant now, const http1::Answer& answer) {
   if (answer.status == 200) {
     auto pair = consul::read_pair(answer.body);
     if (!pair) return unreadable();
-    if (pair->value.size() > native::longest_value)
-      return cannot(Why::wrong, "its value is longer than 1,000 KiB");
     value = {true, pair->changed, std::move(pair->value)};
   }
-  this->answer(std::move(value));
-  if (std::holds_alternative<native::Watch>(job().what)) watch(now, answer);
+  if (answer_value(std::move(value)) && std::holds_alternative<native::Watch>(job().what)) watch(now, answer);
 }
 
 // The index of the change is in a transaction's answer only.
@@ -244,10 +242,9 @@ void NativeConsul::remove(Instant now) {
 }
 
 void NativeConsul::take_change(Instant now, const http1::Answer& answer) {
-  job().may_have_changed = false;
+  if (answer.body.starts_with("true")) return answer_done(0);
+  not_changed();
   const auto* put = std::get_if<native::Put>(&job().what);
-  const bool done = answer.body.starts_with("true");
-  if (done) return this->answer(native::Done{0});
   const std::string& key = put != nullptr ? put->key : std::get<native::Remove>(job().what).key;
   if (put == nullptr && !std::get<native::Remove>(job().what).wanted) {  // changed meanwhile: once more
     job().number = 0;
@@ -372,15 +369,12 @@ void NativeConsul::tick(Instant now) {
 
 std::optional<Instant> NativeConsul::deadline() const {
   if (is_closed()) return std::nullopt;
-  std::optional<Instant> first;
-  const auto also = [&first](std::optional<Instant> when) {
-    if (when && (!first || *when < *first)) first = when;
-  };
-  if (!calls_.empty()) also(std::max(calls_.front().sent, heard_at_) + answer_within);
-  if (watch_) also(watch_->sent + watch_within);
-  also(renew_at_);
-  also(look_at_);
-  return first;
+  Earliest first;
+  if (!calls_.empty()) first.add(std::max(calls_.front().sent, heard_at_) + answer_within);
+  if (watch_) first.add(watch_->sent + watch_within);
+  first.add(renew_at_);
+  first.add(look_at_);
+  return first.get();
 }
 
 }  // namespace coord::engines

@@ -8,6 +8,7 @@
 #include "base/format.hpp"
 #include "base/lease.hpp"
 #include "base/rule.hpp"
+#include "engines/earliest.hpp"
 #include "engines/etcd_text.hpp"
 
 namespace coord::engines {
@@ -20,14 +21,6 @@ constexpr Duration call_patience = std::chrono::seconds(2);
 constexpr Duration look_every = std::chrono::seconds(1);  // a watch may be told of nothing (etcd #18089)
 constexpr std::uint64_t keys_a_page = 8;                  // their values come with them, and may be long
 constexpr char txn_call[] = "/etcdserverpb.KV/Txn", range_call[] = "/etcdserverpb.KV/Range";
-
-std::string header_of(const Headers& headers, std::string_view name) {
-  std::string value;
-  for (const auto& [known, said] : headers) {
-    if (known == name) value = said;
-  }
-  return value;
-}
 
 // The comparisons of a transaction: of the revision of a key's last change, or of its creation.
 enum class Of : std::uint8_t { creation = 1, change = 2 };
@@ -62,27 +55,20 @@ constexpr unsigned compares = 1, then = 2, otherwise = 3;  // fields of a transa
 }  // namespace
 
 NativeEtcd::NativeEtcd(Access access, std::string host, bool tls, std::shared_ptr<NativeJob> job)
-    : NativeAdapter(std::move(job), std::move(host)), access_(std::move(access)), tls_(tls) {}
+    : NativeAdapter(std::move(job), host), access_(std::move(access)), channel_(std::move(host), tls) {}
 
 // ---- calls
 
 NativeEtcd::Call& NativeEtcd::call(Instant now, Kind kind, const char* method, const Bytes& message) {
-  Headers headers{{":method", "POST"},    {":scheme", tls_ ? "https" : "http"}, {":path", method},
-                  {":authority", host()}, {"content-type", "application/grpc"}, {"te", "trailers"}};
-  if (kind == Kind::watch) headers.emplace_back("hasleader", "true");
-  if (!token_.empty()) headers.emplace_back("token", token_);
-  const Http2::Stream stream = http_.open(headers);
-  Bytes framed{0};
-  for (unsigned shift = 32; shift > 0; shift -= 8)
-    framed.push_back(static_cast<std::uint8_t>(message.size() >> (shift - 8)));
-  framed.insert(framed.end(), message.begin(), message.end());
-  http_.send(stream, framed, kind != Kind::watch);
-  if (kind == Kind::watch) watch_ = stream;
+  return await(now, kind, channel_.call(method, message));
+}
+
+NativeEtcd::Call& NativeEtcd::await(Instant now, Kind kind, Http2::Stream stream) {
   return calls_[stream] = Call{kind, now, 0, {}, {}, now};
 }
 
 void NativeEtcd::flush() {
-  if (http_.has_output()) write(http_.take_output());
+  if (channel_.http().has_output()) write(channel_.http().take_output());
 }
 
 void NativeEtcd::begin(Instant now) {
@@ -91,15 +77,13 @@ void NativeEtcd::begin(Instant now) {
   if (access_.user.empty()) {
     start(now);
   } else {
-    ProtoWriter who;
-    who.text(1, access_.user).text(2, access_.password);
-    call(now, Kind::authenticate, "/etcdserverpb.Auth/Authenticate", who.out());
+    await(now, Kind::authenticate, channel_.authenticate(access_));
   }
   flush();
 }
 
 void NativeEtcd::receive(Instant now, ByteView bytes) {
-  for (Http2::Event& event : http_.receive(bytes)) {
+  for (Http2::Event& event : channel_.http().receive(bytes)) {
     if (is_closed()) return;
     heard_at_ = now;
     if (const auto* body = std::get_if<Http2::Body>(&event)) {
@@ -121,26 +105,27 @@ void NativeEtcd::receive(Instant now, ByteView bytes) {
     ended(now, std::move(done), end);
   }
   if (is_closed()) return;
-  if (http_.failed()) return unreadable();
-  if (http_.is_going() && calls_.size() <= (watch_ && calls_.contains(*watch_) ? 1U : 0U))
+  if (channel_.http().failed()) return unreadable();
+  if (channel_.http().is_going() && calls_.size() <= (watch_ && calls_.contains(*watch_) ? 1U : 0U))
     return fail("it is shutting down");
   flush();
 }
 
 void NativeEtcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
-  const std::string status = header_of(event.headers, "grpc-status");
-  if (event.reset || status != "0") {
-    return refused(done, status, event.reset ? "it broke off" : header_of(event.headers, "grpc-message"));
-  }
+  const etcd::Ending ending = etcd::ending_of(event);
+  if (!ending.is_good()) return refused(done, ending);
   if (done.kind == Kind::watch) return fail("it has ended the watch");
-  if (done.answer.size() < 5 || done.answer.front() != 0) return unreadable();
+  const auto message = etcd::message_in(done.answer);
+  if (!message) return unreadable();
   tell(engine::Reached{});
-  answered(now, done, ByteView(done.answer).subspan(5));
+  answered(now, done, *message);
 }
 
 // A server that is busy, or without a leader, is left for the next one; what it will never do is told. While
 // rights are being changed there (auth store is old) it is asked anew.
-void NativeEtcd::refused(const Call& call, const std::string& status, const std::string& text) {
+void NativeEtcd::refused(const Call& call, const etcd::Ending& ending) {
+  const std::string& status = ending.status;
+  const std::string& text = ending.text;
   const auto says = [&](std::string_view what) { return text.find(what) != std::string::npos; };
   constexpr auto denied = "7", invalid = "3", exhausted = "8";
   if (call.kind == Kind::revoke) return;
@@ -158,15 +143,12 @@ void NativeEtcd::refused(const Call& call, const std::string& status, const std:
   } else if (is_ours && status == exhausted) {
     cannot(Why::unreachable, why);
   }
-  fail(text.empty() ? "it refuses (gRPC status " + status + ")" : text);
+  fail(ending.why());
 }
 
 void NativeEtcd::answered(Instant now, const Call& call, ByteView message) {
   if (call.kind == Kind::authenticate) {
-    ProtoReader reader(message);
-    while (const auto field = reader.next()) {
-      if (field->number == 2) token_.assign(field->bytes.begin(), field->bytes.end());
-    }
+    channel_.authenticated(message);
     return start(now);
   }
   if (call.kind == Kind::lease) return take_lease(now, call, message);
@@ -180,10 +162,8 @@ void NativeEtcd::answered(Instant now, const Call& call, ByteView message) {
       native::Value value;
       if (!answer->pairs.empty())
         value = {true, answer->pairs.front().changed, etcd::text_of(answer->pairs.front().value)};
-      if (value.value.size() > native::longest_value)
-        return cannot(Why::wrong, "its value is longer than 1,000 KiB");
-      this->answer(std::move(value));
-      if (std::holds_alternative<native::Watch>(job().what)) watch(now, answer->revision + 1);
+      if (answer_value(std::move(value)) && std::holds_alternative<native::Watch>(job().what))
+        watch(now, answer->revision + 1);
       break;
     }
     case Kind::change:
@@ -237,26 +217,23 @@ void NativeEtcd::watch(Instant now, std::uint64_t revision) {
   create.number(3, revision);
   ProtoWriter request;
   request.message(1, create);
-  call(now, Kind::watch, "/etcdserverpb.Watch/Watch", request.out());
+  watch_ = channel_.watch(request.out());
+  await(now, Kind::watch, *watch_);
   watches_ = true;
 }
 
 void NativeEtcd::watched(Instant now, Bytes& answer) {
-  constexpr std::size_t head = 5;
-  while (!is_closed() && answer.size() >= head) {
-    std::size_t size = 0;
-    for (std::size_t i = 1; i < head; ++i) size = size << 8U | answer[i];
-    if (answer.front() != 0 || size > etcd::message_limit) return unreadable();
-    if (answer.size() < head + size) return;
-    const ByteView message = ByteView(answer).subspan(head, size);
-    ProtoReader reader(message);
+  std::size_t size = 0;
+  bool failed = false;
+  while (const auto message = etcd::next_message(answer, size, failed)) {
+    ProtoReader reader(*message);
     bool changed = false, over = false;
     while (const auto field = reader.next()) {
       if (field->number == 4) over = field->value != 0;
       if (field->number == 11) changed = true;
     }
     if (reader.failed()) return unreadable();
-    answer.erase(answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(head + size));
+    answer.erase(answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(std::exchange(size, 0)));
     if (over) return fail("it has ended the watch");
     if (!changed) continue;
     if (job().lock() != nullptr) {
@@ -266,14 +243,16 @@ void NativeEtcd::watched(Instant now, Bytes& answer) {
       const bool asks =
           std::ranges::any_of(calls_, [](const auto& each) { return each.second.kind == Kind::get; });
       if (!asks) {
-        http_.reset(*watch_);
+        channel_.http().reset(*watch_);
         calls_.erase(*watch_);
         watch_.reset();
         call(now, Kind::get, range_call, etcd::range({one->key, {}, 0, 0, 0, {}}).out());
         return;  // `answer` is gone
       }
     }
+    if (is_closed()) return;
   }
+  if (failed) unreadable();
 }
 
 // ---- keys
@@ -302,8 +281,7 @@ void NativeEtcd::take_change(const etcd::Answer& answer) {
   const std::uint64_t there = answer.pairs.empty() ? 0 : answer.pairs.front().changed;
   const bool removed = std::holds_alternative<native::Remove>(job().what);
   if (!answer.succeeded || (removed && there == 0)) return answer_not({there != 0, there});
-  job().may_have_changed = false;
-  this->answer(native::Done{removed ? 0 : answer.revision});
+  answer_done(removed ? 0 : answer.revision);
 }
 
 void NativeEtcd::list(Instant now, const std::string& from) {
@@ -483,17 +461,14 @@ std::optional<Instant> NativeEtcd::probe_at() const {
 
 std::optional<Instant> NativeEtcd::deadline() const {
   if (is_closed()) return std::nullopt;
-  std::optional<Instant> first;
-  const auto also = [&first](std::optional<Instant> when) {
-    if (when && (!first || *when < *first)) first = when;
-  };
+  Earliest first;
   for (const auto& [stream, call] : calls_) {
-    if (call.kind != Kind::watch) also(call.heard + call_patience);
+    if (call.kind != Kind::watch) first.add(call.heard + call_patience);
   }
-  also(probe_at());
-  if (!renewing_) also(renew_at_);
-  if (!job().let_go) also(look_at_);
-  return first;
+  first.add(probe_at());
+  if (!renewing_) first.add(renew_at_);
+  if (!job().let_go) first.add(look_at_);
+  return first.get();
 }
 
 }  // namespace coord::engines

@@ -25,7 +25,7 @@
 #include <string>
 
 #include "engines/etcd_calls.hpp"
-#include "engines/http2.hpp"
+#include "engines/etcd_channel.hpp"
 #include "engines/native.hpp"
 
 namespace coord::engines {
@@ -64,10 +64,11 @@ class NativeEtcd final : public NativeAdapter {
   };
 
   Call& call(Instant now, Kind kind, const char* method, const Bytes& message);
+  Call& await(Instant now, Kind kind, Http2::Stream stream);
   void flush();
   void ended(Instant now, Call&& call, const Http2::Ended& event);
   void answered(Instant now, const Call& call, ByteView message);
-  void refused(const Call& call, const std::string& status, const std::string& text);
+  void refused(const Call& call, const etcd::Ending& ending);
   void unreadable() { fail("the server there is not etcd"); }
   void start(Instant now);
   void watch(Instant now, std::uint64_t revision);
@@ -93,9 +94,7 @@ class NativeEtcd final : public NativeAdapter {
   void leave(Instant now);
 
   const Access access_;
-  const bool tls_;
-  Http2 http_;
-  std::string token_;
+  etcd::Channel channel_;
   std::map<Http2::Stream, Call> calls_;
   std::optional<Http2::Stream> watch_;
   bool begun_ = false, leaving_ = false, renewing_ = false, looking_ = false;

@@ -106,17 +106,12 @@ void NativeRedis::answered(Instant now, Kind kind, const Value& value) {
       if (value.at(0) != "master") return fail("it is a replica");
       return start(now);
     case Kind::get:
-      if (value.text.size() > native::longest_value)
-        return cannot(Why::wrong, "its value is longer than 1,000 KiB");
-      return answer(native::Value{is_there, 0, value.text});
+      answer_value({is_there, 0, value.text});
+      return;
     case Kind::put:
-      if (!is_there) return answer_not({true, 0});
-      job().may_have_changed = false;
-      return answer(native::Done{0});
+      return is_there ? answer_done(0) : answer_not({true, 0});
     case Kind::remove:
-      if (value.number == 0) return answer_not({});
-      job().may_have_changed = false;
-      return answer(native::Done{0});
+      return value.number != 0 ? answer_done(0) : answer_not({});
     case Kind::scan:
       return take_scan(now, value);
     case Kind::size:
@@ -125,11 +120,8 @@ void NativeRedis::answered(Instant now, Kind kind, const Value& value) {
 }
 
 void NativeRedis::take_size(std::uint64_t bytes) {
-  constexpr std::size_t at_once = 512;
-  keys_.keys.push_back({found_[sized_], 0, bytes});
-  ++sized_;
-  keys_.more = sized_ < found_.size();
-  if (!keys_.more || keys_.keys.size() == at_once) answer_keys(std::exchange(keys_, {}));
+  const std::string& key = found_[sized_++];
+  answer_key(native::Key{key, 0, bytes}, sized_ < found_.size());
 }
 
 // It may tell of a key several times.

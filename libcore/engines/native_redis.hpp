@@ -40,7 +40,6 @@ class NativeRedis final : public NativeAdapter {
   std::deque<std::pair<Kind, Instant>> calls_;
   std::vector<std::string> found_;  // keys, whose size is asked for
   std::size_t sized_ = 0;
-  native::Keys keys_;
   Instant heard_at_{};  // anything
 };
 

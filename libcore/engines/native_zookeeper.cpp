@@ -8,6 +8,7 @@
 #include "base/format.hpp"
 #include "base/lease.hpp"
 #include "base/rule.hpp"
+#include "engines/earliest.hpp"
 
 namespace coord::engines {
 
@@ -374,14 +375,11 @@ void NativeZooKeeper::leave(Instant now) {
 
 // Neither events nor answered pings are answers: a server that was cut off goes on with these.
 std::optional<Instant> NativeZooKeeper::silent_at() const {
-  std::optional<Instant> first;
-  const auto also = [&](Instant since) {
-    if (!first || since + node_patience < *first) first = since + node_patience;
-  };
-  if (connecting_) also(*connecting_);
-  if (pinged_) also(std::max(*pinged_, heard_at_));
-  if (!calls_.empty()) also(std::max(calls_.front().second.sent, heard_at_));
-  return first;
+  Earliest since;
+  since.add(connecting_);
+  if (pinged_) since.add(std::max(*pinged_, heard_at_));
+  if (!calls_.empty()) since.add(std::max(calls_.front().second.sent, heard_at_));
+  return since.get() ? std::optional(*since.get() + node_patience) : std::nullopt;
 }
 
 void NativeZooKeeper::tick(Instant now) {
@@ -401,15 +399,12 @@ void NativeZooKeeper::tick(Instant now) {
 
 std::optional<Instant> NativeZooKeeper::deadline() const {
   if (is_closed()) return std::nullopt;
-  std::optional<Instant> first;
-  const auto also = [&first](std::optional<Instant> at) {
-    if (at && (!first || *at < *first)) first = at;
-  };
-  also(silent_at());
-  if (connected_ && !pinged_) also(sent_ + ping_every_);
-  also(renew_at_);
-  also(look_at_);
-  return first;
+  Earliest first;
+  first.add(silent_at());
+  if (connected_ && !pinged_) first.add(sent_ + ping_every_);
+  first.add(renew_at_);
+  first.add(look_at_);
+  return first.get();
 }
 
 }  // namespace coord::engines

@@ -107,7 +107,6 @@ class NativeZooKeeper final : public NativeAdapter {
   std::string watched_;           // the node before ours
   std::size_t children_ = 0;      // still to be told of
   std::uint64_t created_ = 0;     // of the node that was looked at
-  native::Keys keys_;
 };
 
 }  // namespace coord::engines

@@ -40,13 +40,12 @@ void NativeZooKeeper::take_get(std::int32_t error, JuteReader& reader) {
   if (error == 0) {
     const ByteView data = reader.buffer();
     const zookeeper::Stat stat = zookeeper::read_stat(reader);
-    if (data.size() > native::longest_value) return cannot(Why::wrong, "its value is longer than 1,000 KiB");
     value = {true, stat.changed, std::string(data.begin(), data.end())};
   } else if (std::holds_alternative<native::Watch>(job().what)) {
     // For its creation a watch of its own.
     call(sent_, Kind::before, Operation::exists, zookeeper::read(path_of_key(), true));
   }
-  answer(std::move(value));
+  answer_value(std::move(value));
 }
 
 // Which change of the node this is, and what it has become when that was refused.
@@ -73,10 +72,9 @@ void NativeZooKeeper::take_change(Instant now, const Call& call, std::int32_t er
     const bool is_set = put != nullptr && put->wanted && call.kind == Kind::change;
     if (is_set && zookeeper::read_stat(reader).created != created_)
       return cannot(Why::unknown, "it was removed and made anew at that moment, and now has this value");
-    job().may_have_changed = false;
-    return answer(native::Done{put == nullptr ? 0 : job().seen});
+    return answer_done(put == nullptr ? 0 : job().seen);
   }
-  job().may_have_changed = false;
+  not_changed();
   const bool is_parent_missing = call.kind == Kind::make && error == zookeeper::no_node;
   if (is_parent_missing) {
     if (!is_refused(parents_)) fail("the nodes above it cannot be made");
@@ -106,15 +104,12 @@ void NativeZooKeeper::take_list(Instant now, std::int32_t error, JuteReader& rea
 }
 
 void NativeZooKeeper::take_child(const Call& call, std::int32_t error, JuteReader& reader) {
-  constexpr std::size_t at_once = 512;
-  if (error == 0) {
+  std::optional<native::Key> key;
+  if (error == 0 && call.path.size() <= native::longest_key) {
     const zookeeper::Stat stat = zookeeper::read_stat(reader);
-    if (call.path.size() <= native::longest_key)
-      keys_.keys.push_back({call.path, stat.changed, static_cast<std::uint64_t>(stat.bytes)});
+    key = {call.path, stat.changed, static_cast<std::uint64_t>(stat.bytes)};
   }
-  --children_;
-  keys_.more = children_ > 0;
-  if (children_ == 0 || keys_.keys.size() == at_once) answer_keys(std::exchange(keys_, {}));
+  answer_key(std::move(key), --children_ > 0);
 }
 
 }  // namespace coord::engines

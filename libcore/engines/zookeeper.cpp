@@ -8,6 +8,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "engines/earliest.hpp"
 
 namespace coord::engines {
 
@@ -260,14 +261,11 @@ void ZooKeeper::ask(Instant now, const engine::Request& request) {
 
 // Neither events nor answered pings are answers: a server that was cut off goes on with these.
 std::optional<Instant> ZooKeeper::silent_at() const {
-  std::optional<Instant> first;
-  const auto also = [&](Instant since) {
-    if (!first || since + zookeeper_patience < *first) first = since + zookeeper_patience;
-  };
-  if (connecting_) also(*connecting_);
-  if (pinged_) also(std::max(*pinged_, heard_at_));
-  if (!calls_.empty()) also(std::max(calls_.front().second.sent, heard_at_));
-  return first;
+  Earliest since;
+  since.add(connecting_);
+  if (pinged_) since.add(std::max(*pinged_, heard_at_));
+  if (!calls_.empty()) since.add(std::max(calls_.front().second.sent, heard_at_));
+  return since.get() ? std::optional(*since.get() + zookeeper_patience) : std::nullopt;
 }
 
 void ZooKeeper::tick(Instant now) {
@@ -287,13 +285,11 @@ void ZooKeeper::tick(Instant now) {
 }
 
 std::optional<Instant> ZooKeeper::deadline() const {
-  std::optional<Instant> first = silent_at();
-  const auto also = [&first](std::optional<Instant> at) {
-    if (at && (!first || *at < *first)) first = at;
-  };
-  if (connected_ && !pinged_) also(sent_ + ping_every_);
-  if (following_) also(about_at_);
-  return first;
+  Earliest first;
+  first.add(silent_at());
+  if (connected_ && !pinged_) first.add(sent_ + ping_every_);
+  if (following_) first.add(about_at_);
+  return first.get();
 }
 
 }  // namespace coord::engines
