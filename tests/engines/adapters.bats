@@ -3,16 +3,11 @@
 # Gateways to real servers of the engine that COORD_TEST_KIND names: what is alike on every engine. (Of etcd: engines.bats, which also has
 # what does not depend on the engine.)
 bats_require_minimum_version 1.5.0
-load ../tools/peer_helpers
-
-servers() { "$COORD_SOURCE/scripts/engine-servers" "$@"; }
+load engine_helpers
 
 setup_file() {
-  export kind=${COORD_TEST_KIND:-zookeeper} engine_dir=$BATS_FILE_TMPDIR/servers COORD_ENGINE_UNSAFE=1
-  chmod 755 "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true  # PostgreSQL's server is no root
-  url=$(servers start "$COORD_BUILD/engines" "$engine_dir" 3 "$kind" 2>"$BATS_FILE_TMPDIR/why") ||
-    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
-  export url
+  export kind=${COORD_TEST_KIND:-zookeeper} COORD_ENGINE_UNSAFE=1
+  begin_servers
 }
 teardown_file() { servers stop "$engine_dir"; }
 
@@ -29,18 +24,11 @@ teardown() {
   stop_group
   stop_own_host
 }
-of_kind() { [[ " $* " == *" $kind "* ]] || skip "not of $kind"; }
-begin_gateway() { # NAME [URL]
-  coordd --engine "${2-$url/$prefix}" --name "$1" --state-dir "$1" --socket "$1.sock" </dev/null >>"$1.log" 2>&1 3>&- &
-  echo $! >"$1.pid"
-  disown
-}
+to_log() { begin_gateway "$1" --engine "${2-$url/$prefix}"; }  # NAME [URL]
 gateway() {
-  mkdir -p "$1"
-  begin_gateway "$@"
+  to_log "$@"
   eventually answers "$1"
 }
-answers() { on "$1" dlock --list >/dev/null 2>&1 || [ $? -eq 1 ]; }
 endpoint() { # of server NUMBER
   . "$engine_dir/cluster"
   echo "127.0.0.1:${clients[$1 - 1]}"
@@ -117,7 +105,7 @@ endpoint() { # of server NUMBER
   run -0 on b dbarrier -n 2 -w 20 meet
   kill -9 "$(pid_of a)"
   eventually peer_gone a
-  begin_gateway a
+  to_log a
   eventually answers a
   [ "$(on a dkv get k)" = v ]
 }
@@ -244,7 +232,7 @@ endpoint() { # of server NUMBER
   servers wipe "$engine_dir" "$prefix"
   signal_peer KILL a
   eventually peer_gone a
-  begin_gateway a
+  to_log a
   refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "keys were removed" why.txt; }
   eventually refused
 }
@@ -268,7 +256,7 @@ endpoint() { # of server NUMBER
   gateway a
   run -0 on a dlock x true
   mkdir b
-  COORD_ENGINE_PASSWORD_FILE=wrong begin_gateway b
+  COORD_ENGINE_PASSWORD_FILE=wrong to_log b
   refused() { grep -qE "password|WRONGPASS|does not let this host in" b.log; }
   eventually refused
   run -69 on b dlock -n x true

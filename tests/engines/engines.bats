@@ -3,15 +3,11 @@
 # Gateways to three real etcd servers: what users see of them, and what happens when servers and gateways die.
 # labels: release
 bats_require_minimum_version 1.5.0
-load ../tools/peer_helpers
-
-servers() { "$COORD_SOURCE/scripts/engine-servers" "$@"; }
+load engine_helpers
 
 setup_file() {
-  export engine_dir=$BATS_FILE_TMPDIR/etcd
-  url=$(servers start "$COORD_BUILD/engines" "$engine_dir" 3 2>"$BATS_FILE_TMPDIR/why") ||
-    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
-  export url
+  export kind=etcd
+  begin_servers
 }
 teardown_file() { servers stop "$engine_dir"; }
 
@@ -31,14 +27,10 @@ teardown() {
 gateway() {
   local name=$1
   shift
-  mkdir -p "$name"
-  coordd --engine "$url/$prefix" --name "$name" --state-dir "$name" --socket "$name.sock" "$@" </dev/null >>"$name.log" 2>&1 3>&- &
-  echo $! >"$name.pid"
-  disown
+  begin_gateway "$name" --engine "$url/$prefix" "$@"
   eventually answers "$name"
 }
-answers() { on "$1" dlock --list >/dev/null 2>&1 || [ $? -eq 1 ]; }
-etcdctl() { servers ctl "$engine_dir" "$@"; }
+etcdctl() { ctl "$@"; }
 
 @test "nothing is set up: the first tool starts a gateway, and all on this host use it" {
   export COORD_ENGINE=$url/$prefix

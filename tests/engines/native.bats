@@ -2,17 +2,11 @@
 # SPDX-License-Identifier: MIT
 # The engine's own keys and locks (--native), beside its own client, on the engine that COORD_TEST_KIND names.
 bats_require_minimum_version 1.5.0
-load ../tools/peer_helpers
-
-servers() { "$COORD_SOURCE/scripts/engine-servers" "$@"; }
-ctl() { servers ctl "$engine_dir" "$@"; }
+load engine_helpers
 
 setup_file() {
-  export kind=${COORD_TEST_KIND:-etcd} engine_dir=$BATS_FILE_TMPDIR/servers COORD_ENGINE_UNSAFE=1
-  chmod 755 "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true  # PostgreSQL's server is no root
-  url=$(servers start "$COORD_BUILD/engines" "$engine_dir" 3 "$kind" 2>"$BATS_FILE_TMPDIR/why") ||
-    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
-  export url
+  export kind=${COORD_TEST_KIND:-etcd} COORD_ENGINE_UNSAFE=1
+  begin_servers
 }
 teardown_file() { servers stop "$engine_dir"; }
 
@@ -28,7 +22,6 @@ teardown() {
   end_jobs KILL
   stop_own_host
 }
-of_kind() { [[ " $* " == *" $kind "* ]] || skip "not of $kind"; }
 has_locks() { of_kind etcd zookeeper consul redlock; }
 # Our ZooKeeper's ticks are short, and so are the longest sessions that it gives.
 native() { dlock --native --engine "$url" "${limit[@]}" "$@"; }

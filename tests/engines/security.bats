@@ -3,12 +3,12 @@
 # What an etcd may refuse a gateway: its certificate, its user, its token, any write. One server a test, as each is set up another way.
 # labels: release
 bats_require_minimum_version 1.5.0
-load ../tools/peer_helpers
+load engine_helpers
 
 setup_file() {
-  etcd=$("$COORD_SOURCE/scripts/engine-servers" fetch "$COORD_BUILD/engines" 2>"$BATS_FILE_TMPDIR/why") ||
-    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
-  export etcd
+  export kind=etcd
+  engine_servers fetch
+  export etcd=$told
 }
 setup() {
   cd "$BATS_TEST_TMPDIR" || return
@@ -37,10 +37,7 @@ server() {
 as=()
 ctl() { ETCDCTL_API=3 "$etcd/etcdctl" --endpoints "$scheme://127.0.0.1:$client" --command-timeout 2s "$@" >/dev/null 2>ctl.txt; }
 gateway() {
-  mkdir -p a
-  coordd --name a --state-dir a --socket a.sock "$@" </dev/null >>a.log 2>&1 3>&- &
-  echo $! >a.pid
-  disown
+  begin_gateway a "$@"
   eventually test -S a.sock
 }
 serves() { on a dlock -n x true 2>why.txt; }

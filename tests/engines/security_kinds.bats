@@ -3,14 +3,12 @@
 # TLS and tokens of the engine that COORD_TEST_KIND names: one server a test, as each is set up another way. (Of etcd: security.bats.)
 # labels: release
 bats_require_minimum_version 1.5.0
-load ../tools/peer_helpers
+load engine_helpers
 
 setup_file() {
   export kind=${COORD_TEST_KIND:-redis} COORD_ENGINE_UNSAFE=1
-  chmod 755 "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true # PostgreSQL's server is no root
-  bin=$("$COORD_SOURCE/scripts/engine-servers" fetch "$COORD_BUILD/engines" "$kind" 2>"$BATS_FILE_TMPDIR/why") ||
-    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
-  export bin
+  engine_servers fetch
+  export bin=$told
 }
 setup() {
   cd "$BATS_TEST_TMPDIR" || return
@@ -29,7 +27,6 @@ teardown() {
   [ ! -e server.pid ] || kill -9 "$(cat server.pid)" $(pgrep -P "$(cat server.pid)") 2>/dev/null || true
   stop_own_host
 }
-of_kind() { [[ " $* " == *" $kind "* ]] || skip "not of $kind"; }
 run_server() {
   LD_LIBRARY_PATH=$libraries "${as_server[@]}" "$@" </dev/null >>server.log 2>&1 3>&- &
   echo $! >server.pid
@@ -38,10 +35,7 @@ run_server() {
 }
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$client") 2>/dev/null; }
 gateway() {
-  mkdir -p a
-  coordd --name a --state-dir a --socket a.sock "$@" </dev/null >>a.log 2>&1 3>&- &
-  echo $! >a.pid
-  disown
+  begin_gateway a "$@"
   eventually test -S a.sock
 }
 end_gateway() {
