@@ -109,7 +109,9 @@ TEST_CASE("an engine: its leader, and servers that do not answer", "[dpeers]") {
   std::string refused;
   const auto told = [&] {
     Findings findings;
-    const auto reach = [&](const std::string& address) { return address == "g:1" ? refused : "not asked for"; };
+    const auto reach = [&](const std::string& address) {
+      return address == "g:1" ? refused : "not asked for";
+    };
     examine_engine(engine, answer, reach, findings);
     return text_of(findings);
   };

@@ -76,7 +76,8 @@ TEST_CASE("driver: a server that was lost is told with when that was, until the 
   settings.url = *url;
   auto opened = Driver::open_native(
       io, std::move(settings), [](Access, const std::string&) { return std::make_unique<Talker>(); },
-      [](Adapter::Action) {}, [&](const engine::Told& told) {
+      [](Adapter::Action) {},
+      [&](const engine::Told& told) {
         if (std::holds_alternative<engine::Down>(told)) io.stop();
       });
   REQUIRE(opened);

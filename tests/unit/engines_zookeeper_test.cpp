@@ -253,7 +253,7 @@ TEST_CASE("zookeeper: an append is one transaction on its epoch, and what its by
   CHECK(told.written.front() == JuteWriter().buffer(expected.out()).out());
 }
 
-TEST_CASE("zookeeper: an append checks that its epoch is open, and a state is found when all of it is there") {
+TEST_CASE("zookeeper: an append checks its epoch, and a state is found when all of it is there") {
   const auto writes = [](const Told& told, const Bytes& what) {
     return std::ranges::any_of(told.written, [&](const Bytes& bytes) {
       return std::ranges::search(bytes, what).begin() != bytes.end();

@@ -86,9 +86,10 @@ std::string engine_text(const std::string& name, const local::Peers& all) {
         "{}: {}\n", name,
         engine.leader->empty() ? "it says that it has no leader" : cli::shown(*engine.leader) + " leads");
   for (const EngineEndpoint& one : engine.endpoints)
-    text += fmt::format(
-        "{}: {} {}{}\n", name, cli::shown(one.address), cli::shown(one.state),
-        one.trouble.empty() ? "" : fmt::format(" {} ago: {}", cli::age_text(one.age), cli::shown(one.trouble)));
+    text += fmt::format("{}: {} {}{}\n", name, cli::shown(one.address), cli::shown(one.state),
+                        one.trouble.empty()
+                            ? ""
+                            : fmt::format(" {} ago: {}", cli::age_text(one.age), cli::shown(one.trouble)));
   return text;
 }
 
