@@ -91,6 +91,9 @@ class HostWatcher {
   virtual void voter_step(NodeId, const replica::VoterStep&) {}
   // A message of that other node is here.
   virtual void heard_of(NodeId, NodeId) {}
+  // A command has got into an engine's log. A gateway may apply it, and begin to measure time by it, long
+  // before it tells anybody so: while it asks whether this is the right log.
+  virtual void put_into_log(const service::Command&) {}
   // The engine went back: what was done after its backup is in no log any more.
   virtual void log_was_restored() {}
 };

@@ -46,6 +46,7 @@ class Crowd : public HostWatcher {
   }
   void voter_step(NodeId node, const replica::VoterStep& step) override { operators_.stepped(node, step); }
   void heard_of(NodeId node, NodeId from) override { operators_.heard(node, from); }
+  void put_into_log(const service::Command& command) override { participants_.put_into_log(command); }
   void log_was_restored() override {
     tools_.log_was_restored();
     participants_.log_was_restored();

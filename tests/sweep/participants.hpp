@@ -52,6 +52,7 @@ class Participants : public HostWatcher {
   bool restored_ = false;  // places in the log say nothing any more
   void stop_command(NodeId node, const replica::StopCommand& stop) override;
   void applied(NodeId node, const replica::Applied& applied) override;
+  void put_into_log(const service::Command& command) override;
   void log_was_restored() override { restored_ = true; }
   void process_died(NodeId node) override;
   void process_started(NodeId node) override;
@@ -132,6 +133,7 @@ class Participants : public HostWatcher {
   // What the log has said, by whoever was first to apply it.
   LogIndex top_;
   std::map<Place, Instant> first_arrival_;
+  std::map<std::pair<service::ClientId, std::uint64_t>, Instant> in_log_since_;  // arrivals, of an engine
   std::set<Place> seen_released_;
   std::map<std::uint64_t, std::map<Place, Instant>> generations_of_;  // by key, of those released in time
   std::set<std::uint64_t> arrived_;                                   // keys that were sent

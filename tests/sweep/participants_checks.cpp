@@ -22,11 +22,18 @@ void Participants::applied(NodeId node, const replica::Applied& applied) {
   top_ = applied.index;
   for (const service::Effect& effect : applied.effects) {
     if (const auto* arrival = std::get_if<service::BarrierArrived>(&effect)) {
-      first_arrival_.emplace(Place{arrival->name, arrival->generation}, world_.now());
+      const auto in_log = in_log_since_.find({arrival->to.client, arrival->to.sequence});
+      first_arrival_.emplace(Place{arrival->name, arrival->generation},
+                             in_log == in_log_since_.end() ? world_.now() : in_log->second);
     } else if (const auto* moved = std::get_if<service::BarrierMoved>(&effect)) {
       if (moved->generation.stage == service::GenerationStage::released) released(node, *moved);
     }
   }
+}
+
+void Participants::put_into_log(const service::Command& command) {
+  if (std::holds_alternative<service::Arrive>(command.body))
+    in_log_since_.emplace(std::pair(command.client, command.sequence), world_.now());
 }
 
 void Participants::released(NodeId node, const service::BarrierMoved& moved) {

@@ -315,7 +315,7 @@ void VirtualEngine::tell_all(std::uint64_t position, const Item& item) {
 void VirtualEngine::append(const engine::Append& request) {
   if (!log_.made || request.epoch != log_.epoch) return;
   if (!log_.keys[request.epoch].insert(request.key).second) return;
-  check_once(request);
+  entered(request);
   if (random_.chance(0.01)) {  // another program's, under our prefix
     const Item foreign{false, log_.epoch, Bytes(random_.below(40), 7)};
     log_.items[++log_.position] = foreign;
@@ -357,11 +357,12 @@ void VirtualEngine::keep(const engine::Keep& request) {
   log_.keys.erase(log_.keys.begin(), log_.keys.lower_bound(request.epoch));
 }
 
-void VirtualEngine::check_once(const engine::Append& request) {
+void VirtualEngine::entered(const engine::Append& request) {
   const auto entry = replica::decode_engine_entry(request.bytes);
   if (!entry || !*entry) return;
   const auto command = wire::decode<service::Command>((*entry)->command, {.version = (*entry)->level});
   if (!command || command->client == service::ClientId{}) return;
+  if (cluster_.watcher != nullptr) cluster_.watcher->put_into_log(*command);
   if (!restored_ && !seen_.emplace(command->client.value, command->sequence).second)
     world_.fail("once_in_log", "command " + std::to_string(command->sequence) + " of client " +
                                    std::to_string(command->client.value) + " is in the log twice");

@@ -95,7 +95,7 @@ class VirtualEngine : public EngineHost {
   void append(const engine::Append& request);
   void seal(const engine::Seal& request);
   void keep(const engine::Keep& request);
-  void check_once(const engine::Append& request);
+  void entered(const engine::Append& request);
   static engine::Told told_of(std::uint64_t after, std::uint64_t position, const Item& item);
 
   World& world_;
