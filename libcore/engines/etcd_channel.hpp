@@ -25,8 +25,8 @@ Ending ending_of(const Http2::Ended& event);
 
 // The message of an answer that has come to its end; nothing: it is none of gRPC's.
 std::optional<ByteView> message_in(const Bytes& answer);
-// The message at `at` of what has come on a stream that stays open; `at` is behind it then. Nothing: it is not
-// all there, or, then `failed` is set, it is none of gRPC's.
+// The message at `at` of what has come on a stream that stays open; `at` is behind it then. Nothing: it is
+// not all there, or, then `failed` is set, it is none of gRPC's.
 std::optional<ByteView> next_message(ByteView bytes, std::size_t& at, bool& failed);
 
 class Channel {
