@@ -73,13 +73,14 @@ struct StatusOf {
   Token number{};           // as this host knows it; 0: it is in none
   bool is_complete = true;  // it has all that it is to keep
   std::map<NodeId, std::string> names{};
-  std::string user{};  // who asks, as in @USER/
+  std::string user{};      // who asks, as in @USER/
+  bool is_closed = false;  // as the only host it was about to leave (CloseRing)
 
   bool operator==(const StatusOf&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(host, keys, bytes, siblings, bytes_on_disk, number, is_complete, names,
-            wire::at_most<longest_key>(user));
+            wire::at_most<longest_key>(user), is_closed);
   }
 };
 enum class Why : std::uint8_t {

@@ -139,7 +139,10 @@ void Replicas::go_on_taking(std::uint64_t id) {
     return send(whom, copies::AskChunk{id, taking.merge.ring, taking.merge.key, dot, value.size()});
   }
   // What was sent for an earlier number does not count for this one.
-  if (!taking.write && member_ring(taking.merge.ring, taking.number) == nullptr) return taken(id, false);
+  const auto ring = rings_.find(taking.merge.ring);
+  const bool is_over = ring == rings_.end() || is_closed(taking.merge.ring, ring->second) ||
+                       member_ring(taking.merge.ring, taking.number) == nullptr;
+  if (!taking.write && is_over) return taken(id, false);
   taking.is_at_disk = true;
   if (taking.write) return write_here(id);
   Merge merge = taking.merge;

@@ -70,6 +70,7 @@ void Replicas::begin(std::shared_ptr<Work> work) {
     if (!rings_.contains(forget->ring)) set_member(forget->ring, 0);
     return tell(*work, HandedOver{});
   }
+  if (std::holds_alternative<CloseRing>(work->what)) return close_or_open(std::move(work));
   if (std::holds_alternative<List>(work->what)) return begin_listing(std::move(work));
   if (std::holds_alternative<Watch>(work->what)) return begin_watching(std::move(work));
   if (std::holds_alternative<AskTrace>(work->what)) return begin_trace(std::move(work));
@@ -339,6 +340,9 @@ void Replicas::tick_operations() {
     if (is_over || ring == rings_.end()) {
       if (operation.phase == Operation::Phase::storing || operation.may_be_stored) {
         finish(id, partly(operation));
+      } else if (ring != rings_.end() && is_closed(operation.ring, ring->second)) {
+        finish(id, NoQuorum{"this host was about to leave the ring: `chordctl leave` here does so, and "
+                            "`chordctl join` takes that back"});
       } else if (ring != rings_.end() && writes(*operation.work) && !operation.by_one &&
                  !is_complete(operation.ring, ring->second)) {
         finish(id, NoQuorum{"this host has not all that it is to keep yet: `chordctl join` here reads it"});

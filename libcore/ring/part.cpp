@@ -26,6 +26,7 @@ const std::string& ring_of(const Request& request) {
 const char* fault_of(const Request& request) {
   if (ring_of(request).empty()) return "the ring has no name";
   if (ring_of(request).find('\0') != std::string::npos) return "the ring's name has a NUL in it";
+  if (ring_of(request).front() == '-') return "the ring's name begins with '-'";
   return std::visit(
       [](const auto& what) -> const char* {
         if constexpr (requires { what.key; }) {
@@ -160,6 +161,11 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
     return refuse(Why::foreign, "the ring is another user's");
   if (!may_order(event.who, *request))
     return refuse(Why::foreign, "only root and the peer's own user may give hosts up for lost");
+  if (const auto* status = std::get_if<AskStatus>(&*request); status != nullptr && status->user_only) {
+    StatusOf who;
+    who.user = work->user;
+    return tell(*work, who);
+  }
   if (!assembling_.contains(asked)) {
     if (open_.contains(asked)) return;  // its number is another's: two answers could not be told apart
     const std::uint64_t bytes = event.bytes.size() - (put == nullptr ? 0 : put->chunk.size());
@@ -244,8 +250,9 @@ void RingPart::take(std::shared_ptr<Work> work, Put&& put) {
 // Here, or with other hosts, or later.
 void RingPart::submit(std::shared_ptr<Work> work) {
   if (!replicas_) return submit_here(std::move(work));
-  const bool is_change =
-      std::holds_alternative<AwaitHandOver>(work->what) || std::holds_alternative<Forget>(work->what);
+  const bool is_change = std::holds_alternative<AwaitHandOver>(work->what) ||
+                         std::holds_alternative<Forget>(work->what) ||
+                         std::holds_alternative<CloseRing>(work->what);
   switch (replicas_->standing(ring_of(work->what))) {
     case Replicas::Standing::unknown:
       if (replicas_->may_be_told_here(*work)) return submit_here(std::move(work));
@@ -288,19 +295,13 @@ void RingPart::on(const node::Moment&, const node::Worked& event) {
     waiting_[{work->connection, work->request}] = work;
     return;
   }
-  if (is_elsewhere(*work)) return replicas_->hold(work);
+  if (replicas_ && !replicas_->is_told_by_disk(*work)) return submit(work);
   if (auto* status = std::get_if<StatusOf>(&work->answer)) {
     status->user = work->user;
     if (replicas_) replicas_->answer_status(*status, ring_of(work->what));
   }
   tell(*work, work->answer);
   if (work->changed) look_again();
-}
-
-// It is not on this disk, and whose it is nobody has said yet.
-bool RingPart::is_elsewhere(const Work& work) const {
-  return replicas_ && std::holds_alternative<Get>(work.what) && std::holds_alternative<Absent>(work.answer) &&
-         replicas_->standing(ring_of(work.what)) == Replicas::Standing::unknown;
 }
 
 void RingPart::look_again() {

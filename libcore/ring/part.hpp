@@ -51,7 +51,6 @@ class RingPart final : public node::Part {
   void take(std::shared_ptr<Work> work, Put&& put);
   void submit(std::shared_ptr<Work> work);
   void submit_here(std::shared_ptr<Work> work);
-  bool is_elsewhere(const Work& work) const;
   void look_again();
   void collect();
   void tell(const Work& work, const Answer& answer);

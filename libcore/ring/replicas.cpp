@@ -30,7 +30,7 @@ bool Replicas::is_complete(const std::string& name, const Ring& ring) const {
   const auto joined = memberships_->find(name);
   const bool is_marked = joined != memberships_->end() && joined->second == host->joined.value;
   // A disk that was lost answers for nothing that was on it.
-  return COORD_RULE(ring_incomplete_copy_is_silent, is_marked);
+  return COORD_RULE(ring_incomplete_copy_is_silent, is_marked) && !is_closed(name, ring);
 }
 
 void Replicas::look_at(Instant now, const service::KeptRings* rings, Token last) {
@@ -60,7 +60,7 @@ void Replicas::look_at(Instant now, const service::KeptRings* rings, Token last)
 void Replicas::forget_ended() {
   if (!memberships_ || now_ < forget_again_) return;
   for (const auto& [name, joined] : *memberships_) {
-    if (joined > last_given_.value || rings_.contains(name)) continue;
+    if (joined > last_given_.value || rings_.contains(name) || is_mark_of_closed(name, joined)) continue;
     if (forgetting_.insert(name).second) set_member(name, 0);
   }
 }
@@ -147,6 +147,15 @@ bool Replicas::may_be_told_here(const Work& work) const {
   const auto* get = std::get_if<Get>(&work.what);
   const bool was_looked_for = !work.stored_ring.empty();
   return needs_no_other(work) || (get != nullptr && get->consistency == Consistency::one && !was_looked_for);
+}
+
+// Of what was asked here because nobody else was known: a key that is not on this disk may be on another one,
+// and what is here counts no more once the group has said whose it is, for this host may be out of the ring.
+bool Replicas::is_told_by_disk(const Work& work) const {
+  const auto* get = std::get_if<Get>(&work.what);
+  if (get == nullptr || work.stored_ring.empty() || work.stored_ring == get->ring) return true;
+  return standing(get->ring) == Standing::unknown &&
+         COORD_RULE(ring_key_that_is_not_here_may_be_elsewhere, !std::holds_alternative<Absent>(work.answer));
 }
 
 // Of whoever speaks of it with the same number.
@@ -245,6 +254,7 @@ void Replicas::answer_status(StatusOf& status, const std::string& ring) const {
   }
   status.number = found->second.placement.number();
   status.is_complete = is_complete(ring, found->second);
+  status.is_closed = is_closed(ring, found->second);
 }
 
 // ---- in and out

@@ -58,6 +58,7 @@ class Replicas {
   std::string stored_ring(const std::string& ring) const;  // under which name it is on the disk
   static bool needs_no_other(const Work& work);            // it is about what is on this disk
   bool may_be_told_here(const Work& work) const;           // as long as its standing is unknown
+  bool is_told_by_disk(const Work& work) const;            // what this disk says of it is its answer
 
   [[nodiscard]] bool heard(const node::FromPeer& event);  // false: it cannot be read
   void greeted(NodeId peer);
@@ -117,6 +118,11 @@ class Replicas {
   void set_member(const std::string& ring, std::uint64_t joined);
   void forget_ended();
   void keep_links();
+
+  // closing.cpp
+  bool is_closed(const std::string& name, const Ring& ring) const;
+  bool is_mark_of_closed(const std::string& name, std::uint64_t number) const;
+  void close_or_open(std::shared_ptr<Work> work);
 
   // ended.cpp
   void membership_ended(const std::string& name, const Ring& ring);

@@ -171,11 +171,12 @@ struct Watch {
 };
 struct AskStatus {
   std::string ring;
+  bool user_only = false;  // who asks: nothing is counted for that
 
   bool operator==(const AskStatus&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring));
+    archive(wire::at_most<longest_ring_name>(ring), user_only);
   }
 };
 // Of a change of the ring's hosts: answered by HandedOver when all is where it belongs. With hosts that are
@@ -238,7 +239,19 @@ struct AskEverywhere {
             wire::at_most<most_in_session>(dots), patience);
   }
 };
+// Of the only host of a ring, before it leaves for having no values: from now on it takes none, whatever
+// becomes of who asks; or, without `closes`, it does again. Answered by HandedOver. Absent: it is not alone.
+struct CloseRing {
+  std::string ring;
+  bool closes = true;
+
+  bool operator==(const CloseRing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), closes);
+  }
+};
 using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget, AskTrace,
-                             AskFingers, AskEverywhere>;
+                             AskFingers, AskEverywhere, CloseRing>;
 
 }  // namespace coord::ring

@@ -260,7 +260,8 @@ Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
 }
 
 Result<Answer> StorageWorker::on(Work& work, const Get& get) {
-  auto found = storage_->find(get.ring, get.key);
+  const std::string& ring = work.on_disk(get.ring);
+  auto found = storage_->find(ring, get.key);
   if (!found) return found.error();
   Found answer;
   if (*found) answer.versions = (*found)->values();
@@ -270,7 +271,7 @@ Result<Answer> StorageWorker::on(Work& work, const Get& get) {
                       : answer.versions.size() == 1 ? answer.versions.begin()
                                                     : answer.versions.end();
   if (wanted == answer.versions.end()) return get.version ? Answer(Absent{}) : Answer(std::move(answer));
-  auto chunk = storage_->value(get.ring, get.key, wanted->dot, get.offset, chunk_bytes);
+  auto chunk = storage_->value(ring, get.key, wanted->dot, get.offset, chunk_bytes);
   if (!chunk) return chunk.error();
   answer.chunk = std::move(*chunk);
   return Answer(std::move(answer));
@@ -334,6 +335,10 @@ Result<Answer> StorageWorker::on(Work&, const AskTrace&) {
   return Answer(Absent{});
 }
 Result<Answer> StorageWorker::on(Work&, const AskFingers&) {
+  return Answer(Absent{});
+}
+
+Result<Answer> StorageWorker::on(Work&, const CloseRing&) {
   return Answer(Absent{});
 }
 

@@ -218,6 +218,7 @@ class StorageWorker final : public node::Worker {
   Result<Answer> on(Work& work, const AskTrace& trace);
   Result<Answer> on(Work& work, const AskFingers& fingers);
   Result<Answer> on(Work& work, const AskEverywhere& ask);
+  Result<Answer> on(Work& work, const CloseRing& close);
   Status change(Work& work, const std::string& ring, const std::string& key, const Version& version,
                 const std::optional<std::vector<Dot>>& replaces, const std::vector<Dot>& seen, Entry& entry);
   Result<Dot> next_dot(const Entry& entry);

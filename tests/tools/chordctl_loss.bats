@@ -157,9 +157,29 @@ lose_ring() {
   [[ $output == *"it begins empty"* ]]
 }
 
+@test "a founder that is lost while the second host comes says so, is given up there, and comes again" {
+  on a chordctl join -w 30
+  lose_ring a
+  on b chordctl join 3>&- &
+  joins=$!
+  is_coming() { on c chordctl ring 2>/dev/null | grep -q 'a host comes or goes'; }
+  eventually is_coming
+  run -3 on a chordctl join -w 10
+  [[ $output == *"ring --adopt a"* ]]
+  run -0 on b chordctl ring --adopt -w 30 a
+  wait "$joins"
+  on b chordctl put -w 10 k v
+  on a chordctl join -w 30
+  [ "$(on a chordctl get -w 10 k)" = v ]
+}
+
 @test "all hosts are killed: what was acknowledged is there when they are back, and until then a get waits" {
+  # Of a's own ring, which is set aside: nobody is told of that.
+  for i in $(seq 30); do on a chordctl put "k$i" own; done
   join_all
   for i in $(seq 30); do on a chordctl put "k$i" "v$i"; done
+  head -c 700000 /dev/urandom >large
+  while read -r i; do on a chordctl put "large$i" - <large; done < <(seq 4)
   lose a b c d e
   start_peer a "${calm[@]}"
   answers() { on a dpeers >/dev/null 2>&1; }
@@ -167,9 +187,18 @@ lose_ring() {
   run -69 on a chordctl get -w 1 k1
   # What is on this disk is told without the others.
   on a chordctl status -w 10 >told
-  grep -q 'its other hosts are not known' told
+  grep -q 'its other hosts are not known (no quorum: ' told
   on a chordctl keys --local -w 10 >here
   grep -q '^k' here
+  for i in $(seq 30); do
+    if grep -qx "k$i" here; then
+      [ "$(on a chordctl get --level one -w 10 "k$i")" = "v$i" ]
+    else
+      elsewhere=k$i
+    fi
+  done
+  on a chordctl get --level one -w 10 "$(grep -m 1 large here)" | cmp - large
+  run -69 on a chordctl get --level one -w 1 "$elsewhere"
   on a chordctl get k1 >got 3>&- &
   waits=$!
   for peer in b c d e; do start_peer "$peer" "${calm[@]}"; done

@@ -76,12 +76,13 @@ const Named<Request>& requests() {
       {"get", Get{ring, key, dot, 262'144, second, Consistency::one, past, {2, true}}},
       {"list", List{ring, "con", "config/a", true, second}},
       {"watch", Watch{ring, "con", 17, {{Token{40}, 18}}}},
-      {"ask_status", AskStatus{ring}},
+      {"ask_status", AskStatus{ring, true}},
       {"await_hand_over", AwaitHandOver{ring, number, {NodeId{4}}}},
       {"forget", Forget{ring}},
       {"ask_trace", AskTrace{ring, key, second}},
       {"ask_fingers", AskFingers{ring, NodeId{4}, second}},
       {"ask_everywhere", AskEverywhere{ring, key, dots, second}},
+      {"close_ring", CloseRing{ring, true}},
   };
   return all;
 }
@@ -92,7 +93,7 @@ const Named<Answer>& answers() {
       {"absent", Absent{}},
       {"found", Found{{value}, bytes, dots, after}},
       {"page", Page{{{key, {value}}}, true, 17, {"a,b"}, key, {{Token{40}, 18}}}},
-      {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}, "alice"}},
+      {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}, "alice", true}},
       {"refused", Refused{Why::full, "there is no room"}},
       {"no_quorum", NoQuorum{"too few"}},
       {"partly", Partly{2, 1, 3}},

@@ -226,6 +226,11 @@ bool lost_founder_has_nothing_to_say() {
   for (int i = 0; i < 4; ++i) group.run();
   return group.get(1, "k") == "no quorum";
 }
+bool closed_host_is_silent() {
+  Group group(1);
+  return group.whole_join(1) && std::holds_alternative<HandedOver>(group.ask(1, CloseRing{"r"})) &&
+         !is_stored(group.put(1, "k", "v"));
+}
 bool anothers_ring_is_refused() {
   RingPart part;
   const auto is_refused = [&](const std::string& ring, std::uint32_t uid, std::uint64_t request) {
@@ -416,6 +421,7 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_hosts_are_lost_by_its_operators_word", guest_gives_no_host_up},
       {"ring_of_a_user_is_for_that_user", anothers_ring_is_refused},
       {"ring_host_with_its_disk_is_not_lost", living_host_is_not_lost},
+      {"ring_closed_copy_is_silent", closed_host_is_silent},
       {"ring_founder_is_who_has_ordered_it", lost_founder_has_nothing_to_say},
       {"ring_hand_over_is_judged_once_heard_of", hand_over_waits_to_be_heard_of},
       {"ring_tombstone_waits_for_who_watches", tombstone_waits_for_who_watches},

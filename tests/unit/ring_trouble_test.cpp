@@ -52,6 +52,14 @@ TEST_CASE("a write that depends on what is no key is refused", "[ring]") {
   }
 }
 
+TEST_CASE("who asks is told without a look at the disk, and a ring's name begins with no '-'", "[ring]") {
+  const Answer who = answer_to(AskStatus{"@/r", true});
+  REQUIRE(std::holds_alternative<StatusOf>(who));
+  CHECK(std::get<StatusOf>(who).user == "alice");
+  CHECK(asked_of_disk(AskStatus{"r", true}, 1000, "alice") == nullptr);
+  CHECK(std::holds_alternative<Refused>(answer_to(AskStatus{"-r"})));
+}
+
 TEST_CASE("a value that is refused at its first chunk is answered once", "[ring]") {
   for (const std::string& key : {std::string("k"), std::string()}) {
     RingPart part;

@@ -142,7 +142,7 @@ bool Client::pause(Duration time) const {
 
 Status Client::expand_own(const std::string& ring, std::string& key) {
   if (!key.starts_with("@/")) return done();
-  auto answer = ask(ring::AskStatus{ring});
+  auto answer = ask(ring::AskStatus{ring, true});
   if (!answer) return answer.error();
   if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, ring);
   const auto* status = std::get_if<ring::StatusOf>(&*answer);

@@ -118,11 +118,14 @@ Result<cli::Exit> status(const ListingSettings& s) {
   if (of == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
   std::size_t hosts = 1, copies = 1;
   std::string zone;
-  bool are_known = true;  // the others: after a restart the group says who they are
+  std::string unknown;  // why the others are: after a restart the group says who they are
   if (of->number != Token{}) {
     auto view = client->view(s.common.ring, true);
-    are_known = view.ok() && !view->hosts.empty();
-    if (are_known) {
+    if (!view) {
+      unknown = view.error().text();
+    } else if (view->hosts.empty()) {
+      unknown = "this peer has not heard of them from the group since it started";
+    } else {
       hosts = view->hosts.size();
       copies = std::min<std::size_t>(view->replicas, hosts);
       const auto own = std::ranges::find(view->hosts, of->host, &service::RingHost::host);
@@ -132,7 +135,7 @@ Result<cli::Exit> status(const ListingSettings& s) {
   if (s.json) {
     cli::JsonObject line;
     line.text("ring", s.common.ring);
-    are_known ? line.integer("hosts", hosts) : line.null("hosts");
+    unknown.empty() ? line.integer("hosts", hosts) : line.null("hosts");
     line.integer("keys", of->keys)
         .integer("bytes", of->bytes)
         .integer("siblings", of->siblings)
@@ -143,9 +146,9 @@ Result<cli::Exit> status(const ListingSettings& s) {
     return cli::Exit::done;
   }
   const std::string where =
-      !are_known   ? "its other hosts are not known, as no majority of the group answers; here:"
-      : hosts == 1 ? "this host alone, 1 copy of each value"
-                   : fmt::format("{} hosts, {} copies of each value, here{}:", hosts, copies,
+      !unknown.empty() ? fmt::format("its other hosts are not known ({}); here:", unknown)
+      : hosts == 1     ? "this host alone, 1 copy of each value"
+                       : fmt::format("{} hosts, {} copies of each value, here{}:", hosts, copies,
                                  zone.empty() ? "" : fmt::format(" in zone {}", cli::shown(zone)));
   cli::print(fmt::format("ring {}: {}\n{}, {}, {} with siblings\n{} on disk, of all rings\n",
                          cli::shown(s.common.ring), where, counted(of->keys, "key"),

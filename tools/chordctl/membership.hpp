@@ -42,4 +42,12 @@ Result<cli::Exit> settle(const MembershipSettings& s, Client& client, NodeId her
 Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& client, const Known& known,
                                       service::AnyOrder what);
 
+// ---- what is shown of a ring (ring_shown.cpp)
+
+std::string percent(double share);
+void print_places(const Known& known, const Addresses& addresses, WallTime as_of);
+void print_ring(const MembershipSettings& s, const Known& known);
+Status write_picture(const MembershipSettings& s, const Known& known);
+Result<cli::Exit> check(const MembershipSettings& s, Client& client, const Known& known);
+
 }  // namespace coord::chordctl

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// How the only host of a ring leaves it when there are no values.
+//
+// Problem: who leaves looks first whether there are any, and then orders: a value that is put in between is
+// acknowledged, and goes with the ring. The obvious answer, another look, moves the gap. Algorithm: the host
+// writes down that it is closed, for this number of the ring, and is silent from then on, also after a
+// restart: the order may be under way when its tool and its peer are gone. What was at the disk before, the
+// look that follows counts. An order that is refused opens the host again, and so does `join`, once the group
+// has said that the ring is as it was. Another number of the ring ends it in any case.
+#include "base/rule.hpp"
+#include "ring/replicas.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+// Beside the ring's own, in the table of memberships; no name of a ring begins with '-'.
+constexpr std::string_view closed = "-closed/";
+
+std::string mark_of(const std::string& ring) {
+  return std::string(closed) + ring;
+}
+
+}  // namespace
+
+bool Replicas::is_closed(const std::string& name, const Ring& ring) const {
+  if (!memberships_) return false;
+  const auto mark = memberships_->find(mark_of(name));
+  if (mark == memberships_->end()) return false;
+  return COORD_RULE_OR(ring_closed_copy_is_silent, mark->second == ring.placement.number().value, false);
+}
+
+// And it is one that holds.
+bool Replicas::is_mark_of_closed(const std::string& name, std::uint64_t number) const {
+  if (!name.starts_with(closed)) return false;
+  const auto ring = rings_.find(name.substr(closed.size()));
+  return ring != rings_.end() && ring->second.placement.number().value == number;
+}
+
+void Replicas::close_or_open(std::shared_ptr<Work> work) {
+  const auto& close = std::get<CloseRing>(work->what);
+  const auto found = rings_.find(close.ring);
+  if (!memberships_ || found == rings_.end()) return tell(*work, Absent{});
+  const Placement& placement = found->second.placement;
+  const bool is_alone = placement.member(self_) != nullptr && placement.all().size() == 1;
+  if (close.closes && !is_alone) return tell(*work, Absent{});
+  const std::string mark = mark_of(close.ring);
+  const std::uint64_t number = close.closes ? placement.number().value : 0;
+  const bool was_closed = is_closed(close.ring, found->second);
+  // In memory at once: what comes from now on is behind the mark.
+  if (close.closes) memberships_->insert_or_assign(mark, number);
+  perform(SetMembership{mark, number}, [this, work, mark, was_closed](InnerWork& did) {
+    const bool closes = std::get<CloseRing>(work->what).closes;
+    if (!memberships_) return tell(*work, Absent{});
+    const bool stays_closed = did.failed ? was_closed : closes;
+    if (!stays_closed) memberships_->erase(mark);
+    tick_at_ = now_;
+    if (did.failed) return tell(*work, refusal(*did.failed));
+    tell(*work, HandedOver{});
+  });
+}
+
+}  // namespace coord::ring

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// The only host of a ring leaves it because it has no values: none may come after it has looked.
+#include "ring_group.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+bool closes(Group& group) {
+  return std::holds_alternative<HandedOver>(group.ask(1, CloseRing{"r", true}));
+}
+
+}  // namespace
+
+TEST_CASE("the only host of a ring takes no values once it is closed, also after a restart", "[ring]") {
+  Group group(1);
+  REQUIRE(group.whole_join(1));
+  const std::uint64_t put = group.begin(1, Put{"r", "k", 1, {}, {}, std::chrono::seconds(2)}, "v");
+  REQUIRE(closes(group));
+  for (int i = 0; i < 6; ++i) group.run();
+  REQUIRE(group.told.contains(put));
+  const auto* refused = std::get_if<NoQuorum>(&group.told.at(put));
+  REQUIRE(refused != nullptr);
+  CHECK(refused->text.find("about to leave") != std::string::npos);
+  CHECK_FALSE(is_stored(group.put_one(1, "k", "v")));
+  group.stop(1);
+  group.start(1);
+  group.run();
+  CHECK_FALSE(is_stored(group.put(1, "k", "v")));
+  CHECK_FALSE(group.keeps(1, "k"));
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(1, CloseRing{"r", false})));
+  CHECK(is_stored(group.put(1, "k", "v")));
+  group.stop(1);
+  group.start(1);
+  group.run();
+  CHECK(group.get(1, "k") == "v");
+}
+
+// What has several chunks is read for a while: it began to come before.
+TEST_CASE("a value that is on its way when a host is closed is not stored", "[ring]") {
+  Group group(1);
+  REQUIRE(group.whole_join(1));
+  group.stuck = [](std::uint64_t, const Inner& what) { return std::holds_alternative<Merge>(what); };
+  const std::string large(3 * chunk_bytes, 'v');
+  const std::uint64_t put =
+      group.begin(1, Put{"r", "k", large.size(), {}, {}, std::chrono::seconds(4)}, large);
+  group.run();
+  REQUIRE(closes(group));
+  group.stuck = nullptr;
+  for (int i = 0; i < 12; ++i) group.run();
+  REQUIRE(group.told.contains(put));
+  CHECK_FALSE(is_stored(group.told.at(put)));
+  CHECK_FALSE(group.keeps(1, "k"));
+}
+
+TEST_CASE("a host that is closed goes on when another one comes, and one that is not alone is not closed",
+          "[ring]") {
+  Group group(2);
+  REQUIRE(group.whole_join(1));
+  REQUIRE(closes(group));
+  REQUIRE(group.whole_join(2));
+  CHECK(is_stored(group.put(1, "k", "v")));
+  CHECK(std::holds_alternative<Absent>(group.ask(1, CloseRing{"r", true})));
+  CHECK(is_stored(group.put(1, "k", "w")));
+  // Also once it is alone again.
+  const Token number = group.leave(2);
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(2, AwaitHandOver{"r", number})));
+  group.settle();
+  CHECK(is_stored(group.put(1, "k", "x")));
+}
