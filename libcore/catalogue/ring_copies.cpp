@@ -12,6 +12,7 @@
 #include "base/format.hpp"
 #include "catalogue/agreed_rings.hpp"
 #include "catalogue/model.hpp"
+#include "catalogue/ring_situations.hpp"
 #include "catalogue/ring_users.hpp"
 #include "catalogue/runner.hpp"
 #include "ring/memory_storage.hpp"
@@ -71,6 +72,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   struct Node {
     std::unique_ptr<ring::Replicas> replicas;
     std::unique_ptr<ring::StorageWorker> worker;
+    std::vector<std::shared_ptr<ring::Work>> for_disk;  // what is asked of this disk alone
   };
   using Port = sim::Port<RingCopiesModel>;
   using Input = std::function<void(Node&, Port&)>;
@@ -105,7 +107,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     in(random_.between(5ms, 300ms), [this, self] { hear(self, agreed_.newest()); });
     in(random_.between(1ms, 50ms), [this, self] { greet({self}); });
     in(400ms, [this, self] { drive(self); });
-    if (seed_ % 2 == 0) {
+    if (has_watchers()) {
       in(500ms, [this, self, life = lives_[self]] {
         if (lives_[self] == life) users_.watch(self);
       });
@@ -114,6 +116,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
     if (message.to_life != lives_[port.self()] || message.from_life != lives_[from]) return;
+    if (busy_.contains(port.self()) && type_of(message) == "store") return;
     look(node, now, port.self());
     if (!node.replicas->heard(node::FromPeer{from, message.bytes}))
       world().fail("messages_can_be_read", describe(message), port.self());
@@ -141,7 +144,13 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   }
   void on_done(Node& node, Instant now, Job job, Port& port) {
     look(node, now, port.self());
-    for (const auto& work : job.batch) node.replicas->worked(dynamic_cast<ring::InnerWork&>(*work));
+    for (const auto& work : job.batch) {
+      if (auto* inner = dynamic_cast<ring::InnerWork*>(work.get())) {
+        node.replicas->worked(*inner);
+      } else {
+        told_by_disk(node, std::static_pointer_cast<ring::Work>(work));
+      }
+    }
     go_on(node, port);
   }
   void on_crash(NodeId node) {
@@ -202,6 +211,20 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     if (world().violation()) return std::nullopt;
     if (auto missed = Model::at_end()) return missed;
     if (!is_calm()) return fmt::format("a change of the ring does not end, or a host does not come again");
+    // Who watches is judged by what was told last before.
+    if (!has_watchers()) {
+      play_situations({agreed_.ring(), users_, [this](Duration time) { world().run_for(time); },
+                       [this](const std::vector<NodeId>& side) { world().network().split(side); },
+                       [this, all] {
+                         world().network().heal();
+                         greet(all);
+                       },
+                       [this](NodeId host, bool is_full) { tables_[host].is_full = is_full; },
+                       [this](NodeId host, bool is_busy) {
+                         is_busy ? static_cast<void>(busy_.insert(host))
+                                 : static_cast<void>(busy_.erase(host));
+                       }});
+    }
     world().run_for(20s);
     if (!read_all()) return "a last read was not answered";
     users_.judge();
@@ -212,10 +235,15 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     if (!read_all()) return "a last read was not answered";
     users_.judge();
     users_.judge_watchers();
+    if (!read_all_after_restarts()) return "a read right after a restart was not answered";
+    users_.judge();
     return std::nullopt;
   }
 
  private:
+  // They keep records of removals, for a while: not in each run.
+  bool has_watchers() const { return seed_ % 4 == 0; }
+
   // ---- hosts
   void in(Duration time, std::function<void()> action) {
     world().at(world().now() + time, std::move(action));
@@ -236,9 +264,13 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     for (auto& action : node.replicas->take_actions()) {
       if (auto* send = std::get_if<node::Send>(&action))
         port.send_ordered(send->to, Message{lives_[port.self()], lives_[send->to], std::move(send->bytes)});
-      if (auto* work = std::get_if<node::Do>(&action)) job.batch.push_back(std::move(work->work));
+      if (auto* work = std::get_if<node::Do>(&action)) {
+        judge_drop(port.self(), *work->work);
+        job.batch.push_back(std::move(work->work));
+      }
       if (auto* answer = std::get_if<node::ToTool>(&action)) answered(answer->request, answer->bytes);
     }
+    std::ranges::move(std::exchange(node.for_disk, {}), std::back_inserter(job.batch));
     if (!job.batch.empty()) port.job(std::move(job));
   }
   // These see all others again, and these see them.
@@ -294,12 +326,20 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     const bool is_change = std::holds_alternative<ring::AwaitHandOver>(work->what) ||
                            std::holds_alternative<ring::Forget>(work->what);
     const auto standing = node.replicas->standing(ring_name);
+    if (standing == ring::Replicas::Standing::unknown && node.replicas->may_be_told_here(*work)) {
+      work->stored_ring = node.replicas->stored_ring(ring_name);
+      return node.for_disk.push_back(std::move(work));
+    }
     if (standing == ring::Replicas::Standing::unknown && !is_change)
       return node.replicas->hold(std::move(work));
     // Alone, it would use a ring of its own: that is no business of this one.
     if (standing == ring::Replicas::Standing::alone && !is_change)
       return in(Duration{}, [this, request = work->request] { give_up(request); });
     node.replicas->begin(std::move(work));
+  }
+  void told_by_disk(Node& node, std::shared_ptr<ring::Work> work) {
+    if (!node.replicas->is_told_by_disk(*work)) return submit(node, std::move(work));
+    answered(work->request, wire::encode(work->answer));
   }
   void give_up(std::uint64_t request) {
     const auto found = asked_.find(request);
@@ -411,11 +451,35 @@ struct RingCopiesModel : Model<RingCopiesModel> {
 
   // ---- the end
   bool is_calm() const { return !agreed_.is_changing() && lost_.empty() && book().all_over(); }
-  bool read_all() {
+  bool read_all(Consistency level = Consistency::quorum) {
     const std::size_t before = users_.final_reads();
-    for (const ring::Host& host : agreed_.ring().hosts) users_.read_all(host.host);
+    for (const ring::Host& host : agreed_.ring().hosts) users_.read_all(host.host, level);
     world().run_for(10s);
     return world().violation() || users_.final_reads() == before + 3 * agreed_.ring().hosts.size();
+  }
+  // No host has heard from the group yet: one copy answers if it is that of the host which is asked.
+  bool read_all_after_restarts() {
+    for (const ring::Host& host : agreed_.ring().hosts) {
+      world().crash(host.host, sim::CrashKind::process);
+      world().start(host.host);
+    }
+    return read_all(Consistency::one);
+  }
+  // What a host drops because others are to keep it, all of those have.
+  void judge_drop(NodeId host, const node::Work& work) {
+    const auto* inner = dynamic_cast<const ring::InnerWork*>(&work);
+    const auto* drop = inner == nullptr ? nullptr : std::get_if<ring::DropRow>(&inner->what);
+    if (drop == nullptr || drop->entry.values().empty() || !lost_.empty()) return;
+    const service::Ring& known = agreed_.state(known_.at(host)).rings.rings.at(ring_name);
+    std::vector<ring::Dot> dots;
+    for (const ring::Version& version : drop->entry.versions) dots.push_back(version.dot);
+    for (const ring::Host& each : ring::Placement(known).of_key(drop->key).now) {
+      const auto& entries = tables_[each.host].entries;
+      const auto found = entries.find({ring::joined_ring(ring_name, each.joined.value), drop->key});
+      if (found != entries.end() && found->second.entry.has_heard_of_all(dots)) continue;
+      world().fail("arcs_are_dropped_when_all_have_them",
+                   fmt::format("{} goes, and node {} lacks it", drop->key, each.host.value), host);
+    }
   }
   void judge_disks() {
     const ring::Placement placement(agreed_.ring());
@@ -455,6 +519,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   std::map<std::uint64_t, Asked> asked_;
   std::uint64_t last_request_ = 0;
   NodeId changer_;
+  std::set<NodeId> busy_;  // hosts that take nothing to store
   std::set<NodeId> lost_;  // hosts whose disks were lost, until they have come again
 };
 
@@ -473,10 +538,19 @@ Protocol ring_copies() {
   p.least_nodes = 3;
   p.most_nodes = 16;
   p.sweep_most = 6;
-  p.rules = {"ring_write_wants_a_majority",         "ring_leaver_hands_over_first",
-             "ring_incomplete_copy_is_silent",      "ring_sibling_is_kept",
-             "ring_writes_of_a_key_in_line",        "ring_replaced_stays_replaced",
-             "ring_causal_read_waits_for_its_past", "ring_changes_are_told_by_the_keys_hosts"};
+  p.rules = {"ring_write_wants_a_majority",
+             "ring_leaver_hands_over_first",
+             "ring_incomplete_copy_is_silent",
+             "ring_sibling_is_kept",
+             "ring_writes_of_a_key_in_line",
+             "ring_replaced_stays_replaced",
+             "ring_causal_read_waits_for_its_past",
+             "ring_changes_are_told_by_the_keys_hosts",
+             "ring_key_that_is_not_here_may_be_elsewhere",
+             "ring_hint_is_not_counted",
+             "ring_tombstone_is_with_all_hosts",
+             "ring_reader_follows_dependencies",
+             "ring_arc_is_dropped_when_all_have_it"};
   p = describe<RingCopiesModel>(std::move(p));
   p.run = [run = std::move(p.run)](const Setup& setup) { return run(in_the_ring_s_time(setup)); };
   return p;

@@ -16,10 +16,6 @@ using ring::Consistency;
 
 constexpr std::size_t keys = 3;
 
-std::string key_of(std::uint64_t number) {
-  return "k" + std::to_string(number % keys);
-}
-
 Bytes bytes_of_value(std::uint64_t value) {
   return Bytes(value, static_cast<std::uint8_t>('a' + value % 26));
 }
@@ -43,6 +39,10 @@ std::string milliseconds(Instant when) {
 }
 
 }  // namespace
+
+std::string RingUsers::key(std::uint64_t number) {
+  return "k" + std::to_string(number % keys);
+}
 
 RingUsers::RingUsers(World world, std::uint64_t seed, Consistency level)
     : world_(std::move(world)), random_(seed ^ 0x7573657273U), level_(level) {}
@@ -126,11 +126,12 @@ void RingUsers::note_written(Did did, const ring::Answer* answer) {
 
 // ---- without a session
 
-void RingUsers::get(NodeId at, const std::string& key, bool is_final, Over over) {
+// `final_level`: after all has come to rest.
+void RingUsers::get(NodeId at, const std::string& key, std::optional<Consistency> final_level, Over over) {
   Did did = begin(++last_client_, key);
-  did.final = is_final;
-  ring::Get what{ring_name, key, {}, 0, is_final ? std::nullopt : patience(), level_, {}, {}};
-  if (is_final) what.consistency = Consistency::quorum;
+  const bool is_final = did.final = final_level.has_value();
+  const ring::Get what{
+      ring_name, key, {}, 0, is_final ? std::nullopt : patience(), final_level.value_or(level_), {}, {}};
   const auto then = [this, did, over = std::move(over)](const ring::Answer* answer) mutable {
     if (note_read(did, answer)) {
       if (did.final) last_read_[did.name] = {did.values.begin(), did.values.end()};
@@ -139,7 +140,7 @@ void RingUsers::get(NodeId at, const std::string& key, bool is_final, Over over)
     }
     over();
   };
-  is_final ? world_.ask(at, std::move(what), {}, then) : ask(at, std::move(what), {}, then);
+  is_final ? world_.ask(at, what, {}, then) : ask(at, what, {}, then);
 }
 
 // `names`: what it replaces, of what was read some time.
@@ -168,16 +169,31 @@ void RingUsers::write(NodeId at, const std::string& key, bool removes, bool name
 }
 
 void RingUsers::act(NodeId at, Over over) {
-  const std::string key = key_of(random_.next());
+  const std::string which = key(random_.next());
   if (level_ == Consistency::causal) {
     const auto free = std::ranges::find_if(clients_, [](const Client& each) { return !each.is_busy; });
     if (free == clients_.end()) return over();
-    return act_in_session(at, static_cast<std::size_t>(free - clients_.begin()), key, std::move(over));
+    const auto client = static_cast<std::size_t>(free - clients_.begin());
+    const double dice = random_.unit();
+    if (dice < 0.5) return get_in_session(at, client, which, std::move(over));
+    return put_in_session(at, client, which, std::move(over), dice < 0.6);
   }
   const double dice = random_.unit();
-  if (dice < 0.35) return get(at, key, false, std::move(over));
-  const bool names = dice > 0.8 && !seen_[key].empty();
-  write(at, key, dice < 0.47, names, std::move(over));
+  if (dice < 0.35) return get(at, which, std::nullopt, std::move(over));
+  const bool names = dice > 0.8 && !seen_[which].empty();
+  write(at, which, dice < 0.47, names, std::move(over));
+}
+
+void RingUsers::put(NodeId at, const std::string& key) {
+  write(at, key, false, false, [] {});
+}
+
+void RingUsers::remove(NodeId at, const std::string& key) {
+  write(at, key, true, false, [] {});
+}
+
+void RingUsers::get(NodeId at, const std::string& key) {
+  get(at, key, std::nullopt, [] {});
 }
 
 // ---- with a session, as chordctl does it
@@ -220,21 +236,25 @@ void RingUsers::follow(NodeId at, std::size_t client, std::function<void(bool)> 
              });
 }
 
-void RingUsers::act_in_session(NodeId at, std::size_t client, const std::string& key, Over over) {
+void RingUsers::get_in_session(NodeId at, std::size_t client, const std::string& key, Over over) {
   clients_[client].is_busy = true;
-  Over ends = [this, client, over = std::move(over)] {
-    clients_[client].is_busy = false;
-    over();
-  };
-  const double dice = random_.unit();
+  know(at, client, key, 0,
+       [this, client, did = begin(client, key), over = std::move(over)](const ring::Answer* answer) mutable {
+         if (note_read(did, answer)) put_down(std::move(did));
+         end_of(client, over);
+       });
+}
+
+void RingUsers::end_of(std::size_t client, const Over& over) {
+  clients_[client].is_busy = false;
+  over();
+}
+
+void RingUsers::put_in_session(NodeId at, std::size_t client, const std::string& key, Over over,
+                               bool removes) {
+  clients_[client].is_busy = true;
+  const Over ends = [this, client, over = std::move(over)] { end_of(client, over); };
   Did did = begin(client, key);
-  if (dice < 0.5) {
-    return know(at, client, key, 0, [this, did, ends](const ring::Answer* answer) mutable {
-      if (note_read(did, answer)) put_down(std::move(did));
-      ends();
-    });
-  }
-  const bool removes = dice < 0.6;
   did.kind = Kind::remove;
   Bytes value;
   if (!removes) value = next_value(did);
@@ -277,8 +297,8 @@ void RingUsers::go_on_watching(std::size_t watcher) {
 
 // ---- the end
 
-void RingUsers::read_all(NodeId at) {
-  for (std::size_t i = 0; i < keys; ++i) get(at, key_of(i), true, [] {});
+void RingUsers::read_all(NodeId at, Consistency level) {
+  for (std::size_t i = 0; i < keys; ++i) get(at, key(i), level, [] {});
 }
 
 void RingUsers::judge() {

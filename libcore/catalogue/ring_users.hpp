@@ -38,8 +38,17 @@ class RingUsers {
 
   // One of them does something at that host; `over` is called when that has ended.
   void act(NodeId at, std::function<void()> over);
-  void watch(NodeId at);     // until that host ends, or leaves the ring
-  void read_all(NodeId at);  // after all has come to rest
+  // Just that, as long as it takes.
+  void put(NodeId at, const std::string& key);
+  void remove(NodeId at, const std::string& key);
+  void get(NodeId at, const std::string& key);
+  // That client, with its session.
+  void put_in_session(NodeId at, std::size_t client, const std::string& key, std::function<void()> over,
+                      bool removes = false);
+  void get_in_session(NodeId at, std::size_t client, const std::string& key, std::function<void()> over);
+  static std::string key(std::uint64_t number);       // one of a few
+  void watch(NodeId at);                              // until that host ends, or leaves the ring
+  void read_all(NodeId at, ring::Consistency level);  // after all has come to rest
 
   ring::Consistency level() const { return level_; }
   std::size_t final_reads() const { return final_reads_; }
@@ -70,9 +79,9 @@ class RingUsers {
   Bytes next_value(Did& did);
   bool note_read(Did& did, const ring::Answer* answer);
   void note_written(Did did, const ring::Answer* answer);
-  void get(NodeId at, const std::string& key, bool is_final, Over over);
+  void get(NodeId at, const std::string& key, std::optional<ring::Consistency> final_level, Over over);
   void write(NodeId at, const std::string& key, bool removes, bool names, Over over);
-  void act_in_session(NodeId at, std::size_t client, const std::string& key, Over over);
+  void end_of(std::size_t client, const Over& over);
   void know(NodeId at, std::size_t client, const std::string& key, std::uint64_t offset, Known then);
   void follow(NodeId at, std::size_t client, std::function<void(bool)> then);
   void go_on_watching(std::size_t watcher);
