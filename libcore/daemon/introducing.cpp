@@ -48,6 +48,8 @@ NodeId retired_by(const Introducer& who, const wire::IntroductionQuestion& quest
   if (founder != nullptr && founder->founder && founder->id != question.node) return founder->id;
   for (const auto& [node, registration] : who.machine.state().registrations)
     if (registration.name == question.name && registration.voted && node != question.node) return node;
+  for (const auto& [node, name] : who.machine.state().voted_before)
+    if (name == question.name && node != question.node) return node;
   return {};
 }
 

@@ -45,7 +45,7 @@ void StateMachine::on(const Register& body, Step& step) {
   take_name(body, step.index);
   if (body.retires != NodeId{} && body.retires != body.node && !body.name.empty() &&
       state_.retired.size() < limits_.retired)
-    state_.retired.insert(body.retires);
+    retire(body.retires);
   // An operator knows better than a configuration that still says what it said before.
   std::string moved = it != state_.registrations.end() ? it->second.moved : std::string();
   const bool says_the_same =
@@ -54,7 +54,8 @@ void StateMachine::on(const Register& body, Step& step) {
   const LogIndex moved_at = it == state_.registrations.end() ? LogIndex{}
                             : says_the_same                  ? it->second.moved_at
                                                              : step.index;
-  const bool voted = it != state_.registrations.end() && it->second.voted;
+  const bool voted = (it != state_.registrations.end() && it->second.voted) ||
+                     state_.voted_before.erase(body.node) > 0;
   state_.registrations.insert_or_assign(body.node, Registration{client,
                                                                 body.nonce,
                                                                 0,
@@ -68,6 +69,11 @@ void StateMachine::on(const Register& body, Step& step) {
                                                                 moved_at,
                                                                 voted});
   step.effects.push_back(Registered{body.node, body.nonce, client});
+}
+
+void StateMachine::retire(NodeId node) {
+  state_.retired.insert(node);
+  state_.voted_before.erase(node);
 }
 
 // This very life had the name until another host took it, which is gone: its sessions go on under it.
@@ -100,6 +106,8 @@ void StateMachine::on(const Forget& body, Step& step) {
   if (it == state_.registrations.end()) return;
   if (!COORD_RULE(forget_only_that_life, it->second.client == body.client)) return;
   if (!COORD_RULE(forget_frees_nothing, sessions_of(body.node).empty())) return;
+  if (it->second.voted && !it->second.name.empty() && state_.voted_before.size() < limits_.retired)
+    state_.voted_before[body.node] = it->second.name;
   state_.registrations.erase(it);
   state_.roster_at = step.index;
   if (!body.is_ordered) return;

@@ -67,12 +67,16 @@ struct CoreState {
   // Hosts that are of the group no more by an operator's word, until they come again: they do not by
   // themselves, as those do that were forgotten for their silence. At most Limits::retired.
   std::set<NodeId> put_out{};
+  // Names of hosts that have voted and are of the group no more: a disk that comes under such a name later is
+  // another one, and retires the number. At most Limits::retired.
+  std::map<NodeId, std::string> voted_before{};
 
   bool operator==(const CoreState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions);
-    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at, retired, put_out);
+    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at, retired, put_out,
+                  voted_before);
   }
 };
 

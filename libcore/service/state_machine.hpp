@@ -126,6 +126,7 @@ class StateMachine final : Core {
   bool may_take_name(const Register& body) const;
   void take_name(const Register& body, LogIndex index);
   void take_name_back(const Register& body, Registration& own, LogIndex index);
+  void retire(NodeId node);
   void end_session(SessionId id, End end, Step& step, AnswerTo to) override;
   bool is_asked(SessionId session, std::uint64_t request) const override;
   Status rebuild();

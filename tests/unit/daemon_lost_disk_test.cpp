@@ -196,6 +196,34 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
   CHECK(retires(NodeId{9}, NodeId{9}, "delta"));
 }
 
+TEST_CASE("the lost disk of a host that has voted is refused for ever also if its host was forgotten meanwhile") {
+  const auto forgotten = [](World& world, NodeId came_again) {
+    delta_voted(world);
+    world.roster.remove(NodeId{9});
+    world.is_out = NodeId{9};
+    const auto forget = [&](NodeId node) {
+      world.machine.apply(LogIndex{++world.last},
+                          {.body = service::Forget{node, world.machine.registration(node), true}});
+      REQUIRE_FALSE(world.machine.state().registrations.contains(node));
+    };
+    forget(NodeId{9});
+    if (came_again == NodeId{}) return;
+    world.machine.apply(LogIndex{++world.last},
+                        {.body = service::Register{came_again, 9, {}, 2, "delta", "10.0.0.4:7411", {}, {}, {}}});
+    CHECK(world.machine.state().voted_before.empty());
+    forget(came_again);
+  };
+  World world;
+  forgotten(world, NodeId{});
+  REQUIRE(world.run().ok());
+  CHECK(world.machine.state().retired == std::set{NodeId{9}});
+  CHECK(world.machine.state().voted_before.empty());
+  World twice;  // the same disk came again in between
+  forgotten(twice, NodeId{9});
+  REQUIRE(twice.run().ok());
+  CHECK(twice.machine.state().retired == std::set{NodeId{9}});
+}
+
 TEST_CASE("a disk that was lost and turns up again ends when it asks, whoever has its name") {
   World world;
   REQUIRE(world.run().ok());

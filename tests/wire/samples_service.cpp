@@ -238,6 +238,7 @@ const Named<service::State>& states() {
   state.kept_at = LogIndex{8};
   state.replaced_at = LogIndex{9};
   state.retired = {NodeId{7}};
+  state.voted_before = {{NodeId{6}, "former"}};
   state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}, true}}};
   state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
   state.lingering_holds = {{Token{1855425871871999},
