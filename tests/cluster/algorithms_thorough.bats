@@ -37,19 +37,19 @@ entries() { wc -l <log; }
 more_than() { [ "$(entries)" -gt "$1" ]; }
 all_enter() { local peer; for peer in "${names[@]}"; do grep -qx "$peer" who || return; done; }
 
-one_fault() { # PEER
-  case $((RANDOM % 3)) in
-    0)
+one_fault() { # PEER [KIND]
+  case ${2-$(shuf -n 1 -e kill pause cut)} in
+    kill)
       signal_peer KILL "$1"
       eventually peer_gone "$1"
       start_peer "$1"
       ;;
-    1)
+    pause)
       signal_peer STOP "$1"
       sleep 2.5
       signal_peer CONT "$1"
       ;;
-    2)
+    cut)
       unplug "$1"
       sleep 4
       plug "$1"
@@ -58,7 +58,7 @@ one_fault() { # PEER
 }
 
 under_faults() { # NAME...
-  local algorithm peer
+  local algorithm peer kind
   begin_group "$@"
   for algorithm in ricart-agrawala lamport maekawa token-ring suzuki-kasami; do
     rm -f enough log who
@@ -70,8 +70,8 @@ under_faults() { # NAME...
       workers+=" $!"
     done
     eventually more_than 5
-    for _ in 1 2 3; do
-      one_fault "${names[RANDOM % ${#names[@]}]}"
+    for kind in $(shuf -e kill pause cut); do
+      one_fault "${names[RANDOM % ${#names[@]}]}" "$kind"
       eventually more_than "$(entries)"
     done
     : >who
@@ -221,9 +221,9 @@ one_value() { # ALGORITHM VALUE_OF_PEER COMMAND...: proposed on all hosts, the c
 }
 some_know() { [ -n "$(cat out.*)" ]; }
 gets() { on "$1" dpropose --get "$2" >"got.$1" 2>>said; }
-two_faults() {
-  one_fault "${names[RANDOM % ${#names[@]}]}"
-  one_fault "${names[RANDOM % ${#names[@]}]}"
+two_faults() { # of different kinds
+  local kind
+  for kind in $(shuf -n 2 -e kill pause cut); do one_fault "${names[RANDOM % ${#names[@]}]}" "$kind"; done
 }
 pinned() { [ "$(grep -c ed25519: "$group/$1/peer-keys")" = $((${#names[@]} - 1)) ]; }
 
@@ -293,6 +293,23 @@ decides_under_faults() { # NAME...
   [ "$(cat out.a)" = mine ]
   for peer in a b d e; do eventually gets $peer xplan; done
   [ "$(cat got.* | sort -u)" = mine ]
+}
+
+@test "exchange: with one proposer a host that is cut off has its value when it is back" {
+  begin_group a b c d e
+  unplug d
+  [ "$(on a dpropose --algorithm exchange --i-know -w 60 --among a,b,c,e xplan mine)" = mine ]
+  plug d
+  eventually gets d xplan
+  [ "$(cat got.d)" = mine ]
+  on a dpropose --algorithm exchange --i-know -w 60 xplan2 mine >out.a 2>>said 3>&- &
+  proposer=$!
+  unplug e
+  wait $proposer
+  [ "$(cat out.a)" = mine ]
+  plug e
+  eventually gets e xplan2
+  [ "$(cat got.e)" = mine ]
 }
 
 # It promises nothing there; but nothing hangs or dies, and the name begins anew.
