@@ -6,7 +6,8 @@
 // each message says how long the longest chain is, ending with it, since each site's last wish and since the
 // last exit, of those that its sender knows. Exits are in one order, for who enters knows of the last one: so
 // they are numbered, and the one of the largest number is the last. An exit names the wishes that were known
-// when it was made: whoever had wished before waited for it.
+// when it was made, and those that a third site kept waiting until it heard of it, as an arbiter does: these
+// waited for it.
 #pragma once
 
 #include <algorithm>
@@ -52,16 +53,21 @@ struct Chains {
     ++longer.exit.hops;
     return longer;
   }
-  // `is_site`: of whom anything is kept.
+  // `is_site`: of whom anything is kept. `frees`: with it its sender leaves, and frees this site for others:
+  // whose wish came here before it waited for that exit, also where the one who left did not know of it.
   template <class IsSite>
-  void receive(const Chains& other, const IsSite& is_site) {
+  void receive(const Chains& other, const IsSite& is_site, bool frees = false) {
+    const bool is_new = other.exit.number > exit.number;
+    if (is_new) waited.clear();
+    if (is_new && frees) {
+      for (const auto& [node, since] : wishes) waited[node] = since.number;
+    }
     for (const auto& [node, since] : other.wishes) {
       if (is_site(node)) take(wishes[node], since);
     }
-    if (other.exit.number > exit.number) {
-      waited.clear();
+    if (is_new || other.exit.number == exit.number) {
       for (const auto& [node, number] : other.waited) {
-        if (is_site(node)) waited.emplace(node, number);
+        if (is_site(node)) waited[node] = std::max(waited[node], number);
       }
     }
     take(exit, other.exit);

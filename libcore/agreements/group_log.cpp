@@ -112,6 +112,10 @@ PartOf ServiceLog::part_of(const node::Moment& moment, SessionId session, std::u
   return epoch == nullptr ? PartOf{not_yet, {}} : PartOf{takes_part, epoch->number};
 }
 
+SessionId ServiceLog::session_of(const node::Moment& moment, replica::ConnectionId tool) const {
+  return moment.service->sessions().session_of(tool);
+}
+
 LogIndex ServiceLog::position(const node::Moment& moment) const {
   return machine_of(moment).state().applied;
 }

@@ -13,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "node/part.hpp"
+#include "replica/leases.hpp"
 #include "service/commits/commands.hpp"
 #include "service/decisions/commands.hpp"
 
@@ -93,6 +94,8 @@ class GroupLog {
   // The epoch in which this request of a session takes part, if it is this user's.
   virtual PartOf part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
                          std::uint32_t uid, const std::string& user) const = 0;
+  // That a tool of this host has, by this connection; 0: none, yet or any more.
+  virtual SessionId session_of(const node::Moment&, replica::ConnectionId) const { return {}; }
   // How far this peer has read: as long as this stays, so does all that it says.
   virtual LogIndex position(const node::Moment& moment) const = 0;
   // The epochs of which this life of a node is a site.
@@ -129,6 +132,7 @@ class ServiceLog final : public GroupLog {
   Token last_forgotten(const node::Moment& moment) const override;
   PartOf part_of(const node::Moment& moment, SessionId session, std::uint64_t request, std::uint32_t uid,
                  const std::string& user) const override;
+  SessionId session_of(const node::Moment& moment, replica::ConnectionId tool) const override;
   LogIndex position(const node::Moment& moment) const override;
   std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const override;
   bool is_epoch(const node::Moment& moment, Token epoch) const override;

@@ -59,6 +59,19 @@ struct Enter {
     archive(session, request, at_once, wire::at_most<32>(outer));
   }
 };
+// This connection asks to take part in a name, in its open epoch and by what it says next, and is to enter as
+// soon as it does: the algorithm runs meanwhile. Then it is told Entered, as one that has said Enter; or
+// nothing, where it cannot be first in line: so it says Enter as well if Entered has not come by then.
+struct EnterAhead {
+  std::string name{};
+  std::uint64_t request = 0;       // that asks to take part
+  std::vector<SessionId> outer{};  // as of Enter
+  bool operator==(const EnterAhead&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<1'024>(name), request, wire::at_most<32>(outer));
+  }
+};
 struct Begin {
   SessionId session{};
   std::uint64_t request = 0;
@@ -183,7 +196,7 @@ struct PinSigningKey {
 };
 using FromTool =
     std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand, StepDown,
-                 WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey, GetSteps>;
+                 WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey, GetSteps, EnterAhead>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
@@ -220,10 +233,11 @@ struct Decided {
 struct Steps {
   std::vector<Step> steps{};
   std::vector<std::string> not_acknowledged{};  // hosts, where the algorithm waits for that
+  bool is_known = false;                        // else nothing was kept of it
   bool operator==(const Steps&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(steps, not_acknowledged);
+    archive(steps, not_acknowledged, is_known);
   }
 };
 struct Undecided {

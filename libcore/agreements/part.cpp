@@ -96,6 +96,7 @@ node::PartActions AgreementsPart::settle(const node::Moment& moment) {
     looked_until_ = position;
     make_regions(moment);
     see_who_left(moment);
+    see_who_comes(moment);
     make_deals(moment);
   }
   for (auto& [node, peer] : peers_) {
@@ -122,6 +123,7 @@ std::optional<Instant> AgreementsPart::deadline() const {
     if (region.wished) consider(region.asked_at + ask_sites_every);
     if (region.inside) consider(region.begins_by);
     if (region.at_once) consider(region.at_once->until);
+    if (region.ahead) consider(region.ahead->until);
   }
   for (const auto& [generation, deal] : deals_) consider(deadline_of(deal));
   for (const auto& [key, race] : races_) consider(deadline_of(key, race));
@@ -155,6 +157,7 @@ void AgreementsPart::time_passes(const node::Moment& moment) {
   circles_go_on(moment);
   look_for_the_missing(moment);
   see_who_begins(moment);
+  see_who_stays_away(moment);
   see_who_answers(moment);
   ask_for_lives(moment);
   questions_end(moment);

@@ -51,7 +51,8 @@ const classical::Algorithm* hosted(std::string_view algorithm);
 inline constexpr Duration ask_sites_every = std::chrono::milliseconds(500);
 // Who is not to wait hears from all sites within this, or gives up.
 inline constexpr Duration sites_answer_in = std::chrono::seconds(1);
-// Who is let in says so within this, or its turn passes on: it may have been stopped.
+// Who is let in, or has its turn before the log has it, says so within this, or its turn passes on: it may
+// have been stopped.
 inline constexpr Duration begins_within = std::chrono::seconds(2);
 
 class AgreementsPart final : public node::Part {
@@ -124,6 +125,16 @@ class AgreementsPart final : public node::Part {
       Instant until{};
     };
     std::optional<AtOnce> at_once{};
+    // A tool that asks the log to take part, while nobody of this host is in line: the core wishes for it.
+    struct Ahead {
+      Tool tool;
+      std::uint64_t request = 0;  // that asks
+      std::vector<SessionId> outer{};
+      Instant until{};
+      std::optional<Token> turn{};  // which came first...
+      Delays delays{};              // ... and so late
+    };
+    std::optional<Ahead> ahead{};
   };
 
   // One participant of a transaction, or its coordinator: a node of the algorithm.
@@ -196,6 +207,7 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const Propose& what);
   void asked(const node::Moment& moment, Tool tool, const GetDecided& what);
   void asked(const node::Moment& moment, Tool tool, const Enter& what);
+  void asked(const node::Moment& moment, Tool tool, const EnterAhead& what);
   void asked(const node::Moment& moment, Tool tool, const Begin& what);
   void asked(const node::Moment& moment, Tool tool, const Withdraw& what);
   void asked(const node::Moment& moment, Tool tool, const GetSelf& what);
@@ -357,6 +369,7 @@ class AgreementsPart final : public node::Part {
   std::string lost_majority(const Site& site) const;
   void tell_of_lost_majorities(const node::Moment& moment, NodeId of);
   void ask_the_others(const node::Moment& moment, Token generation, Site& site);
+  static bool is_held_for(const Site& site, NodeId to);
   bool has_no_room(const Site& site) const;  // behind a write, for what more messages would have it say
   // ---- part_regions.cpp
   // Null: `why` says why not; of `wrong` no later epoch is another either.
@@ -380,11 +393,16 @@ class AgreementsPart final : public node::Part {
   void wish(const node::Moment& moment, Token epoch, Region& region, const classical::Wish& what);
   void enter(const node::Moment& moment, Token epoch, Region& region, Token token);
   void next(const node::Moment& moment, Token epoch, Region& region);
+  void begin_wish(const node::Moment& moment, Token epoch, Region& region);
   void leave(const node::Moment& moment, Token epoch, Region& region);
   void give_up(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
   std::string missing(const node::Moment& moment, const Region& region) const;
   void look_for_the_missing(const node::Moment& moment);
   void see_who_left(const node::Moment& moment);
+  // ---- part_ahead.cpp
+  void see_who_comes(const node::Moment& moment);
+  void nobody_comes(const node::Moment& moment, Token epoch, Region& region);
+  void see_who_stays_away(const node::Moment& moment);
   template <class Which>
   void leaves_line(const node::Moment& moment, const Which& which);
 

@@ -175,6 +175,14 @@ bool AgreementsPart::has_no_room(const Site& site) const {
   return site.held.size() >= most_of_site || all >= most_of_all;
 }
 
+// That it has decided is on its way to the disk, and what the algorithm says of it behind that.
+bool AgreementsPart::is_held_for(const Site& site, NodeId to) {
+  return site.writing > 0 && std::ranges::any_of(site.held, [&](const classical::Action& action) {
+           const auto* const send = std::get_if<classical::Send>(&action);
+           return send != nullptr && send->to == to;
+         });
+}
+
 void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& what) {
   if (!log_->has_come_to(moment, what.generation)) return keep_early(from, what);
   // What came before this and was kept comes first.
@@ -190,6 +198,7 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   if (found->decided &&
       !found->algorithm
            ->proves) {  // it promises nothing and accepts nothing any more, and has no more to keep for that
+    if (is_held_for(*found, from)) return;  // by the algorithm's own word it hears of the decision
     (void)offer(moment, from, TellDecided{what.generation, 0, true, true, found->decided->value, {}, {}});
     return;
   }

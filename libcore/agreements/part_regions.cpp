@@ -138,9 +138,11 @@ void AgreementsPart::region_item(const node::Moment& moment, NodeId from, const 
     return is_over(moment, what.generation, *found, fmt::format("{} has missed messages", host_of(from)));
   if (what.kind != Item::Kind::message) return busy_item(moment, from, what, *found);
   ++found->received;
-  found->chains.receive(what.chains, [&](NodeId node) { return found->known.site(node) != nullptr; });
-  if (const auto text = found->algorithm->describe(what.message); text && found->wished)
-    ++found->messages[std::string(text->type)];
+  const auto text = found->algorithm->describe(what.message);
+  const bool frees = text && text->type == "release";
+  found->chains.receive(
+      what.chains, [&](NodeId node) { return found->known.site(node) != nullptr; }, frees);
+  if (text && found->wished) ++found->messages[std::string(text->type)];
   auto actions = found->core->receive(moment.now, from, what.message);
   if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
   perform(moment, what.generation, *found, std::move(*actions));
@@ -171,17 +173,23 @@ void AgreementsPart::wish(const node::Moment& moment, Token epoch, Region& regio
 void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& region, Token token) {
   region.wished = false;
   region.at_once.reset();
+  Delays delays = region.chains.at_entry(self_);
+  if (region.ahead && std::exchange(region.ahead->turn, std::nullopt)) delays = region.ahead->delays;
   std::erase_if(region.waiting, [&](const Entrance& each) {
     return !COORD_RULE(who_enters_takes_part, log_->takes_part(moment, epoch, each.session));
   });
   const bool within = token.value < region.known.tokens;
   if (!within) give_up(moment, epoch, region, "its tokens are used up");
+  if (region.waiting.empty() && region.ahead) {
+    region.ahead->turn = token;
+    region.ahead->delays = delays;
+    return;
+  }
   if (region.waiting.empty()) return leave(moment, epoch, region);
   const Entrance first = region.waiting.front();
   region.waiting.pop_front();
   region.inside = first.session;
   region.begins_by = moment.now + begins_within;
-  const Delays delays = region.chains.at_entry(self_);
   region.entered = {Token{epoch.value + token.value},
                     epoch,
                     {},
@@ -197,13 +205,18 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
 
 void AgreementsPart::next(const node::Moment& moment, Token epoch, Region& region) {
   if (region.inside || region.wished || region.waiting.empty() || !region.over.empty()) return;
+  if (region.ahead && region.ahead->turn) return enter(moment, epoch, region, *region.ahead->turn);
+  begin_wish(moment, epoch, region);
+  if (region.wished && region.waiting.front().at_once) ask_whether_busy(moment, epoch, region);
+}
+
+void AgreementsPart::begin_wish(const node::Moment& moment, Token epoch, Region& region) {
   region.wished = true;
   region.wished_at = region.asked_at = moment.now;
   region.chains.wish(self_);
   region.messages.clear();
   event(moment, epoch, region.known.name, "wants to enter");
   wish(moment, epoch, region, classical::Enter{});
-  if (region.wished && region.waiting.front().at_once) ask_whether_busy(moment, epoch, region);
 }
 
 // Who was let in is outside, or has not gone in.
@@ -217,6 +230,7 @@ void AgreementsPart::give_up(const node::Moment& moment, Token epoch, Region& re
                              const std::string& why) {
   for (const Entrance& each : std::exchange(region.waiting, {})) tell(each.tool, Missing{epoch, why});
   region.at_once.reset();
+  if (region.ahead) return nobody_comes(moment, epoch, region);
   if (std::exchange(region.wished, false)) wish(moment, epoch, region, classical::Leave{});
 }
 
@@ -288,13 +302,17 @@ void AgreementsPart::leaves_line(const node::Moment& moment, const Which& which)
     std::erase_if(region.waiting, which);
     // What was asked was asked for one that was not to wait.
     if (region.waiting.empty() || !region.waiting.front().at_once) region.at_once.reset();
-    if (region.waiting.empty() && std::exchange(region.wished, false))
+    if (region.waiting.empty() && !region.ahead && std::exchange(region.wished, false))
       wish(moment, epoch, region, classical::Leave{});
   }
 }
 
 void AgreementsPart::on(const node::Moment& moment, const node::ToolGone& event) {
   leaves_line(moment, [&](const Entrance& each) { return each.tool.connection == event.connection; });
+  for (auto& [epoch, region] : regions_) {
+    if (region.ahead && region.ahead->tool.connection == event.connection)
+      nobody_comes(moment, epoch, region);
+  }
   forget_questions(event.connection);
   std::erase_if(finding_, [&](const Finding& each) { return each.tool.connection == event.connection; });
   races_forget(moment, event.connection);
@@ -324,7 +342,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Enter& w
   const auto there = std::ranges::find(found->waiting, what.session, &Entrance::session);
   if (there != found->waiting.end()) {
     there->tool = tool;
-  } else if (what.at_once && (found->inside || !found->waiting.empty())) {
+  } else if (what.at_once && (found->inside || found->ahead || !found->waiting.empty())) {
     return tell(tool, Busy{});
   } else {
     found->waiting.push_back({tool, what.session, what.at_once, what.outer, ++last_wait_});

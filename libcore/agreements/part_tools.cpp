@@ -97,7 +97,7 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
   bool has_name = true;
   const bool may_stand = std::visit(
       [&](auto& what) {
-        if constexpr (requires { what.by; }) {
+        if constexpr (requires { what.name; }) {
           what.name = service::expand_own(what.name, event.who.uid, event.who.user);
           has_name = service::valid_name(what.name, service::Limits{});
           return std::is_same_v<decltype(what), WhoLeads&> ||

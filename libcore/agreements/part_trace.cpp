@@ -55,7 +55,7 @@ void AgreementsPart::traces_end(const node::Moment& moment) {
     const bool acknowledges = site != sites_.end() && site->second.known.algorithm == "promise-exchange";
     const bool all = !acknowledges || traced.acknowledged.size() + 1 == site->second.known.sites.size();
     if (!(is_settled(generation) && all) && moment.now < traced.until) return false;
-    Steps steps{std::move(traced.steps), {}};
+    Steps steps{std::move(traced.steps), {}, true};
     if (acknowledges) {
       for (const service::DecisionSite& each : site->second.known.sites) {
         if (each.node != self_ && !traced.acknowledged.contains(each.node))

@@ -125,6 +125,8 @@ Result<std::optional<Verdict>> HeldSession::take_waiting(const local::Answer& an
     group_.reset();  // who waits in line leaves nothing behind, however it ends
     if (meanwhile.news) meanwhile.news(*waiting);
   }
+  if (const auto* part = std::get_if<local::FromPart>(&answer); part != nullptr && meanwhile.part)
+    meanwhile.part(*part);
   return Taken();
 }
 
@@ -396,6 +398,17 @@ bool HeldSession::hear_until(const IsAnswer& is_answer, Instant end) {
     take(**answer, nullptr);
     if (lost_ || is_passed_on_) return false;
   }
+}
+
+bool HeldSession::has_heard(const IsAnswer& is_answer) {
+  while (!line_.away() && !lost_ && !is_passed_on_) {
+    auto answer = line_.peer().receive();
+    if (!answer) line_.broken();
+    if (!answer || !answer->has_value()) return false;
+    if (is_answer(**answer)) return true;
+    take(**answer, nullptr);
+  }
+  return false;
 }
 
 void HeldSession::let_go(std::optional<int> status) {

@@ -51,10 +51,12 @@ struct SessionTerms {
 // What became of the request. Cancelled: its time is over. Refused: also for a peer that does not answer.
 using Verdict = std::variant<local::Granted, local::Refused, local::Joined, local::Cancelled>;
 
-// While it waits: each news of the peer about what for, and a call every second (either may be empty).
+// While it waits: each news of the peer about what for, a call every second, and what a part of the peer says
+// (each may be empty).
 struct WhileWaiting {
-  std::function<void(const local::Waiting&)> news;
-  std::function<void()> glance;
+  std::function<void(const local::Waiting&)> news{};
+  std::function<void()> glance{};
+  std::function<void(const local::FromPart&)> part{};
 };
 
 class HeldSession {
@@ -128,6 +130,9 @@ class HeldSession {
 
   bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
            const IsAnswer& is_answer);
+
+  // Whether the answer is among what has come; nothing is waited for.
+  bool has_heard(const IsAnswer& is_answer);
 
   // Ends the connection; nothing can be asked any more.
   void hang_up() { line_.hang_up(); }

@@ -71,6 +71,13 @@ Bytes LocalConnection::framed(const local::Request& request) const {
   return encoded(nameless);
 }
 
+Bytes LocalConnection::frames_of(const Spoken& spoken) const {
+  Bytes all = spoken.ahead ? framed(*spoken.ahead) : Bytes();
+  const Bytes last = framed(spoken.request);
+  all.insert(all.end(), last.begin(), last.end());
+  return all;
+}
+
 // Before the peer has said what it speaks, in this release's version: an older one skips what is appended.
 Bytes LocalConnection::encoded(const local::Request& request) const {
   const std::uint32_t version = greeted_ ? speaks_ : local::newest_spoken;
@@ -111,7 +118,7 @@ Result<LocalConnection> LocalConnection::dial(const std::string& path, const std
   Bytes greeting =
       connection.framed(local::Hello{local::protocol_version, tool, local::newest_spoken, trust.token_floor});
   if (first != nullptr) {
-    const Bytes along = connection.framed(first->request);
+    const Bytes along = connection.frames_of(*first);
     greeting.insert(greeting.end(), along.begin(), along.end());
   }
   const Status sent = connection.write(greeting, first != nullptr ? first->pidfd : -1);
@@ -137,7 +144,10 @@ Result<LocalConnection> LocalConnection::open(const std::string& path, const std
                                               const Spoken* first, Trust trust, Duration patience,
                                               const std::function<void()>& meanwhile) {
   // What an older peer would close the connection for waits until it is known not to be one.
-  const bool may_go_along = first != nullptr && local::knows(wire::first_version, first->request);
+  const bool is_kept_from_older =
+      first != nullptr && first->ahead && !local::knows(wire::first_version, *first->ahead);
+  const bool may_go_along =
+      is_kept_from_older || (first != nullptr && local::knows(wire::first_version, first->request));
   auto dialled = dial(path, tool, may_go_along ? first : nullptr, 0, trust);
   if (!dialled) return dialled;
   LocalConnection& connection = *dialled;
@@ -176,8 +186,9 @@ bool LocalConnection::ask_again() {
 
 Status LocalConnection::send(const Spoken& spoken) {
   if (Status known = check_known(spoken.request); !known) return known;
+  if (Status known = spoken.ahead ? check_known(*spoken.ahead) : done(); !known) return known;
   note(spoken.request);
-  Status sent = write(framed(spoken.request), spoken.pidfd);
+  Status sent = write(frames_of(spoken), spoken.pidfd);
   return !sent && ask_again() ? done() : sent;
 }
 

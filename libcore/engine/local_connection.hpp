@@ -40,6 +40,9 @@ struct Spoken {
       : request(std::move(what)), pidfd(process) {}
   local::Request request;
   int pidfd;
+  // Said before it, in one write. Of a kind that an older peer closes the connection for it also keeps the
+  // request from one that would take it for another, as it skips what it does not know of it.
+  std::optional<local::Request> ahead{};
 };
 
 // Of the peer that is greeted.
@@ -92,6 +95,7 @@ class LocalConnection {
   static Result<LocalConnection> dial(const std::string& path, const std::string& tool, const Spoken* first,
                                       int flags, Trust trust);
   Bytes framed(const local::Request& request) const;
+  Bytes frames_of(const Spoken& spoken) const;
   Bytes encoded(const local::Request& request) const;
   Status check_known(const local::Request& request) const;
   Status write(const Bytes& bytes, int pass = -1);

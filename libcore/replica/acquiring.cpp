@@ -31,6 +31,13 @@ void Sessions::asked(const Scene& at, Record& record, const local::Acquire& requ
            "the TTL is out of range: give 1 second to 1 hour");
     return;
   }
+  // The log would refuse it: an entry less until it is asked for with sites. This peer may be behind; then an
+  // epoch that is there is joined by whoever names its sites.
+  if (request.part && request.part->names_no_sites() && request.names.size() == 1 &&
+      !at.machine.of<service::Locks>().has_open_epoch(request.names.front(), ledger_.config.self)) {
+    return refuse(at.event.connection, request.request, local::RefusedKind::forgotten,
+                  service::describe(service::Refusal::no_such_epoch));
+  }
   record.asked = request;
   record.asked_at = at.now;
   record.hurried.reset();

@@ -268,4 +268,9 @@ bool Sessions::ready(ConnectionId id) const {
   return found != records_.end() && found->second.greeted && found->second.stage == Stage::idle;
 }
 
+SessionId Sessions::session_of(ConnectionId id) const {
+  const auto found = records_.find(id);
+  return found == records_.end() ? SessionId{} : found->second.session;
+}
+
 }  // namespace coord::replica

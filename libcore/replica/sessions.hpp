@@ -101,7 +101,8 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void quorum_is(Instant now, bool quorum);
   void tick(Instant now);
 
-  bool ready(ConnectionId id) const;  // it has greeted, and has no session of its own
+  bool ready(ConnectionId id) const;            // it has greeted, and has no session of its own
+  SessionId session_of(ConnectionId id) const;  // 0: it has none, yet or any more
   // What it holds has not been renewed for so long that its wrapper stops the command now, or has done so.
   bool is_overdue(Instant now, ConnectionId id) const;
 

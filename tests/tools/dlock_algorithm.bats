@@ -63,6 +63,23 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   [ "$took" -ge 900 ]
 }
 
+@test "the algorithm runs beside the log: also for one that the log refuses, which holds up nobody" {
+  dlock --algorithm ricart-agrawala door true
+  run -64 dlock --algorithm lamport door true
+  on b dlock --algorithm ricart-agrawala -w 1 door true
+  dlock --algorithm ricart-agrawala --log events door true
+  [ "$(grep -c 'wants to enter' events)" -eq 3 ]
+  [ "$(grep -c ' enters' events)" -eq 2 ]
+}
+
+@test "the first entry of a name is no entry of the log that is refused" {
+  index() { dpeers --json | jq 'select(.local) | .commit_index'; }
+  before=$(index)
+  dlock --algorithm ricart-agrawala --report report "fresh" true
+  eventually test "$(index)" -ge $((before + 2))
+  [ "$(index)" -eq $((before + 2)) ] # takes part, and ends
+}
+
 @test "a name in use by an algorithm is refused to all others (64), for a minute after the last or until it is forgotten" {
   enter a door
   eventually is_in a

@@ -70,6 +70,9 @@ class ToldLog final : public GroupLog {
     if (!takes_part({}, generation, session)) return {PartOf::Standing::never, {}};
     return {PartOf::Standing::takes_part, generation};
   }
+  SessionId session_of(const node::Moment&, replica::ConnectionId tool) const override {
+    return state_.parts.contains(SessionId{tool.value}) ? SessionId{tool.value} : SessionId{};
+  }
   LogIndex position(const node::Moment&) const override { return LogIndex{++asked_}; }
   std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const override {
     if (!is_epoch(moment, generation)) return {};
@@ -256,6 +259,18 @@ struct Network {
       ++state.members_at.value;
     }
     for (auto& [node, part] : parts) step(node, node::Tick{});
+  }
+  // All have looked at the log as it is now.
+  void look() {
+    for (auto& [node, part] : parts) step(node, node::Tick{});
+  }
+  // It asks the log to take part.
+  void enter_ahead(std::uint64_t node, std::uint64_t session) {
+    ask_as(node, session, EnterAhead{"plan", 1, {}});
+  }
+  void take_part(std::uint64_t session) {
+    for (auto& [other, state] : log) state.parts.insert(SessionId{session});
+    look();
   }
   // A tool of `node`, whose connection and session have this number, takes part and waits to enter.
   void enter(std::uint64_t node, std::uint64_t session, bool at_once = false,

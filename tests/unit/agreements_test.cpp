@@ -165,6 +165,44 @@ TEST_CASE("a site that has decided answers every message with the value, and kee
   CHECK(net.last_told(3) == "decided one");
 }
 
+TEST_CASE("exchange: all sites acknowledge, also one whose promise comes while the decision is written") {
+  for (const bool is_slow : {false, true}) {
+    INFO(is_slow);
+    Network net(3);
+    net.open(service::Agreement::exchange, 3);
+    if (is_slow) net.stalled = {NodeId{1}};
+    net.propose(1, "one");
+    net.run(100ms);
+    net.stalled.clear();
+    net.ask(NodeId{1}, GetSteps{generation});
+    net.run(100ms);
+    const auto* steps = std::get_if<Steps>(&net.told[NodeId{1}].back());
+    REQUIRE(steps != nullptr);
+    CHECK(steps->is_known);
+    CHECK(steps->not_acknowledged.empty());
+    CHECK(std::ranges::count_if(steps->steps, [](const Step& step) {
+            return !step.sent && step.text.starts_with("acknowledge");
+          }) == 2);
+  }
+}
+
+TEST_CASE("what followed a decision is told once, and of others it is said that it is not known") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.propose(1, "one");
+  net.run(1s);
+  const auto is_known = [&](std::uint64_t node) {
+    net.ask(NodeId{node}, GetSteps{generation});
+    net.run(2s);
+    const auto* steps = std::get_if<Steps>(&net.told[NodeId{node}].back());
+    REQUIRE(steps != nullptr);
+    return steps->is_known;
+  };
+  CHECK_FALSE(is_known(2));
+  CHECK(is_known(1));
+  CHECK_FALSE(is_known(1));
+}
+
 TEST_CASE("ben-or decides on a bit, and takes no other value") {
   Network net(3);
   net.open(service::Agreement::ben_or, 3);

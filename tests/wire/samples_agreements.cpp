@@ -50,6 +50,7 @@ const Named<agreements::Kept>& agreements_kept() {
 const Named<agreements::FromTool>& agreements_from_tool() {
   static const Named<agreements::FromTool> all = {
       {"get_sites", agreements::GetSites{true}},
+      {"enter_ahead", agreements::EnterAhead{"door", 1, {SessionId{5}}}},
       {"get_self", agreements::GetSelf{}},
       {"ask_deal", agreements::AskDeal{Token{1855425871872001}, "a", 9, agreements::AskDeal::What::give_up}},
       {"stand", agreements::Stand{agreements::ElectBy::bully, "reports", std::chrono::seconds(2)}},
@@ -78,7 +79,8 @@ const Named<agreements::ToTool>& agreements_to_tool() {
                                       std::chrono::milliseconds(5),
                                       {{std::chrono::milliseconds(1), true, NodeId{2}, "prepare 1.1"}}}},
       {"steps",
-       agreements::Steps{{{std::chrono::milliseconds(1), false, NodeId{2}, "acknowledge 1.1"}}, {"web3"}}},
+       agreements::Steps{
+           {{std::chrono::milliseconds(1), false, NodeId{2}, "acknowledge 1.1"}}, {"web3"}, true}},
       {"undecided", agreements::Undecided{}},
       {"entered", agreements::Entered{Token{1855425871872009},
                                       Token{1855425871872001},

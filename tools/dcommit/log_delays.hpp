@@ -4,7 +4,8 @@
 //
 // The log's own messages are not numbered by what they carry, so this is worked out from who led: whoever
 // orders says so to the leader, that one to all, a majority answers, and the leader tells the others. If
-// another one leads afterwards, or this host asks by way of a voter, it is not known.
+// another one leads afterwards the order went to either, perhaps to both, and nobody knows what followed
+// what: then it is not known.
 #pragma once
 
 #include <cstdint>

@@ -54,7 +54,8 @@ class Run {
   Result<Ended> run_locked();
   Result<Ended> enter_and_run();
   Result<Ended> lock_native_and_run();
-  Result<Ended> begin_inside();
+  Result<Ended> entered(agreements::Entered in, bool is_taken_up);
+  Result<Ended> begin_inside(bool is_taken_up);
   Result<Ended> run_command(const Beginning* beginning = nullptr);
   Ended lost_before_it_began();
   Ended waits_for_next(const agreements::Missing& missing);
@@ -79,7 +80,8 @@ class Run {
   cli::HeldSession session_;
   std::optional<Token> again_;
   bool found_no_epoch_ = false;
-  std::optional<bool> said_;  // what we wait for: our turn (true) or a majority
+  std::optional<agreements::Entered> ahead_;  // it has entered, before it knew that it takes part
+  std::optional<bool> said_;                  // what we wait for: our turn (true) or a majority
 };
 
 }  // namespace coord::dlock

@@ -35,9 +35,10 @@ Result<Run::Ended> Run::tell_token() {
   return told.error();
 }
 
-// --algorithm, once it has entered. Nothing: its turn had passed on before it began.
-Result<Run::Ended> Run::begin_inside() {
-  auto ours = session_.taken_up();
+// --algorithm, once it has entered. Nothing: its turn had passed on before it began. `is_taken_up`: without a
+// process, before it entered.
+Result<Run::Ended> Run::begin_inside(bool is_taken_up) {
+  auto ours = is_taken_up ? session_.taken_up() : Result<bool>(true);
   if (!ours) session_.let_go();
   if (!ours) return ours.error();
   if (!*ours) return session_.passed_on() ? Ended() : lost_before_it_began();
@@ -47,8 +48,7 @@ Result<Run::Ended> Run::begin_inside() {
   const auto instead = beginning.instead();
   if (!instead || !ended || *ended) return ended;
   if (instead->ok() && std::holds_alternative<agreements::PassedOn>(**instead)) {
-    session_.begin_to_take_up();  // no command of it is there any more
-    return enter_and_run();
+    return enter_and_run();  // no command of it is there any more
   }
   session_.let_go();
   if (!*instead) return instead->error();
@@ -56,26 +56,33 @@ Result<Run::Ended> Run::begin_inside() {
   return missing != nullptr ? waits_for_next(*missing) : lost_before_it_began();
 }
 
+Result<Run::Ended> Run::entered(agreements::Entered in, bool is_taken_up) {
+  report_.wait = process::boot_now() - asked_;
+  report_.token = in.token;
+  report_.entry->messages = std::move(in.messages);
+  report_.entry->epoch = in.epoch;
+  report_.entry->sites = std::move(in.hosts);
+  report_.entry->delays = in.delays;
+  report_.entry->from_exit = in.from_exit;
+  report_.entry->epoch_sent = in.sent;
+  report_.entry->epoch_received = in.received;
+  note(fmt::format("{}: entered after {} s under token {}", cli::shown(settings_.name_list),
+                   milliseconds_of(report_.wait), in.token.value));
+  return begin_inside(is_taken_up);
+}
+
 // --algorithm: it takes part, and waits to enter.
 Result<Run::Ended> Run::enter_and_run() {
   const std::string object = cli::shown(settings_.name_list);
   const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
+  if (auto ahead = std::exchange(ahead_, {}); entered_ahead(session_, object, ahead))
+    return entered(std::move(*ahead), false);
+  session_.begin_to_take_up();
   auto entry = enter(session_, object, end, settings_.no_wait);
   report_.wait = process::boot_now() - asked_;
   if (session_.passed_on()) return Ended();
-  if (auto* entered = entry ? std::get_if<agreements::Entered>(&*entry) : nullptr) {
-    report_.token = entered->token;
-    report_.entry->messages = std::move(entered->messages);
-    report_.entry->epoch = entered->epoch;
-    report_.entry->sites = std::move(entered->hosts);
-    report_.entry->delays = entered->delays;
-    report_.entry->from_exit = entered->from_exit;
-    report_.entry->epoch_sent = entered->sent;
-    report_.entry->epoch_received = entered->received;
-    note(fmt::format("{}: entered after {} s under token {}", object, milliseconds_of(report_.wait),
-                     entered->token.value));
-    return begin_inside();
-  }
+  if (auto* in = entry ? std::get_if<agreements::Entered>(&*entry) : nullptr)
+    return entered(std::move(*in), true);
   const bool lost = session_.lost();
   session_.let_go();
   if (!entry) return entry.error();

@@ -258,7 +258,6 @@ Result<Run::Ended> Run::become_command(const Beginning* beginning) {
 
 Result<Run::Ended> Run::run_locked() {
   if (settings_.native) return lock_native_and_run();
-  if (settings_.algorithm) session_.begin_to_take_up();
   if (settings_.algorithm) return enter_and_run();
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
@@ -276,13 +275,18 @@ Result<cli::Exit> Run::end_unlocked(const NotRun& end) {
 }
 
 Result<cli::Exit> Run::whole() {
+  const std::string object = cli::shown(settings_.name_list);
   for (;;) {
-    auto verdict = session_.wait_for_verdict({[&](const local::Waiting& news) { say_waiting(news); }, {}});
+    ahead_.reset();
+    auto verdict =
+        session_.wait_for_verdict({[&](const local::Waiting& news) { say_waiting(news); },
+                                   {},
+                                   [&](const local::FromPart& said) { ahead_ = entered_in(object, said); }});
     report_.wait = process::boot_now() - asked_;
     if (!verdict) return verdict.error();
     const auto* const refusal = std::get_if<local::Refused>(&*verdict);
-    found_no_epoch_ =
-        settings_.algorithm && refusal != nullptr && refusal->kind == local::RefusedKind::forgotten;
+    found_no_epoch_ = settings_.algorithm && refusal != nullptr &&
+                      (refusal->kind == local::RefusedKind::forgotten || refusal->request == part_request);
     if (found_no_epoch_) again_ = Token{};
     if (found_no_epoch_) return cli::Exit::no;
     if (refusal != nullptr) return end_unlocked(refused(*refusal));

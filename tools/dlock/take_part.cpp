@@ -18,7 +18,6 @@ namespace coord::dlock {
 namespace {
 
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::agreements);
-constexpr std::uint64_t part_request = 2;  // beside cli::only_request
 
 local::ToPart to_part(const agreements::FromTool& what) {
   return {part_request, channel, wire::encode(what, 2)};
@@ -85,18 +84,29 @@ Status keep_named(agreements::Sites& told, const std::vector<std::string>& named
   return done();
 }
 
+// To enter as soon as it takes part: what an older peer does not know, so that it does not take what follows
+// for a plain lock.
+engine::Spoken request_ahead(const Settings& settings) {
+  engine::Spoken spoken(request_of(settings));
+  spoken.ahead = to_part(agreements::EnterAhead{settings.names.front(), cli::only_request, outer_sessions()});
+  return spoken;
+}
+
 }  // namespace
 
 Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how,
                                                  bool names_sites, const std::function<void()>& meanwhile) {
   const std::string object = cli::shown(settings.name_list);
-  auto peer = cli::connect_to_peer(how, "dlock");
+  const bool is_ahead = !names_sites && !settings.no_wait;
+  if (!names_sites) settings.part = service::TakePart{*settings.algorithm};
+  auto peer = is_ahead ? cli::connect_to_peer(how, "dlock", request_ahead(settings), meanwhile)
+                       : cli::connect_to_peer(how, "dlock");
   if (!peer) return peer;
   if (peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no --algorithm",
                  "install this release's coordd"};
+  if (is_ahead) return peer;
   if (!names_sites) {
-    settings.part = service::TakePart{*settings.algorithm};
     if (Status sent = peer->send(request_of(settings)); !sent) return sent.error();
     meanwhile();
     return peer;
@@ -168,6 +178,22 @@ Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instan
     if (std::holds_alternative<agreements::Busy>(**told)) return Entry(NotEntered{true});
     if (auto* in = std::get_if<agreements::Entered>(&**told)) return Entry(std::move(*in));
   }
+}
+
+bool entered_ahead(cli::HeldSession& session, const std::string& object,
+                   std::optional<agreements::Entered>& entered) {
+  const auto is_entered = [&](const local::Answer& answer) {
+    const auto* said = std::get_if<local::FromPart>(&answer);
+    if (said != nullptr) entered = entered_in(object, *said);
+    return entered.has_value();
+  };
+  return entered || session.has_heard(is_entered);
+}
+
+std::optional<agreements::Entered> entered_in(const std::string& object, const local::FromPart& said) {
+  auto told = read(object, said);
+  auto* const in = told ? std::get_if<agreements::Entered>(&*told) : nullptr;
+  return in != nullptr ? std::optional(std::move(*in)) : std::nullopt;
 }
 
 Beginning::Beginning(SessionId session, std::string object)

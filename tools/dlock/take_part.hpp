@@ -18,6 +18,9 @@
 
 namespace coord::dlock {
 
+inline constexpr std::uint64_t part_request =
+    2;  // of what is said to the peer's part, beside cli::only_request
+
 // A connection over which settings.part was asked for; `names_sites`: with the sites as they are now, else as
 // they are in the epoch that is open, which costs no look at them. `meanwhile`: see connect_to_peer().
 Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how,
@@ -29,6 +32,12 @@ struct NotEntered {  // in time, or the session was lost
 using Entry = std::variant<agreements::Entered, agreements::Missing, NotEntered>;
 // Waits until it has entered, at most until `end`; `at_once`: not for others.
 Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once);
+
+// What a peer's site says; nothing: something else than that it has entered.
+std::optional<agreements::Entered> entered_in(const std::string& object, const local::FromPart& said);
+// Whether that has come by now, while the log let it take part.
+bool entered_ahead(cli::HeldSession& session, const std::string& object,
+                   std::optional<agreements::Entered>& entered);
 
 // That it begins, said beside the word that the command is about to: it was told that it has entered while it
 // was stopped, perhaps long ago, and the peer may have let in another one meanwhile.

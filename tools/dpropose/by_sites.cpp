@@ -167,6 +167,15 @@ std::map<std::string, Phase> phases_of(const std::vector<agreements::Step>& step
   return phases;
 }
 
+std::string how_it_ended(const agreements::Steps& later) {
+  if (!later.is_known) return "has not kept what followed, and does not know whether it is completed";
+  if (later.not_acknowledged.empty()) return "completed: from the command's beginning";
+  std::string silent;
+  for (const std::string& host : later.not_acknowledged)
+    silent += (silent.empty() ? "" : ", ") + cli::shown(host);
+  return fmt::format("not completed: {} has not acknowledged within 1 s", silent);
+}
+
 }  // namespace
 
 void print_trace(const Traced& traced, const std::vector<service::DecisionSite>& sites,
@@ -197,14 +206,8 @@ void print_trace(const Traced& traced, const std::vector<service::DecisionSite>&
                                         step.sent ? "->" : "<-", peer, step.text, majority));
   }
   if (until_decided == steps.size()) say_decided();
-  std::string silent;
-  for (const std::string& host : traced.later.not_acknowledged)
-    silent += (silent.empty() ? "" : ", ") + cli::shown(host);
   cli::notice("dpropose",
-              silent.empty() ? fmt::format("{:9.3f} ms  {} completed: from the command's beginning",
-                                           milliseconds(traced.whole), self)
-                             : fmt::format("{:9.3f} ms  {} not completed: {} has not acknowledged within 1 s",
-                                           milliseconds(traced.whole), self, silent));
+              fmt::format("{:9.3f} ms  {} {}", milliseconds(traced.whole), self, how_it_ended(traced.later)));
 }
 
 }  // namespace coord::dpropose

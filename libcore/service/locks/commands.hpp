@@ -61,6 +61,8 @@ struct TakePart {
   bool ends = false;
   bool among = false;
 
+  // They are those of the epoch that is open.
+  bool names_no_sites() const { return sites.empty() && !among && closes == Token{} && !ends; }
   bool operator==(const TakePart&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {

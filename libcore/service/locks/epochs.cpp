@@ -40,18 +40,11 @@ const Epoch* Locks::epoch_of(const std::string& name) const {
   return found == state().epochs.end() ? nullptr : &found->second;
 }
 
-namespace {
-
-bool names_no_sites(const TakePart& part) {
-  return part.sites.empty() && !part.among && part.closes == Token{};
-}
-
-bool is_open_to(NodeId node, const Epoch* epoch) {
+bool Locks::has_open_epoch(const std::string& name, NodeId node) const {
+  const Epoch* const epoch = epoch_of(name);
   return epoch != nullptr && !epoch->closed &&
          std::ranges::find(epoch->sites, node, &DecisionSite::node) != epoch->sites.end();
 }
-
-}  // namespace
 
 // The sites are hosts of the group, and who asks is at one of them.
 Refusal Locks::check_part(const Acquire& body, const Request& request, NodeId node) const {
@@ -59,8 +52,8 @@ Refusal Locks::check_part(const Acquire& body, const Request& request, NodeId no
   if (body.part->ends) return check_end(body, request);
   const auto& sites = body.part->sites;
   const bool plain = body.terms == LockTerms{.mode = Mode::shared} && request.names.size() == 1 && !body.join;
-  if (plain && names_no_sites(*body.part)) {
-    const bool has_sites = is_open_to(node, epoch_of(request.names.front()));
+  if (plain && body.part->names_no_sites()) {
+    const bool has_sites = has_open_epoch(request.names.front(), node);
     return COORD_RULE(sites_that_nobody_names_are_the_epochs, has_sites) ? Refusal::none
                                                                          : Refusal::no_such_epoch;
   }

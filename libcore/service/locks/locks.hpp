@@ -109,6 +109,8 @@ class Locks : public FamilyBase {
   const std::string* name_in(Token epoch) const;
   const Epoch* epoch_of(const std::string& name) const;
   const std::map<std::string, Epoch>& epochs() const { return state().epochs; }
+  // Who names no sites would take part there, on this node.
+  bool has_open_epoch(const std::string& name, NodeId node) const;
   // The most tokens that commands by this time may give to those who wait, with what epochs take for them and
   // for so many more who ask to take part.
   std::uint64_t tokens_to_come(std::size_t more_take_part, WallTime wall) const;
