@@ -14,12 +14,24 @@ struct RingLog {
 
   RingLog() : log{StateMachine::at_level(2)}, a(log, 1), b(log, 2) {}
 
+  // Of whoever has looked before, or has seen it as another member.
   std::string join(std::uint64_t host, std::uint32_t places = 8, std::uint32_t replicas = 3) {
-    return a.propose(JoinRing{"main", NodeId{host}, places, replicas, 1000, "user"});
+    return join_instead_of(joined(host), host, places, replicas);
+  }
+  std::string join_instead_of(Token seen, std::uint64_t host, std::uint32_t places = 8,
+                              std::uint32_t replicas = 3) {
+    return a.propose(JoinRing{"main", NodeId{host}, places, replicas, 1000, "user", seen});
+  }
+  Token joined(std::uint64_t host) const {
+    for (const RingHost& each : view().hosts) {
+      if (each.host.value == host) return each.joined;
+    }
+    return {};
   }
   std::string move(std::uint64_t host, std::uint32_t places) { return join(host, places, 0); }
-  std::string leave(std::uint64_t host, bool discard = false) {
-    return b.propose(LeaveRing{"main", NodeId{host}, discard, 1000, "user"});
+  // `seen`: the ring's number when its values were looked for.
+  std::string leave(std::uint64_t host, bool discard = false, std::uint64_t seen = 0) {
+    return b.propose(LeaveRing{"main", NodeId{host}, discard, 1000, "user", Token{seen}});
   }
   std::string settle(std::uint64_t number) {
     return a.propose(SettleRing{"main", Token{number}, 1000, "user"});

@@ -56,6 +56,41 @@ TEST_CASE("a host that comes in again is another member, and the first host says
   CHECK(ring.view().hosts[1].joined > before.joined);
 }
 
+// Two commands of one host have looked, and both order: also one that had to wait for another host's change.
+TEST_CASE("an order to join counts for the host as it was seen") {
+  RingLog ring;
+  ring.join_instead_of({}, 1);
+  const RingView founded = ring.view();
+  CHECK(ring.join_instead_of({}, 1).find(std::to_string(ring.number())) != std::string::npos);
+  CHECK(ring.view() == founded);
+  ring.join_instead_of({}, 2);
+  const RingView comes = ring.view();
+  CHECK(ring.join_instead_of({}, 2).find("changing") == std::string::npos);
+  CHECK(ring.view() == comes);
+  ring.settle(ring.number());
+  ring.join(3);
+  ring.settle(ring.number());
+  const RingView three = ring.view();
+  ring.join_instead_of({}, 2);
+  CHECK(ring.view() == three);
+  ring.join_instead_of(ring.joined(2), 2);
+  CHECK(ring.hosts() == "1 2 3 | 1 2 3");
+}
+
+TEST_CASE("values that came after the last host has looked are not discarded") {
+  RingLog ring;
+  ring.join(1);
+  const std::uint64_t seen = ring.number();
+  ring.join(2);
+  ring.settle(ring.number());
+  ring.leave(2);
+  ring.settle(ring.number());
+  CHECK(ring.leave(1, true, seen).find("last in ring") != std::string::npos);
+  CHECK(ring.hosts() == "1 |");
+  ring.leave(1, true, ring.number());
+  CHECK(ring.number() == 0);
+}
+
 // It would wait for a majority of which its own disk was one: an order given twice would stop the ring.
 TEST_CASE("a host comes in again only where a majority of all copies is left without it") {
   RingLog ring;

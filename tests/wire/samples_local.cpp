@@ -165,7 +165,7 @@ const Named<local::Request>& requests() {
       {"order_put", local::Order{7, service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"}}},
       {"order_remove", local::Order{7, service::RemoveValue{"k", {}, 1000, "backup"}}},
       {"ask_value", local::Question{8, service::GetValue{"k"}, false, true}},
-      {"order_join", local::Order{7, service::JoinRing{"main", {2}, 8, 3, 1000, "backup"}}},
+      {"order_join", local::Order{7, service::JoinRing{"main", {2}, 8, 3, 1000, "backup", {7}}}},
       {"ask_ring", local::Question{8, service::GetRing{"main"}, false, false}},
       {"order_proposal", local::Order{7, service::ProposeValue{"plan", "v", Token{1855425871872001},
                                                                0x1122334455667788, "web1", 1000, "backup"}}},

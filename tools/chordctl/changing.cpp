@@ -21,25 +21,6 @@ bool has_part_in(const service::RingView& view, NodeId host) {
   return is_among(view.hosts) || is_among(view.before);
 }
 
-Token joined_as(const service::RingView& view, NodeId host) {
-  const auto own = std::ranges::find(view.hosts, host, &service::RingHost::host);
-  return own == view.hosts.end() ? Token{} : own->joined;
-}
-
-// Another command of this host has meanwhile done what this one is to order: this host would come once more,
-// on a disk that is not lost.
-std::optional<Client::Ordered> joined_since(const Known& known, const service::RingView& now,
-                                            const service::AnyOrder& what) {
-  const auto* join = std::get_if<service::JoinRing>(&what);
-  if (join == nullptr || join->replicas == 0) return std::nullopt;
-  const Token joined = joined_as(now, join->host);
-  if (joined == Token{} || joined == joined_as(known.view, join->host)) return std::nullopt;
-  Client::Ordered ordered;
-  ordered.done = true;
-  ordered.number = now.number;
-  return ordered;
-}
-
 // Until the change that `view` shows is over. One whose own command was interrupted is ended here, if this
 // host has a part in it. False: there is no time left.
 Result<bool> wait_for_change(const MembershipSettings& s, Client& client, NodeId here,
@@ -86,7 +67,7 @@ Result<cli::Exit> settle(const MembershipSettings& s, Client& client, NodeId her
 }
 
 Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& client, const Known& known,
-                                      service::AnyOrder what) {
+                                      const service::AnyOrder& what) {
   bool is_told = !cli::is_terminal(STDERR_FILENO);
   for (Token seen = known.view.number;;) {
     auto ordered = client.order(what);
@@ -94,11 +75,8 @@ Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& clien
     auto view = client.view(s.common.ring);
     if (!view) return view.error();
     const bool is_changing = !view->before.empty();
-    if (auto joined = joined_since(known, *view, what)) return *joined;
     if (!is_changing && view->number == seen) return ordered;  // it is refused for something else
     seen = view->number;
-    // Others may have handed over to this host since it was seen to have no data.
-    if (auto* leave = std::get_if<service::LeaveRing>(&what)) leave->discard = s.discard;
     if (!is_changing) continue;
     if (!std::exchange(is_told, true))
       cli::notice("chordctl", fmt::format("{}: waits for another host that comes or goes", s.shown_ring()));
@@ -108,9 +86,6 @@ Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& clien
       ordered->is_late = true;
       return ordered;
     }
-    view = client.view(s.common.ring);
-    if (!view) return view.error();
-    if (auto joined = joined_since(known, *view, what)) return *joined;
   }
 }
 

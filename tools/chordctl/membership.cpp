@@ -18,12 +18,14 @@ namespace {
 
 service::JoinRing join_order(const MembershipSettings& s, const Known& known, std::uint64_t places,
                              std::uint64_t replicas) {
+  const auto own = std::ranges::find(known.view.hosts, known.here.host, &service::RingHost::host);
   return {s.common.ring,
           known.here.host,
           static_cast<std::uint32_t>(places),
           static_cast<std::uint32_t>(replicas),
           0,
-          {}};
+          {},
+          own == known.view.hosts.end() ? Token{} : own->joined};
 }
 
 // False: this host is not the only one of the ring, and is not closed.
@@ -128,7 +130,8 @@ Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const K
   if (!counted) return counted.error();
   const bool is_as_seen = counted->here.is_closed && counted->here.number == known.view.number;
   if (counted->here.keys == 0 && is_as_seen) {
-    auto ordered = client.order(service::LeaveRing{s.common.ring, known.here.host, true, 0, {}});
+    auto ordered =
+        client.order(service::LeaveRing{s.common.ring, known.here.host, true, 0, {}, known.view.number});
     if (!ordered) return ordered.error();
     if (ordered->done) return true;
   }

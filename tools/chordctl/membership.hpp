@@ -40,7 +40,7 @@ Result<cli::Exit> settle(const MembershipSettings& s, Client& client, NodeId her
 
 // Hosts come and go one at a time: ordered once it is this one's turn.
 Result<Client::Ordered> order_in_turn(const MembershipSettings& s, Client& client, const Known& known,
-                                      service::AnyOrder what);
+                                      const service::AnyOrder& what);
 
 // ---- what is shown of a ring (ring_shown.cpp)
 

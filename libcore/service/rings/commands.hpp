@@ -32,28 +32,30 @@ struct JoinRing {
   std::uint32_t replicas = 0;
   std::uint32_t uid = 0;
   std::string user{};
+  Token instead_of{};  // as which member who orders has seen it; 0: as none
 
   std::string& name() { return ring; }
   bool operator==(const JoinRing&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(ring, host, places, replicas, uid, user);
+    archive(ring, host, places, replicas, uid, user, instead_of);
   }
 };
 
-// It goes; the last one ends the ring, if `discard` says so.
+// It goes; the last one ends the ring, if `discard` says so: with a number, of a ring that has that one still.
 struct LeaveRing {
   std::string ring{};
   NodeId host{};
   bool discard = false;
   std::uint32_t uid = 0;
   std::string user{};
+  Token number{};
 
   std::string& name() { return ring; }
   bool operator==(const LeaveRing&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(ring, host, discard, uid, user);
+    archive(ring, host, discard, uid, user, number);
   }
 };
 

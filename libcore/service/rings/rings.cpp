@@ -93,6 +93,13 @@ void Rings::on(const JoinRing& body, Step& step) {
   if (why == Refusal::none && !fits) why = Refusal::invalid;
   const auto found = rings.find(body.ring);
   const Token number = found == rings.end() ? Token{} : found->second.number;
+  if (why == Refusal::none && !moves && found != rings.end()) {
+    // Another command of its host has brought it in since this one has looked: on that disk it is not lost.
+    const auto own = find(found->second.hosts, body.host);
+    if (own != found->second.hosts.end() &&
+        !COORD_RULE(ring_host_comes_instead_of_the_one_seen, own->joined == body.instead_of))
+      return step.effects.push_back(RingAnswered{step.to, Refusal::none, number});
+  }
   if (why == Refusal::none && found == rings.end() && rings.size() >= limits.rings)
     why = Refusal::too_many_values;
   if (why == Refusal::none && found != rings.end()) {
@@ -124,12 +131,15 @@ void Rings::on(const LeaveRing& body, Step& step) {
   Refusal why = check(body.ring, body.uid, body.user);
   const auto found = rings.find(body.ring);
   const Token number = found == rings.end() ? Token{} : found->second.number;
+  // It was looked at then: what has come since is not known to who orders.
+  const bool was_seen =
+      COORD_RULE(ring_is_discarded_as_it_was_seen, body.number == Token{} || body.number == number);
   if (why == Refusal::none) {
     if (found == rings.end() || find(found->second.hosts, body.host) == found->second.hosts.end()) {
       why = Refusal::not_in_ring;
     } else if (is_changing(found->second)) {
       why = Refusal::ring_is_changing;
-    } else if (found->second.hosts.size() == 1 && !body.discard) {
+    } else if (found->second.hosts.size() == 1 && !(body.discard && was_seen)) {
       why = Refusal::last_in_ring;
     }
   }
