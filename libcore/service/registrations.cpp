@@ -54,8 +54,8 @@ void StateMachine::on(const Register& body, Step& step) {
   const LogIndex moved_at = it == state_.registrations.end() ? LogIndex{}
                             : says_the_same                  ? it->second.moved_at
                                                              : step.index;
-  const bool voted = (it != state_.registrations.end() && it->second.voted) ||
-                     state_.voted_before.erase(body.node) > 0;
+  const bool voted =
+      (it != state_.registrations.end() && it->second.voted) || state_.voted_before.erase(body.node) > 0;
   state_.registrations.insert_or_assign(body.node, Registration{client,
                                                                 body.nonce,
                                                                 0,

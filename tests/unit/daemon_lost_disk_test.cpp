@@ -196,7 +196,8 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
   CHECK(retires(NodeId{9}, NodeId{9}, "delta"));
 }
 
-TEST_CASE("the lost disk of a host that has voted is refused for ever also if its host was forgotten meanwhile") {
+TEST_CASE(
+    "the lost disk of a host that has voted is refused for ever also if its host was forgotten meanwhile") {
   const auto forgotten = [](World& world, NodeId came_again) {
     delta_voted(world);
     world.roster.remove(NodeId{9});
@@ -208,8 +209,9 @@ TEST_CASE("the lost disk of a host that has voted is refused for ever also if it
     };
     forget(NodeId{9});
     if (came_again == NodeId{}) return;
-    world.machine.apply(LogIndex{++world.last},
-                        {.body = service::Register{came_again, 9, {}, 2, "delta", "10.0.0.4:7411", {}, {}, {}}});
+    world.machine.apply(
+        LogIndex{++world.last},
+        {.body = service::Register{came_again, 9, {}, 2, "delta", "10.0.0.4:7411", {}, {}, {}}});
     CHECK(world.machine.state().voted_before.empty());
     forget(came_again);
   };
