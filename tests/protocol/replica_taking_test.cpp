@@ -278,8 +278,8 @@ struct Released {
   }
   template <class T>
   std::size_t count() const {
-    return static_cast<std::size_t>(
-        std::count_if(told.begin(), told.end(), [](const auto& a) { return std::holds_alternative<T>(a); }));
+    return static_cast<std::size_t>(std::count_if(
+        told.begin(), told.end(), [](const auto& answer) { return std::holds_alternative<T>(answer); }));
   }
 
  private:
