@@ -12,6 +12,8 @@
 #include "base/format.hpp"
 #include "catalogue/agreed_rings.hpp"
 #include "catalogue/model.hpp"
+#include "catalogue/ring_disks.hpp"
+#include "catalogue/ring_seeds.hpp"
 #include "catalogue/ring_situations.hpp"
 #include "catalogue/ring_users.hpp"
 #include "catalogue/runner.hpp"
@@ -25,44 +27,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ring::Consistency;
-
-// ---- what a seed says of a run
-
-Consistency level_of(std::uint64_t seed) {
-  constexpr std::array levels{Consistency::quorum, Consistency::causal, Consistency::quorum,
-                              Consistency::one};
-  return levels[seed % levels.size()];
-}
-
-std::string zone_of(std::uint64_t seed, NodeId host) {
-  return seed / 4 % 3 == 0 ? "zone " + std::to_string(host.value % 2) : "";
-}
-
-service::Ring founded(const Setup& setup) {
-  service::Ring ring;
-  ring.number = Token{100};
-  ring.replicas = setup.seed / 12 % 4 == 0 ? 2 : 3;
-  const std::size_t hosts = std::max<std::size_t>(2, setup.nodes - setup.seed / 5 % 2);
-  for (std::uint64_t i = 1; i <= hosts; ++i)
-    ring.hosts.push_back({NodeId{i}, Token{i}, 8, zone_of(setup.seed, NodeId{i})});
-  return ring;
-}
-
-// A ring waits for seconds where others wait for parts of one: a sweep's faults come and go so much slower,
-// and more is asked meanwhile.
-Setup in_the_ring_s_time(Setup setup) {
-  const Duration::rep slower = 8, more = 3;
-  if (setup.faults.empty()) return setup;
-  const auto later = [slower](Instant when) { return Instant{} + slower * (when - Instant{}); };
-  for (sim::Fault& fault : setup.faults) {
-    fault.at = later(fault.at);
-    fault.length *= slower;
-  }
-  setup.quiet_from = later(setup.quiet_from);
-  setup.operations *= more;
-  setup.mean_gap = (setup.quiet_from - Instant{}) / static_cast<Duration::rep>(setup.operations);
-  return setup;
-}
 
 struct RingCopiesModel : Model<RingCopiesModel> {
   struct Message {
@@ -87,8 +51,8 @@ struct RingCopiesModel : Model<RingCopiesModel> {
         nodes_(setup.nodes),
         faults_(setup.faults),
         random_(setup.seed ^ 0x72696e67U),
-        agreed_(ring_name, founded(setup)),
-        users_(world_of_users(), setup.seed, level_of(setup.seed)) {
+        agreed_(ring_name, founded_ring(setup)),
+        users_(world_of_users(), setup.seed, ring_level(setup.seed)) {
     for (const ring::Host& host : agreed_.ring().hosts)
       tables_[host.host].memberships[ring_name] = host.joined.value;
   }
@@ -184,7 +148,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     book().begin(operation, world().now());
     const auto over = [this, operation] { book().end(operation, world().now()); };
     if (agreed_.host(node) == nullptr) {
-      if (!agreed_.is_changing()) change(node, [&] { agreed_.join(node, places(), zone_of(seed_, node)); });
+      if (!agreed_.is_changing()) change(node, [&] { agreed_.join(node, places(), ring_zone(seed_, node)); });
       return over();
     }
     const std::uint64_t dice = random_.below(100);
@@ -231,7 +195,8 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     // Comparing, and collecting what was removed.
     world().run_for(20min);
     if (world().violation()) return std::nullopt;
-    judge_disks();
+    if (const auto found = objection_to_disks(agreed_.ring(), tables_))
+      world().fail(found->check, found->why);
     if (!read_all()) return "a last read was not answered";
     users_.judge();
     users_.judge_watchers();
@@ -401,7 +366,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   void drive(NodeId host) {
     if (!world().lives(host)) return;
     if (agreed_.host(host) != nullptr && lost_.contains(host) && !agreed_.is_changing())
-      return change(host, [&] { agreed_.join(host, places(), zone_of(seed_, host)); });
+      return change(host, [&] { agreed_.join(host, places(), ring_zone(seed_, host)); });
     if (!agreed_.is_changing() || host != changer_) {
       if (lost_.contains(host)) in(500ms, [this, host] { drive(host); });
       return;
@@ -423,7 +388,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     if (agreed_.ring().hosts.size() > 2 && random_.chance(0.6)) {
       change(host, [&] { agreed_.leave(host); });
     } else {
-      change(host, [&] { agreed_.move(host, places(), zone_of(seed_ + random_.below(2) * 4, host)); });
+      change(host, [&] { agreed_.move(host, places(), ring_zone(seed_ + random_.below(2) * 4, host)); });
     }
   }
   // What a majority has survives one disk, and what one copy has does not.
@@ -465,45 +430,11 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     }
     return read_all(Consistency::one);
   }
-  // What a host drops because others are to keep it, all of those have.
   void judge_drop(NodeId host, const node::Work& work) {
-    const auto* inner = dynamic_cast<const ring::InnerWork*>(&work);
-    const auto* drop = inner == nullptr ? nullptr : std::get_if<ring::DropRow>(&inner->what);
-    if (drop == nullptr || drop->entry.values().empty() || !lost_.empty()) return;
+    if (!lost_.empty()) return;
     const service::Ring& known = agreed_.state(known_.at(host)).rings.rings.at(ring_name);
-    std::vector<ring::Dot> dots;
-    for (const ring::Version& version : drop->entry.versions) dots.push_back(version.dot);
-    for (const ring::Host& each : ring::Placement(known).of_key(drop->key).now) {
-      const auto& entries = tables_[each.host].entries;
-      const auto found = entries.find({ring::joined_ring(ring_name, each.joined.value), drop->key});
-      if (found != entries.end() && found->second.entry.has_heard_of_all(dots)) continue;
-      world().fail("arcs_are_dropped_when_all_have_them",
-                   fmt::format("{} goes, and node {} lacks it", drop->key, each.host.value), host);
-    }
-  }
-  void judge_disks() {
-    const ring::Placement placement(agreed_.ring());
-    std::map<std::string, ring::Entry> all;
-    for (std::uint64_t i = 1; i <= nodes_; ++i) {
-      const ring::Host* host = agreed_.host(NodeId{i});
-      const std::string own = host == nullptr ? "" : ring::joined_ring(ring_name, host->joined.value);
-      for (const auto& [place, kept] : tables_[NodeId{i}].entries) {
-        const auto& [stored, key] = place;
-        if (stored != own || !placement.of_key(key).is_kept_by(*host))
-          return world().fail("rows_are_where_they_belong", fmt::format("node {} keeps {} yet", i, key));
-        if (kept.entry.values().empty())
-          return world().fail("removals_are_forgotten", fmt::format("node {} keeps that of {}", i, key));
-        all[key] = kept.entry;
-      }
-    }
-    for (const auto& [key, entry] : all) {
-      for (const ring::Host& host : placement.of_key(key).now) {
-        const auto& entries = tables_[host.host].entries;
-        const auto found = entries.find({ring::joined_ring(ring_name, host.joined.value), key});
-        if (found == entries.end() || found->second.entry != entry)
-          return world().fail("copies_agree", fmt::format("node {} has another {}", host.host.value, key));
-      }
-    }
+    if (const auto found = objection_to_drop(work, known, tables_))
+      world().fail(found->check, found->why, host);
   }
 
   static constexpr std::uint64_t watched_by = std::uint64_t{1} << 40U;
@@ -552,7 +483,7 @@ Protocol ring_copies() {
              "ring_reader_follows_dependencies",
              "ring_arc_is_dropped_when_all_have_it"};
   p = describe<RingCopiesModel>(std::move(p));
-  p.run = [run = std::move(p.run)](const Setup& setup) { return run(in_the_ring_s_time(setup)); };
+  p.run = [run = std::move(p.run)](const Setup& setup) { return run(in_ring_time(setup)); };
   return p;
 }
 
