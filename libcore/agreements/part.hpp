@@ -238,12 +238,6 @@ class AgreementsPart final : public node::Part {
                          const Known& known);
 
   // ---- part_trace.cpp
-  struct Traced {  // a decision of this site's proposal, for a while after that
-    Instant until;
-    std::vector<Step> steps;
-    std::set<NodeId> acknowledged;
-    std::optional<Tool> tool;  // asks for them
-  };
   void begin_trace(const node::Moment& moment, Token generation);
   void trace(const node::Moment& moment, Token generation, const Site& site, Step step,
              std::string_view type);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,14 @@ struct Site {
   std::vector<Step> steps;
   std::optional<Decided> decided;
   std::vector<Tool> waiting;
+};
+
+// A decision of this site's proposal, for a while after that.
+struct Traced {
+  Instant until;
+  std::vector<Step> steps;
+  std::set<NodeId> acknowledged;
+  std::optional<Tool> tool;  // asks for them
 };
 
 }  // namespace coord::agreements

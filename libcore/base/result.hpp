@@ -3,8 +3,8 @@
 // the tools print it as `tool: object: what happened: what to do` and end with the status of its
 // kind (CONTRACT: exit status).
 //
-// Whatever can be is in result.cpp: an error is made at more than a thousand places, and each of them would lay out
-// three strings and what becomes of them.
+// Whatever can be is in result.cpp: an error is made at more than a thousand places, and each of them would
+// lay out three strings and what becomes of them.
 #pragma once
 
 #include <optional>

@@ -4,13 +4,13 @@
 //   if (!COORD_RULE(commit_only_own_term, log.term_at(index) == term_)) return;
 //   reply.match = COORD_RULE_OR(acknowledge_what_was_checked, previous + n, log.last_index());
 //
-// A test removes one rule at a time (the condition always holds; the second value, a mistake seen in the field,
-// is taken), and must notice: a rule that can be removed unnoticed has no test. Names are unique over the whole
-// tree; tests/mutants lists them all.
+// A test removes one rule at a time (the condition always holds; the second value, a mistake seen in the
+// field, is taken), and must notice: a rule that can be removed unnoticed has no test. Names are unique over
+// the whole tree; tests/mutants lists them all.
 //
-// One object serves both: which of two files a program is linked with decides. In what is shipped it is rule.cpp:
-// are_removable is a constant in read-only memory, false, and the rest of the condition is not looked at. In dsim
-// and in the tests it is removable_rules.cpp (cmake/Layers.cmake).
+// One object serves both: which of two files a program is linked with decides. In what is shipped it is
+// rule.cpp: are_removable is a constant in read-only memory, false, and the rest of the condition is not
+// looked at. In dsim and in the tests it is removable_rules.cpp (cmake/Layers.cmake).
 #pragma once
 
 #include <string>

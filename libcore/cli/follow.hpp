@@ -36,8 +36,8 @@ Result<local::Answer> next_answer(engine::LocalConnection& peer, Status& output)
 // The same while nothing is asked, for so long.
 Status pause_while_read(Duration how_long);
 
-// For `again`: to the peer that the options name, started where tools may start it. Its greeting is waited for
-// until `end`, and not for long.
+// For `again`: to the peer that the options name, started where tools may start it. Its greeting is waited
+// for until `end`, and not for long.
 Result<engine::LocalConnection> connect_to_peer_again(const ConnectOptions& options, const std::string& tool,
                                                       std::optional<Instant> end = {});
 

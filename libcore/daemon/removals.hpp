@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What `dpeers remove NAME` means, said again until it is done, on the connection of one tool.
 //
-// Of a host that votes, or learns, it takes that away, and the host serves on without a vote; of one that does
-// not, it lets the group forget the host. Problem: an order that took the vote is said again, as its answer
-// was lost, or as another operator has ordered the same; by then the host does not vote, and would be
+// Of a host that votes, or learns, it takes that away, and the host serves on without a vote; of one that
+// does not, it lets the group forget the host. Problem: an order that took the vote is said again, as its
+// answer was lost, or as another operator has ordered the same; by then the host does not vote, and would be
 // forgotten as well. So what has once been an order about a vote stays one.
 //
-// A peer without a vote hears from who leads which it is, as it may be a little behind. By what it knows itself
-// goes an order that was never answered: the leader may have carried it out before it was lost.
+// A peer without a vote hears from who leads which it is, as it may be a little behind. By what it knows
+// itself goes an order that was never answered: the leader may have carried it out before it was lost.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ class Removals {
     if (unanswered_.contains(host)) takes_vote(host);
     if (has_vote) unanswered_.insert(host);
   }
-  // By who leads, or by somebody who knows of nobody who does. True: it is done without a vote that was taken:
-  // the host is to be forgotten.
+  // By who leads, or by somebody who knows of nobody who does. True: it is done without a vote that was
+  // taken: the host is to be forgotten.
   bool hears(NodeId host, const replica::VoterAnswer& told) {
     using enum replica::VoterProgress;
     if (told.progress == nobody_leads && told.refusal == replica::VoterRefusal::none) return false;

@@ -6,8 +6,8 @@
 // nothing. Threading: one owner.
 //
 // A peer that begins anew in its process (its vote came or went) closes all connections and goes on listening
-// at the same socket. There a tool that has only asked asks again by itself: whoever calls sees nothing of it.
-// What orders something is not said twice, and a peer of another process is another matter.
+// at the same socket. There a tool that has only asked asks again by itself: whoever calls sees nothing of
+// it. What orders something is not said twice, and a peer of another process is another matter.
 #pragma once
 
 #include <sys/types.h>

@@ -61,8 +61,8 @@ struct UnixAccess {
   bool everybody = false;  // all users of this host; mode 0666
 };
 
-// A listening socket between two servers of one process: who connects meanwhile waits. Who takes it over empties
-// it; else its path goes with it.
+// A listening socket between two servers of one process: who connects meanwhile waits. Who takes it over
+// empties it; else its path goes with it.
 struct KeptSocket {
   KeptSocket() = default;
   KeptSocket(const KeptSocket&) = delete;

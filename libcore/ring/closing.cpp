@@ -6,8 +6,8 @@
 // writes down that it is closed, for this number of the ring, and is silent from then on, also after a
 // restart: the order may be under way when its tool and its peer are gone. What was at the disk before, the
 // look that follows counts. An order that is refused opens the host again, and so does `join`, once the group
-// has said that the ring is as it was. Another number of the ring ends it in any case, and makes the order void
-// (service/rings).
+// has said that the ring is as it was. Another number of the ring ends it in any case, and makes the order
+// void (service/rings).
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
 

@@ -78,8 +78,8 @@ constexpr E known_at(E value, std::uint32_t /*version*/) {
   return value;
 }
 
-// What is the same for every type is in archive.cpp: laid out anew at each field, it was a third of what a codec
-// takes to compile, and of its size.
+// What is the same for every type is in archive.cpp: laid out anew at each field, it was a third of what a
+// codec takes to compile, and of its size.
 
 // Why bytes are no message. Thrown inside decode() only.
 struct Malformed : cereal::Exception {
@@ -104,8 +104,8 @@ class BoundedReader : public cereal::InputArchive<BoundedReader> {
   std::size_t count(std::size_t max);
   std::size_t element_count(std::size_t max);
 
-  // Most fields are told apart here: cereal would ask each a dozen questions first, a third of what a codec takes to
-  // compile. What it alone knows (arrays, durations) goes on to it.
+  // Most fields are told apart here: cereal would ask each a dozen questions first, a third of what a codec
+  // takes to compile. What it alone knows (arrays, durations) goes on to it.
   template <class... Fields>
   void operator()(Fields&&... fields) {
     (take(fields), ...);

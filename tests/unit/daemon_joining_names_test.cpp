@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A host comes to a group under a name that another one has: who lives keeps it. The rules are removed in
-// turn.
+// A host comes to a group under a name that another one has: who lives keeps it. Each rule is removed once.
 #include "daemon_joining_world.hpp"
 
 using namespace joining_test;

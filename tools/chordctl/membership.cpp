@@ -121,8 +121,8 @@ Result<cli::Exit> join(const MembershipSettings& s) {
   return move_place(s, *client);
 }
 
-// The only host of the ring goes with it if it has no values: none is taken from before they are counted. False:
-// there are some, or it was refused, and the host is as it was.
+// The only host of the ring goes with it if it has no values: none is taken from before they are counted.
+// False: there are some, or it was refused, and the host is as it was.
 Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const Known& known) {
   auto closed = close_ring(s, client, true);
   if (!closed || !*closed) return closed;

@@ -5,6 +5,7 @@
 // under it one waits to enter, which the peer's site says.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

@@ -190,8 +190,8 @@ bool Swim::calls_contacts() const {
   return !has_heard_ && leaving_ == Leaving::no && !config_.contacts.empty();
 }
 
-// As long as it has heard nobody, ever more seldom: those that it holds alive may be gone for good, and nobody
-// would hear that it has come.
+// As long as it has heard nobody, ever more seldom: those that it holds alive may be gone for good, and
+// nobody would hear that it has come.
 void Swim::call_contacts() {
   if (!calls_contacts() || now_ < call_at_) return;
   call_at_ = now_ + call_again_;

@@ -42,7 +42,8 @@ struct JoinRing {
   }
 };
 
-// It goes; the last one ends the ring, if `discard` says so: with a number, of a ring that has that one still.
+// It goes; the last one ends the ring, if `discard` says so: with a number, of a ring that has that
+// one still.
 struct LeaveRing {
   std::string ring{};
   NodeId host{};
