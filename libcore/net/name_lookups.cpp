@@ -129,9 +129,11 @@ void NameLookup::find(const std::string& host, std::function<void(const Found&)>
   if (is_new) found->second.thread = std::thread([share, host] { share->run(host); });
 }
 
-// A name server that is not there, or has none above it, fails at once, as it does at boot: EAI_AGAIN.
+// A name server that is not there, or has none above it, fails at once, as it does at boot: EAI_AGAIN. Others
+// are its answer: there is no such name, or no address of it of a kind that this host has.
 Error not_looked_up(const std::string& host, int code) {
-  return {code == EAI_NONAME ? ErrorKind::data : ErrorKind::unavailable, host, ::gai_strerror(code), ""};
+  const bool is_answer = code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY;
+  return {is_answer ? ErrorKind::data : ErrorKind::unavailable, host, ::gai_strerror(code), ""};
 }
 
 std::size_t name_lookups() {
