@@ -123,12 +123,14 @@ Result<LocalConnection> LocalConnection::dial(const std::string& path, const std
   }
   const Status sent = connection.write(greeting, first != nullptr ? first->pidfd : -1);
   if (sent) return connection;
+  const bool is_first = (flags & SOCK_NONBLOCK) == 0;
+  // Only the first connection is made again: one after the other would count from the beginning.
+  if (!is_first) connection.times_again_ = most_times_again;
   // A peer that takes no more tools says so and closes at once.
   auto answer = connection.wait(process::boot_now());
   const bool told = answer && answer->has_value();
   const auto* refused = told ? std::get_if<local::Refused>(&**answer) : nullptr;
   if (refused != nullptr) return connection.gone(refused->why);
-  const bool is_first = (flags & SOCK_NONBLOCK) == 0;
   if (is_first && connection.ask_again()) return connection;
   return sent.error();
 }
