@@ -72,13 +72,16 @@ struct EnterAhead {
     archive(wire::at_most<1'024>(name), request, wire::at_most<32>(outer));
   }
 };
+// It was told Entered, and begins under that token: a turn that it was told of before may have passed on, and
+// it has another one.
 struct Begin {
   SessionId session{};
   std::uint64_t request = 0;
+  Token token{};
   bool operator==(const Begin&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, request);
+    archive(session, request, token);
   }
 };
 // It does not wait any more. Answered by Withdrawn.

@@ -355,6 +355,8 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Begin& w
   Region* const found = region_of(moment, tool, what.session, what.request, epoch);
   if (found == nullptr) return;
   if (!COORD_RULE(who_begins_is_inside, found->inside == what.session)) return tell(tool, PassedOn{});
+  if (!COORD_RULE(who_begins_has_this_turn, found->entered.token == what.token))
+    return tell(tool, PassedOn{});
   found->begins_by.reset();
   tell(tool, Begun{});
 }

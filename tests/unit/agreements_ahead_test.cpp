@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "agreements_group.hpp"
+#include "base/rule.hpp"
 
 using namespace coord;
 using namespace coord::agreements;
@@ -20,6 +21,29 @@ Network of_three() {
   net.open("ricart-agrawala", 3, true);
   net.look();
   return net;
+}
+
+// It was told of a turn, which passed on, and has another one, of which it has not heard.
+bool an_older_turn_begins_nothing() {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.stopped = {10};
+  net.enter(1, 10);
+  net.run(100ms);
+  const Token first = std::get<Entered>(net.told[NodeId{1}].back()).token;
+  net.enter(2, 20);
+  net.run(4s);
+  net.leave(20);
+  net.run(100ms);
+  net.enter(1, 10);
+  net.run(100ms);
+  const auto* second = std::get_if<Entered>(&net.told[NodeId{1}].back());
+  if (second == nullptr || second->token <= first) return false;
+  const std::size_t begun = net.begun;
+  net.ask_as(1, 10, Begin{SessionId{10}, 1, first});
+  if (net.begun != begun) return false;
+  net.ask_as(1, 10, Begin{SessionId{10}, 1, second->token});
+  return net.begun == begun + 1;
 }
 
 }  // namespace
@@ -164,4 +188,11 @@ TEST_CASE("only whoever may use the name asks ahead") {
   net.enter(2, 20);
   net.run(100ms);
   CHECK(is_in(net, 2));
+}
+
+TEST_CASE("who begins under the token of a turn that has passed on begins nothing") {
+  CHECK(an_older_turn_begins_nothing());
+  mutants::removed = "who_begins_has_this_turn";
+  CHECK_FALSE(an_older_turn_begins_nothing());
+  mutants::removed.clear();
 }

@@ -146,13 +146,18 @@ struct Network {
     perform(node, parts[node]->settle(moment()));
     begin_the_entered();
   }
-  std::deque<std::pair<NodeId, std::uint64_t>> entered{};  // and have not begun
+  struct HasEntered {
+    NodeId node;
+    std::uint64_t session = 0;
+    Token token;
+  };
+  std::deque<HasEntered> entered{};  // and have not begun
   std::size_t begun = 0;
   void begin_the_entered() {
     while (!entered.empty()) {
-      const auto [node, session] = entered.front();
+      const auto [node, session, token] = entered.front();
       entered.pop_front();
-      if (!stopped.contains(session)) ask_as(node.value, session, Begin{SessionId{session}, 1});
+      if (!stopped.contains(session)) ask_as(node.value, session, Begin{SessionId{session}, 1, token});
     }
   }
   void perform(NodeId node, node::PartActions actions) {
@@ -164,7 +169,8 @@ struct Network {
         if (std::holds_alternative<Begun>(what)) ++begun;
         if (std::holds_alternative<Begun>(what)) continue;
         told[node].push_back(what);
-        if (std::holds_alternative<Entered>(what)) entered.emplace_back(node, tool->connection.value);
+        if (const auto* in = std::get_if<Entered>(&what))
+          entered.push_back({node, tool->connection.value, in->token});
       } else if (auto* report = std::get_if<node::Report>(&action)) {
         reports[node].push_back(report->text);
       } else if (auto* todo = std::get_if<node::Do>(&action)) {

@@ -62,7 +62,7 @@ const Named<agreements::FromTool>& agreements_from_tool() {
       {"get_steps", agreements::GetSteps{Token{1855425871872001}}},
       {"get_log", agreements::GetLog{Token{1855425871872001}, 7}},
       {"enter", agreements::Enter{SessionId{7}, 1, true, {SessionId{5}}}},
-      {"begin", agreements::Begin{SessionId{7}, 1}},
+      {"begin", agreements::Begin{SessionId{7}, 1, Token{9}}},
       {"withdraw", agreements::Withdraw{SessionId{7}, 1}},
       {"propose", agreements::Propose{Token{1855425871872001}, "v"}},
       {"get_decided", agreements::GetDecided{Token{1855425871872001}}},

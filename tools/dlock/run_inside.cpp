@@ -42,7 +42,7 @@ Result<Run::Ended> Run::begin_inside(bool is_taken_up) {
   if (!ours) session_.let_go();
   if (!ours) return ours.error();
   if (!*ours) return session_.passed_on() ? Ended() : lost_before_it_began();
-  Beginning beginning(session_.grant().session, cli::shown(settings_.name_list));
+  Beginning beginning(session_.grant().session, *report_.token, cli::shown(settings_.name_list));
   session_.ask(beginning.along());  // while the command is forked
   auto ended = settings_.no_fork ? become_command(&beginning) : run_command(&beginning);
   const auto instead = beginning.instead();

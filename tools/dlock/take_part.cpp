@@ -196,9 +196,9 @@ std::optional<agreements::Entered> entered_in(const std::string& object, const l
   return in != nullptr ? std::optional(std::move(*in)) : std::nullopt;
 }
 
-Beginning::Beginning(SessionId session, std::string object)
+Beginning::Beginning(SessionId session, Token token, std::string object)
     : object_(std::move(object)),
-      along_{to_part(agreements::Begin{session, cli::only_request}),
+      along_{to_part(agreements::Begin{session, cli::only_request, token}),
              [this](const local::Answer& answer) {
                const auto* said = std::get_if<local::FromPart>(&answer);
                if (said == nullptr) return false;

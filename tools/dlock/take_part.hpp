@@ -44,7 +44,7 @@ bool entered_ahead(cli::HeldSession& session, const std::string& object,
 // was stopped, perhaps long ago, and the peer may have let in another one meanwhile.
 class Beginning {
  public:
-  Beginning(SessionId session, std::string object);
+  Beginning(SessionId session, Token token, std::string object);
   Beginning(const Beginning&) = delete;
   Beginning& operator=(const Beginning&) = delete;
   const cli::HeldSession::Along& along() const { return along_; }
