@@ -12,7 +12,7 @@ eventually() {
   local end=$((SECONDS + 20))
   until "$@"; do
     [ "$SECONDS" -lt "$end" ] || { echo "never: $*" >&2; return 1; }
-    sleep 0.02
+    sleep 0.05
   done
 }
 

@@ -37,7 +37,7 @@ eventually() {
   local end=$((SECONDS + 20))
   until "$@"; do
     [ "$SECONDS" -lt "$end" ] || { echo "never: $*" >&2; return 1; }
-    sleep 0.02
+    sleep 0.05
   done
 }
 is() { [[ "$1" == $2 ]] || { printf 'is:   %s\nnot:  %s\n' "$1" "$2" >&2; return 1; }; }
