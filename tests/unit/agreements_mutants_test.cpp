@@ -152,10 +152,11 @@ bool who_was_stopped_begins_nothing() {
   net.stopped = {10};
   net.enter(1, 10);
   net.run(100ms);
+  const Token told = std::get<Entered>(net.told[NodeId{1}].back()).token;
   net.enter(2, 20);
   net.run(4s);
   const std::size_t begun = net.begun;
-  net.ask_as(1, 10, Begin{SessionId{10}, 1});
+  net.ask_as(1, 10, Begin{SessionId{10}, 1, told});
   return net.begun == begun;
 }
 
