@@ -431,8 +431,12 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     return read_all(Consistency::one);
   }
   void judge_drop(NodeId host, const node::Work& work) {
-    if (!lost_.empty()) return;
-    const service::Ring& known = agreed_.state(known_.at(host)).rings.rings.at(ring_name);
+    const auto heard = known_.find(host);
+    if (!lost_.empty() || heard == known_.end()) return;
+    const auto& rings = agreed_.state(heard->second).rings.rings;
+    const auto ring = rings.find(ring_name);
+    if (ring == rings.end()) return;
+    const service::Ring& known = ring->second;
     if (const auto found = objection_to_drop(work, known, tables_))
       world().fail(found->check, found->why, host);
   }
