@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bytes that are said to be a message of a classical algorithm, whichever: what is no message is an
-// Error, and so is what it cannot have stored; what is one, and what hundreds of such do to a node together,
-// crashes nothing, hangs nothing and names nobody else.
+// Error; what is one, and what hundreds of such do to a node together, crashes nothing, hangs nothing and names
+// nobody else. What is said to be stored: classical_stored.cpp.
 #include "base/check.hpp"
 #include "classical/registry.hpp"
 #include "classical/toy_notary.hpp"
@@ -46,23 +46,6 @@ const std::vector<Wish>& wishes() {
   return all;
 }
 
-// What an earlier life is said to have stored: an Error, or a node that lives.
-void read_as_stored(const Algorithm& algorithm, ByteView bytes, Instant now) {
-  if (!algorithm.stores) return;
-  static const ToyNotary notary(NodeId{2}, 1);
-  for (const char* key : {"state", "promise", "vote/1", "view", "place/1", "!decided"}) {
-    Setup setup;
-    setup.group = Group::numbered(NodeId{2}, nodes);
-    setup.now = now;
-    setup.notary = &notary;
-    setup.stored[key] = Bytes(bytes.begin(), bytes.end());
-    const auto made = algorithm.make(setup);
-    if (!made) continue;
-    check(algorithm, (*made)->tick(now));
-    COORD_CHECK(!(*made)->state().empty());
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -77,7 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Algorithm& algorithm = all()[i];
     if (inputs % messages_a_life == 1) lives[i] = born(algorithm, now);
     Instance& life = *lives[i];
-    read_as_stored(algorithm, message, now);
     const auto described = algorithm.describe(message);
     COORD_CHECK(!described.ok() || !described->text.empty());
     const auto heard = life.receive(now, from, message);
