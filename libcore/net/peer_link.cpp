@@ -171,6 +171,8 @@ void PeerLink::on_pong(ByteView payload) {
   const Duration sample = steady_now() - *ping_sent_;
   status_.rtt = status_.rtt ? *status_.rtt + (sample - *status_.rtt) / 8 : sample;
   ping_sent_.reset();
+  // Else each ping would wake this process twice.
+  if (looks_ && connection_->is_all_acknowledged()) look_timer_.cancel();
   if (!std::exchange(is_taken_, true)) taken();
 }
 
@@ -198,7 +200,7 @@ void PeerLink::watch() {
     if (connection_->send(wire::FrameType::ping, number.bytes())) ping_sent_ = now;
     look_on();
   }
-  arm(times_.ping_every, &PeerLink::watch);
+  arm(pings_seldom_ ? 2 * times_.ping_every : times_.ping_every, &PeerLink::watch);
 }
 
 void PeerLink::greet_anew() {
@@ -249,8 +251,8 @@ void PeerLink::look_on() {
   look_timer_.expires_after(times_.look_every);
   look_timer_.async_wait([self = shared_from_this()](const auto& error) {
     self->looks_ = false;
-    if (error || self->state_ == State::stopped) return;
-    self->look();
+    if (self->state_ == State::stopped) return;
+    if (!error) self->look();
     const bool rests = self->state_ == State::stopped || self->state_ == State::waiting ||
                        (self->state_ == State::up && self->connection_->is_all_acknowledged());
     if (self->standing_ != nullptr || !rests) self->look_on();

@@ -50,7 +50,7 @@ struct PeerTimes {
   Duration resolve_every = std::chrono::seconds(5);  // a name, at most
   Duration backoff_low = std::chrono::milliseconds(50);
   Duration backoff_high = std::chrono::seconds(1);
-  Duration ping_every = std::chrono::seconds(2);
+  Duration ping_every = std::chrono::seconds(2);  // half as often on a link that is made on demand
   Duration pong_within = std::chrono::seconds(6);  // else the link is dead; also a write that stands still
   Duration silence_within = std::chrono::seconds(15);  // an accepted connection without even a ping is dead
 };
@@ -93,6 +93,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void hurry();
   // If it was made with one of these keys it is closed, and dialled anew at once.
   void drop_keys(const std::set<std::string>& gone);
+  // One that nobody needs all the time.
+  void ping_seldom(bool seldom) { pings_seldom_ = seldom; }
   const LinkStatus& status() const { return status_; }
 
  private:
@@ -149,6 +151,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   bool is_taken_ = false;             // the hello that was sent on this connection
   bool is_refused_ = false;           // when it was tried last: that it lives says nothing new
 
+  bool pings_seldom_ = false;
   std::uint64_t ping_number_ = 0;
   std::optional<Instant> ping_sent_;  // not answered yet
   std::uint64_t progress_seen_ = 0;

@@ -36,6 +36,7 @@ PeerLinks::Way& PeerLinks::wake(const std::string& peer) {
     close(oldest);
   }
   Way& way = links_.emplace(peer, Way{make_(peer), steady_now()}).first->second;
+  way.link->ping_seldom(!is_kept(peer));
   way.link->start();
   if (!std::exchange(looking_, true)) look();
   return way;
@@ -86,6 +87,7 @@ void PeerLinks::hurry(const std::string& peer) {
 
 void PeerLinks::keep(std::set<std::string> peers) {
   config_.kept = std::move(peers);
+  for (auto& [peer, way] : links_) way.link->ping_seldom(!is_kept(peer));
   for (const std::string& peer : config_.kept) {
     const auto [way, is_new] = links_.try_emplace(peer);
     if (!is_new) continue;
