@@ -7,11 +7,11 @@ set(headers algorithm array chrono compare cstddef cstdint cstring deque functio
             string_view type_traits utility variant vector)
 list(TRANSFORM headers REPLACE "(.+)" "<\\1>")
 
-# coord_precompiled(NAME HEADERS... LINKS... DEFINES... VERSION of what is included): a target whose precompiled headers
-# others use.
+# coord_precompiled(NAME HEADERS... LINKS... DEFINES... OPTIONS... VERSION of what is included): a target whose precompiled
+# headers others use.
 string(TOUPPER ${CMAKE_BUILD_TYPE} kind)
 function(coord_precompiled name)
-  cmake_parse_arguments(ARG "" "VERSION" "HEADERS;LINKS;DEFINES" ${ARGN})
+  cmake_parse_arguments(ARG "" "VERSION" "HEADERS;LINKS;DEFINES;OPTIONS" ${ARGN})
   if(NOT COORD_PRECOMPILE OR TARGET precompiled_${name})
     return()
   endif()
@@ -21,10 +21,11 @@ function(coord_precompiled name)
   target_precompile_headers(precompiled_${name} PRIVATE ${headers} ${ARG_HEADERS})
   # The compiler's cache knows them by this text (CCACHE_PCH_EXTSUM): their own bytes tell where they were made.
   string(JOIN " " sum ${CMAKE_CXX_COMPILER_VERSION} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${kind}} ${COORD_SANITIZE} ${headers}
-         ${ARG_HEADERS} ${ARG_DEFINES} ${ARG_VERSION})
+         ${ARG_HEADERS} ${ARG_DEFINES} ${ARG_OPTIONS} ${ARG_VERSION})
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/CMakeFiles/precompiled_${name}.dir/cmake_pch.hxx.gch.sum CONTENT "${sum}\n")
   target_link_libraries(precompiled_${name} PRIVATE ${ARG_LINKS})
   target_compile_definitions(precompiled_${name} PRIVATE ${ARG_DEFINES})
+  target_compile_options(precompiled_${name} PRIVATE ${ARG_OPTIONS})
 endfunction()
 
 # coord_use_precompiled(TARGET NAME)
@@ -49,5 +50,5 @@ coord_precompiled(asio HEADERS <boost/asio/io_context.hpp> <boost/asio/ip/tcp.hp
                   LINKS Boost::headers DEFINES BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED VERSION ${Boost_VERSION})
 if(BUILD_TESTING)
   find_package(Catch2 REQUIRED)
-  coord_precompiled(catch HEADERS <catch2/catch.hpp> LINKS Catch2::Catch2 VERSION ${Catch2_VERSION})
+  coord_precompiled(catch HEADERS <catch2/catch.hpp> LINKS Catch2::Catch2 OPTIONS ${COORD_CASE_OPTIONS} VERSION ${Catch2_VERSION})
 endif()

@@ -8,6 +8,7 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -ffunction-sections -fdata-sections")  # no -DNDEBUG: checks that guard data stay on in release
+set(COORD_CASE_OPTIONS "$<$<CONFIG:Release>:-Og>")  # of the tests' own files, which nobody ships: two fifths less to compile
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1 -D_GLIBCXX_ASSERTIONS")
 set(CMAKE_CXX_FLAGS_SANITIZE "-Og -g1 -fno-omit-frame-pointer")  # -O1 takes a third more to compile here
 

@@ -12,7 +12,7 @@ setup() {
 # by /etc.
 group() {
   local ports i=0 name
-  read -r -a ports < <(python3 "$COORD_SOURCE/tests/tools/free_ports.py" $# $$)
+  read -r -a ports < <(python3 -IS "$COORD_SOURCE/tests/tools/free_ports.py" $# $$)
   coordd --keygen >"$place/key"
   chmod 600 "$place/key"
   list=

@@ -33,7 +33,7 @@ new_group() {
 
 # free_ports COUNT: they are this test file's as long as it runs.
 free_ports() {
-  python3 "$COORD_SOURCE/tests/tools/free_ports.py" "$1" $$
+  python3 -IS "$COORD_SOURCE/tests/tools/free_ports.py" "$1" $$
 }
 
 # start_peer NAME [OPTION...]
