@@ -25,7 +25,7 @@ constexpr Duration write_again_after = 5s;
 // Long enough for what was sent at the start of it to go out.
 constexpr Duration farewell = 60ms;
 constexpr std::size_t most_told_at_once = 16;  // hosts, by a stream each
-constexpr std::size_t small_group = 8;         // in which a second is short for a host that stutters
+constexpr std::size_t small_group = 8;         // present: there a second is short for a host that stutters
 
 const Rumours* news_in(const SwimMessage& message) {
   return std::visit(
@@ -87,7 +87,7 @@ void MembersPart::begin(const node::Moment& moment) {
   config.founders = founders_;
   config.seed = seed_;
   config.own_pause = 500ms;
-  if (founders_->size() <= small_group) config.suspicion_factor = 6;
+  config.small_group = small_group;
   swim_.emplace(moment.now, std::move(config), stored_);
   note_contacts(moment);
   run(moment, Swim::Tick{});

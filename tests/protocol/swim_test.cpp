@@ -34,7 +34,9 @@ Swim::Config config_of(std::size_t members) {
 // A member among others that the test speaks for.
 struct Alone {
   explicit Alone(std::size_t members = 4, std::optional<Incarnation> stored = {})
-      : swim(Instant{}, config_of(members), stored) {}
+      : Alone(config_of(members), stored) {}
+  explicit Alone(Swim::Config config, std::optional<Incarnation> stored = {})
+      : swim(Instant{}, std::move(config), stored) {}
 
   void add(Swim::Actions actions) {
     for (auto& action : actions) done.push_back(std::move(action));
@@ -90,6 +92,21 @@ std::string suspected_after_removal() {
   Alone member;
   member.hears({stranger, {3}, State::suspect, two});
   return member.state_of(stranger);
+}
+
+// Of three that have founded a group, with so many in it: how long one is suspected that two others suspect, too.
+Duration suspected_for(std::size_t members) {
+  Swim::Config config = config_of(3);
+  config.small_group = 8;
+  Alone member(std::move(config));
+  for (std::size_t i = 4; i <= members; ++i) member.hears({NodeId{i}, {0}, State::alive, NodeId{i}});
+  REQUIRE(member.swim.roster().present() == members);
+  for (const NodeId by : {two, NodeId{4}, NodeId{5}}) member.hears({three, {0}, State::suspect, by});
+  REQUIRE(member.state_of(three) == "suspect");
+  const Instant begun = member.now;
+  while (member.state_of(three) == "suspect" && member.now - begun < 30s) member.run_for(10ms);
+  REQUIRE(member.state_of(three) == "dead");
+  return member.now - begun;
 }
 
 std::size_t confirmations(std::initializer_list<NodeId> by) {
@@ -180,6 +197,19 @@ TEST_CASE("swim: a suspicion lasts as long as Lifeguard's formula says") {
   CHECK(std::chrono::duration<double>(shortest_suspicion(30, 1s, 4)).count() == Approx(5.908).margin(0.001));
   CHECK(tell_limit(30, 4) == 8);
   CHECK(tell_limit(1000, 4) == 16);
+}
+
+TEST_CASE("swim: whether a group is small is seen by who is present, and not by who has founded it") {
+  // In a group of three nobody's word is waited for. 10 ms: the test looks so often.
+  CHECK(suspected_for(3) >= 1500ms);
+  CHECK(suspected_for(3) <= 1510ms);
+  CHECK(suspected_for(8) >= 1500ms);
+  CHECK(suspected_for(8) <= 1510ms);
+  // 3 founders and 6 others; 3 and 27: 4 periods, and those times log10 of 30.
+  CHECK(suspected_for(9) >= 1000ms);
+  CHECK(suspected_for(9) <= 1010ms);
+  CHECK(suspected_for(30) >= 1470ms);
+  CHECK(suspected_for(30) <= 1490ms);
 }
 
 TEST_CASE("swim: news is told a bounded number of times") {

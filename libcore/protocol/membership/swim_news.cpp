@@ -112,7 +112,9 @@ void Swim::become(const Rumour& rumour) {
     // Where there are not so many others, their word is not waited for.
     const std::size_t members = roster_.present();
     const std::size_t wanted = members >= config_.confirmations + 2 ? config_.confirmations : 0;
-    const Duration shortest = shortest_suspicion(members, config_.period, config_.suspicion_factor);
+    const bool is_small = members <= config_.small_group;
+    const Duration shortest = shortest_suspicion(
+        members, config_.period, is_small ? config_.small_group_factor : config_.suspicion_factor);
     const Suspicion suspicion(now_, rumour.by, wanted, shortest,
                               shortest * static_cast<int>(config_.suspicion_stretch));
     ends_.emplace(suspicion.ends(), rumour.node);
