@@ -51,7 +51,7 @@ void Replica::keep_voters(Instant now) {
     if (is_connected && !registration.name.empty() && !raft_.voters().votes(node))
       view.candidates.push_back(node);
   }
-  view.contact = std::max<Duration>(std::chrono::seconds(1), config_.raft.heartbeat * 3);
+  view.contact = config_.raft.contact();
   view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
   view.replaced = replaced_;
   const auto order = keeper_.next(now, view);

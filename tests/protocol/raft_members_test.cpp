@@ -149,18 +149,33 @@ TEST_CASE("a change after which too few would answer is refused", "[raft][member
   Solo a;
   a.become_leader();
   commit_all(a, "bc");
-  for (int i = 0; i < 10; ++i) {
-    a.tick_at_deadline();
-    std::uint64_t round = 0;
-    for (const Send& send : a.all<Send>()) {
-      if (const auto* beat = std::get_if<Heartbeat>(&send.message)) round = beat->round;
+  const Instant heard = a.now;  // of c, for the last time
+  const auto until = [&](Duration since) {
+    while (a.now < heard + since) {
+      a.tick_at_deadline();
+      std::uint64_t round = 0;
+      for (const Send& send : a.all<Send>()) {
+        if (const auto* beat = std::get_if<Heartbeat>(&send.message)) round = beat->round;
+      }
+      a.receive('b', HeartbeatReply{Term{1}, round, false});
     }
-    a.receive('b', HeartbeatReply{Term{1}, round, false});
-  }
-  REQUIRE(a.raft().role() == Role::leader);
+    REQUIRE(a.raft().role() == Role::leader);
+  };
+  // "In the last second", which is longer than an election time-out.
+  until(std::chrono::milliseconds(600));
+  CHECK_FALSE(a.raft().why_not(change(Step::remove, 'b')));
+  until(std::chrono::milliseconds(1100));
   CHECK(a.raft().why_not(change(Step::remove, 'b')) == ChangeRefusal::no_majority_then);
   CHECK(a.raft().why_not(change(Step::demote, 'b')) == ChangeRefusal::no_majority_then);
   CHECK_FALSE(a.raft().why_not(change(Step::remove, 'c')));
+}
+
+TEST_CASE("where heartbeats are seldom, three of them may pass before a voter does not answer",
+          "[raft][members]") {
+  Config config;
+  CHECK(config.contact() == std::chrono::seconds(1));
+  config.heartbeat = std::chrono::milliseconds(500);
+  CHECK(config.contact() == std::chrono::milliseconds(1500));
 }
 
 TEST_CASE("a change is in force when it is appended, and not any more when it is overwritten",

@@ -79,7 +79,7 @@ bool Raft::has_caught_up(NodeId learner) const {
 bool Raft::is_heard_by_majority_of(const Voters& next) const {
   std::size_t there = next.votes(config_.self) ? 1 : 0;
   for (const auto& [peer, progress] : progress_) {
-    const bool heard = !progress.recovering && now_ < progress.heard + config_.election_high;
+    const bool heard = !progress.recovering && now_ < progress.heard + config_.contact();
     there += heard && next.votes(peer) ? 1 : 0;
   }
   return there >= majority_of(next.voters.size());

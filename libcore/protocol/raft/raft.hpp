@@ -94,6 +94,9 @@ struct Config {
   std::uint64_t entries_behind = 512;
   // entries and snapshots of a higher one are refused: this program cannot read them
   Level level = newest_level;
+
+  // "In the last second", or in a few heartbeats of peers that are slow to each other.
+  Duration contact() const { return std::max<Duration>(std::chrono::seconds(1), heartbeat * 3); }
 };
 
 // What the store found at start. The driver starts its state machine from the snapshot;
