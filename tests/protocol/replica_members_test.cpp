@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/rule.hpp"
@@ -25,11 +26,12 @@ constexpr NodeId a{1}, b{2}, c{3}, self{9};
 class Member {
  public:
   Member() : Member(1) {}
-  explicit Member(std::uint64_t seed) {
+  explicit Member(std::uint64_t seed, Level knows = newest_level) {
     Forwarder::Config config;
     config.self = self;
     config.voters = {a, b, c};
-    config.speaks = 2;
+    config.level = knows;
+    config.speaks = std::min<Level>(2, knows);
     SessionsConfig sessions;
     sessions.self = self;
     sessions.ttl_low = 100ms;
@@ -86,6 +88,7 @@ class Member {
   NodeId forwarded_to() const { return forwarded_to_; }
   const std::vector<PassedOrder>& passed() const { return passed_; }         // orders of its operators
   const std::vector<VotersAnswered>& answered() const { return answered_; }  // to them
+  const std::vector<std::string>& halted() const { return halted_; }         // and why
   template <class Answer>
   std::size_t told() const {
     return static_cast<std::size_t>(std::ranges::count_if(
@@ -108,6 +111,7 @@ class Member {
     for (ServiceAction& action : actions) {
       if (auto* answer = std::get_if<ToTool>(&action)) told_.push_back(std::move(answer->answer));
       if (const auto* answered = std::get_if<VotersAnswered>(&action)) answered_.push_back(*answered);
+      if (const auto* halted = std::get_if<Halted>(&action)) halted_.push_back(halted->why);
       auto* send = std::get_if<SendPeer>(&action);
       if (send == nullptr) continue;
       if (const auto* follow = std::get_if<Follow>(&send->message)) follow_.emplace_back(send->to, *follow);
@@ -126,6 +130,7 @@ class Member {
   std::vector<local::Answer> told_;
   std::vector<PassedOrder> passed_;
   std::vector<VotersAnswered> answered_;
+  std::vector<std::string> halted_;
 };
 
 LogIndex after_a_gap() {
@@ -362,6 +367,105 @@ TEST_CASE("answers_of_this_registration: what was said of an earlier registratio
 TEST_CASE("late_grant_is_closed: a grant that comes later than its lease allows is not taken") {
   CHECK_FALSE(takes_a_late_grant());
   CHECK(without("late_grant_is_closed", takes_a_late_grant));
+}
+
+TEST_CASE("of a late grant the session is closed, and the lock is asked for anew") {
+  Member member;
+  member.begin(a);
+  member.lock(1s);
+  member.now += 900ms;
+  member.apply_all(a);
+  const auto& sessions = member.log().machine().state().sessions;
+  REQUIRE(sessions.size() == 1);
+  const SessionId late = sessions.begin()->first;
+  CHECK(member.told<local::Granted>() == 0);
+  for (int i = 0; i < 3; ++i) member.apply_all(a);  // the end of that session, and what is asked anew
+  CHECK_FALSE(sessions.contains(late));
+  CHECK(sessions.size() == 1);
+  CHECK(member.told<local::Granted>() == 1);
+}
+
+TEST_CASE("a member halts at what its program cannot read, and says which release it needs") {
+  const auto entry_at = [](Member& member, raft::EntryKind kind, Bytes data, Level level, Level laid_out) {
+    const LogIndex next{member.log().applied().value + 1};
+    Fed fed{member.life(), member.asked().number, a, Term{3}, member.log().applied(), {}, {}};
+    fed.entries.push_back({Term{3}, next, kind, std::move(data), level});
+    member.tell(FromPeer{a, std::move(fed), laid_out, false});
+  };
+  const auto says = [](const Member& member, const std::string& words) {
+    REQUIRE(member.halted().size() == 1);
+    CHECK(member.halted().front().find(words) != std::string::npos);
+  };
+  const auto state_of = [](const Member& member, Level level, Bytes bytes, std::uint64_t size) {
+    return FedState{member.life(), member.asked().number, LogIndex{5}, level, size, 0, std::move(bytes), {}};
+  };
+  const Bytes state = wire::encode_state(service::StateMachine::at_level(2).state());
+
+  SECTION("an entry of level 2, by a program of level 1") {
+    Member member(1, 1);
+    member.connect(a);
+    entry_at(member, raft::EntryKind::noop, {}, 2, 1);
+    says(member, "log entry 1 is of level 2, and this program knows level 1: install the release");
+    CHECK(member.log().applied() == LogIndex{0});
+    // It is silent from then on.
+    const std::size_t asked = member.questions();
+    member.pass(3s);
+    CHECK(member.questions() == asked);
+    CHECK(member.halted().size() == 1);
+  }
+  SECTION("an entry of a level that is not there yet") {
+    Member member;
+    member.begin(a);
+    const LogIndex before = member.log().applied();
+    entry_at(member, raft::EntryKind::command, {}, newest_level + 1, 2);
+    says(member, "and this program knows level 2: install the release");
+    CHECK(member.log().applied() == before);
+  }
+  SECTION("a command that cannot be read") {
+    Member member;
+    member.begin(a);
+    const LogIndex before = member.log().applied();
+    entry_at(member, raft::EntryKind::command, {0xff}, 2, 2);
+    says(member, "cannot be read");
+    CHECK(member.log().applied() == before);
+  }
+  SECTION("a raise that cannot be read") {
+    Member member;
+    member.begin(a);
+    entry_at(member, raft::EntryKind::raise, {0xff}, 2, 2);
+    says(member, "cannot be read");
+  }
+  SECTION("a state of level 2, by a program of level 1") {
+    Member member(1, 1);
+    member.connect(a);
+    member.tell(FromPeer{a, state_of(member, 2, state, state.size()), 1, false});
+    says(member, "the group's state cannot be read by this program: install the release");
+    CHECK(member.log().applied() == LogIndex{0});
+  }
+  SECTION("a state of a level that is not there yet, or beyond all bounds") {
+    Member member;
+    member.connect(a);
+    const bool is_newer = GENERATE(true, false);
+    const std::uint64_t size = is_newer ? state.size() : (std::uint64_t{1} << 32U);
+    member.hear(a, state_of(member, is_newer ? newest_level + 1 : 2, state, size));
+    says(member, "the group's state cannot be read by this program: install the release");
+    CHECK(member.log().applied() == LogIndex{0});
+  }
+  SECTION("a state that is damaged") {
+    Member member;
+    member.connect(a);
+    member.hear(a, state_of(member, 2, {1, 2, 3}, 3));
+    says(member, "the state that a voter has sent cannot be read");
+    CHECK(member.log().applied() == LogIndex{0});
+  }
+  SECTION("a word by formats that it does not know is not read, and halts nobody") {
+    Member member;
+    member.begin(a);
+    const LogIndex before = member.log().applied();
+    entry_at(member, raft::EntryKind::noop, {}, 2, newest_level + 1);
+    CHECK(member.halted().empty());
+    CHECK(member.log().applied() == before);
+  }
 }
 
 TEST_CASE("members_are_told_what_was_applied: not what is only in the log") {

@@ -94,7 +94,7 @@ std::string suspected_after_removal() {
   return member.state_of(stranger);
 }
 
-// Of three that have founded a group, with so many in it: how long one is suspected that two others suspect, too.
+// Three have founded a group of so many: how long one of them is suspected, as three others say.
 Duration suspected_for(std::size_t members) {
   Swim::Config config = config_of(3);
   config.small_group = 8;
