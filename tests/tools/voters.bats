@@ -243,3 +243,20 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(50); time.sleep
   stop_group
   rm -rf "$open"
 }
+
+@test "another user: the level is not raised" {
+  [ "$(id -u)" = 0 ] || skip "needs root for another user"
+  open=$(mktemp -d)
+  new_group "$open/g" a b c
+  chmod 755 "$open" "$group"
+  export COORD_SOCKET=$group/a.sock
+  start_peer a "${calm[@]}" --admit '*' # alone, so the group is at level 1
+  has_next() { [ "$(dpeers level --json | jq .next)" = 2 ]; }
+  eventually has_next
+  run -64 setpriv --reuid nobody --regid nogroup --clear-groups -- dpeers level --raise
+  [[ $output == *"only root and the peer's own user may raise the level"* ]]
+  run -69 dpeers level --raise
+  [ "$(dpeers level --json | jq .level)" = 1 ]
+  stop_group
+  rm -rf "$open"
+}

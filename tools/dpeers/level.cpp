@@ -8,6 +8,7 @@
 #include "cli/common.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
 #include "wire/local.hpp"
@@ -34,8 +35,11 @@ Status propose(engine::LocalConnection& peer) {
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
     if (std::holds_alternative<local::Done>(**answer)) return done();
-    if (const auto* refused = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "level", refused->why, "`dpeers level` names the missing peers"};
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      Error error = cli::refused_by_peer("level", *refused);
+      if (error.kind == ErrorKind::unavailable) error.remedy = "`dpeers level` names the missing peers";
+      return error;
+    }
   }
 }
 
