@@ -68,6 +68,21 @@ std::string why_not(const Introducer& who, Level level) {
   return "its group has not begun, or it has not caught up";
 }
 
+// Of a group that has noted as much as it can, why nobody comes in; else empty.
+std::string why_full(const Introducer& who, bool is_registered, NodeId retires) {
+  const service::State& state = who.machine.state();
+  service::CoreLimits limits;
+  limits.set_level(who.machine.level());
+  if (!is_registered && state.registrations.size() >= limits.nodes)
+    return fmt::format("its group has {} hosts, which is the most: dpeers remove one that is gone for good",
+                       limits.nodes);
+  if (retires != NodeId{} && !state.retired.contains(retires) && state.retired.size() >= limits.retired)
+    return fmt::format(
+        "its group has noted {} disks that were lost, which is the most: found it anew (coordd --found-from)",
+        limits.retired);
+  return {};
+}
+
 }  // namespace
 
 Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& question,
@@ -120,14 +135,9 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   // The name may be free before that is committed; admitted then, nobody would retire the lost number.
   const NodeId retires = retired_by(who, question);
   if (!COORD_RULE(retired_once_it_is_out, may_be_retired(who, retires))) return told;
-  service::CoreLimits limits;
-  limits.set_level(answer.level);
-  if (!answer.is_registered && registrations.size() >= limits.nodes) {
-    answer.why_not = fmt::format(
-        "its group has {} hosts, which is the most: dpeers remove one that is gone for good", limits.nodes);
-    return told;
-  }
-  if (!answer.admitted)
+  if (answer.admitted) return told;
+  answer.why_not = why_full(who, answer.is_registered, retires);
+  if (answer.why_not.empty())
     told.admit = service::Register{
         question.node, question.life,    who.machine.registration(question.node), question.knows,
         question.name, question.address, LogIndex{question.instead_of},           question.zone,

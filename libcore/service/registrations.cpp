@@ -34,7 +34,11 @@ void StateMachine::on(const Register& body, Step& step) {
   const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes ||
                         body.zone.size() > limits_.peer_bytes;
   const bool is_lost = COORD_RULE_OR(retired_number_is_void, state_.retired.contains(body.node), false);
+  // Of a disk that the group cannot note as lost it could not say later that it is refused.
+  const bool retires = body.retires != NodeId{} && body.retires != body.node && !body.name.empty();
+  const bool has_room = state_.retired.size() < limits_.retired || state_.retired.contains(body.retires);
   if (body.node.value == 0 || full || below || too_long || is_lost ||
+      !COORD_RULE(lost_disk_is_noted, !retires || has_room) ||
       !COORD_RULE(late_register_void, body.replaces == current) ||
       !COORD_RULE(name_is_of_one_host, may_take_name(body))) {
     step.effects.push_back(NotRegistered{body.node, body.nonce, current});
@@ -43,9 +47,7 @@ void StateMachine::on(const Register& body, Step& step) {
   const ClientId client{step.index.value};
   state_.put_out.erase(body.node);
   take_name(body, step.index);
-  if (body.retires != NodeId{} && body.retires != body.node && !body.name.empty() &&
-      state_.retired.size() < limits_.retired)
-    retire(body.retires);
+  if (retires && has_room) retire(body.retires);
   // An operator knows better than a configuration that still says what it said before.
   std::string moved = it != state_.registrations.end() ? it->second.moved : std::string();
   const bool says_the_same =

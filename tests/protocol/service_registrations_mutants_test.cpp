@@ -208,6 +208,33 @@ TEST_CASE("retired_number_is_void: a disk that was lost and turns up again is of
   mutants::removed.clear();
 }
 
+TEST_CASE("lost_disk_is_noted: a host whose lost disk cannot be noted any more does not come in") {
+  const auto comes_in = [](bool is_noted) {
+    Hosts hosts;
+    const auto& machine = hosts.log.machine;
+    const std::size_t most = limits_of_level(2).retired;
+    std::uint64_t life = 0;
+    const auto come_for = [&](NodeId node, const char* name, NodeId lost) {
+      ++life;
+      Register again{node, life, machine.registration(node), 2, name, "10.0.0.9:7411", {}, {}, lost};
+      hosts.log.leader(again);
+      return machine.registration(node) != ClientId{} && hosts.of(node).nonce == life;
+    };
+    for (std::uint64_t i = 0; i < most; ++i) REQUIRE(come_for(second, "again", NodeId{1000 + i}));
+    REQUIRE(machine.state().retired.size() == most);
+    CHECK(come_for(NodeId{3}, "other", NodeId{}));      // has lost none
+    CHECK(come_for(NodeId{4}, "third", NodeId{1000}));  // that is noted
+    const bool in = come_for(first, "delta", is_noted ? NodeId{1001} : NodeId{7});
+    CHECK(machine.state().retired.size() == most);
+    return in;
+  };
+  CHECK(comes_in(true));
+  CHECK_FALSE(comes_in(false));
+  mutants::removed = "lost_disk_is_noted";
+  CHECK(comes_in(false));
+  mutants::removed.clear();
+}
+
 TEST_CASE("where the group took a voter out by itself stands in its state") {
   Hosts hosts;
   hosts.log.leader(Replacing{first, second});

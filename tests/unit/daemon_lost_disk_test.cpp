@@ -196,6 +196,41 @@ TEST_CASE("retired_once_it_is_out: the lost disk of a host that came later is re
   CHECK(retires(NodeId{9}, NodeId{9}, "delta"));
 }
 
+TEST_CASE("a group that can note no more lost disks says so to who has lost one, and takes others in") {
+  World world;
+  delta_voted(world);
+  world.roster.set_voter(NodeId{9}, false);
+  const NodeId other{5000};
+  for (std::uint64_t i = 0; i < 4'096; ++i) {
+    const service::ClientId before = world.machine.registration(other);
+    const NodeId lost{9000 + i};
+    const service::Register again{other, i + 1, before, 2, "other", "10.0.0.7:7411", {}, {}, lost};
+    world.machine.apply(LogIndex{++world.last}, {.body = again});
+  }
+  REQUIRE(world.machine.state().retired.size() == 4'096);
+  const auto told = [&](const wire::IntroductionQuestion& question) {
+    return introduce({"alpha",
+                      5,
+                      group,
+                      true,
+                      true,
+                      world.roster,
+                      world.machine,
+                      {},
+                      [](NodeId node) { return node == NodeId{9}; },
+                      [](NodeId) { return false; }},
+                     question, "10.0.0.4");
+  };
+  const auto refused = told({"delta", NodeId{12}, 9, "10.0.0.4:7411", group, 2, true});
+  CHECK_FALSE(refused.admit);
+  CHECK_FALSE(refused.answer.admitted);
+  CHECK(refused.answer.why_not.find("its group has noted 4096 disks that were lost, which is the most") !=
+        std::string::npos);
+  const auto taken = told({"epsilon", NodeId{13}, 9, "10.0.0.5:7411", group, 2, true});
+  CHECK(taken.admit);
+  CHECK(taken.answer.why_not.empty());
+}
+
 TEST_CASE(
     "the lost disk of a host that has voted is refused for ever also if its host was forgotten meanwhile") {
   const auto forgotten = [](World& world, NodeId came_again) {
