@@ -72,7 +72,7 @@ ends_75() {
 }
 
 @test "with the wrapper killed, its host's peer alone stops the command in time" {
-  on m dlock --ttl 2 job -- bash writer 3>&- &
+  COORD_SOCKET=$group/m.sock dlock --ttl 2 job -- bash writer 3>&- & # the wrapper itself, no shell before it
   holder=$!
   eventually is_file writes
   kill -KILL $holder

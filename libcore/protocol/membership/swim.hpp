@@ -60,8 +60,8 @@ class Swim : public Shape<Swim> {
     std::size_t tell_factor = 4, suspicion_factor = 4;     // see suspicion.hpp
     // While no more members than `small_group` are present, a suspicion goes by the other factor. 0: never.
     std::size_t small_group = 0, small_group_factor = 6;
-    std::size_t suspicion_stretch = 6;                     // the longest is so many times the shortest
-    std::size_t confirmations = 2;                         // for the shortest
+    std::size_t suspicion_stretch = 6;  // the longest is so many times the shortest
+    std::size_t confirmations = 2;      // for the shortest
     std::size_t worst_awareness = 7;
     bool stream_ping = true;
     bool keeps_phi = true;  // some 300 bytes a member that was heard
