@@ -461,6 +461,7 @@ class Daemon {
   std::string told_group_;                 // that links greet with
   std::string founding_;                   // id of a group that was founded anew
   std::map<std::string, WallTime> since_;  // of a peer's being up or down
+  std::set<std::string> up_;               // peers that send() reaches
   WallTime started_;
   Instant started_at_;
 };

@@ -168,11 +168,11 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
   node::Setting setting{settings_.node, std::move(founders), from_system_random<std::uint64_t>(),
                         process::boot_now()};
   setting.names = settings_.roster.names_by_id();
-  setting.has_founders_parts = service.voter() != nullptr && !settings_.joins();
+  setting.is_alone = service.voter() != nullptr && !settings_.joins() && setting.founders.size() <= 1;
   setting.is_gateway = settings_.is_gateway();
   node::Parts others = parts ? parts(setting) : node::Parts{};
   add_keys_part(setting, others);
-  node_.emplace(std::move(service), std::move(others), setting.has_founders_parts);
+  node_.emplace(std::move(service), std::move(others));
   node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
   for (auto& [which, worker] : made) {
     workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),

@@ -92,8 +92,12 @@ Status Daemon::join_group() {
     return introduce(question, source);
   };
   peers.up = [this](const std::string& name) { peer_up(name); };
+  peers.waited = [this](const std::string& name, std::uint64_t count) {
+    node_->waited(settings_.roster.id_of(name), count);
+  };
   peers.down = [this](const std::string& name) {
     since_[name] = wall_now();
+    up_.erase(name);
     node_->disconnected(settings_.roster.id_of(name));
   };
   auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
@@ -171,6 +175,7 @@ void Daemon::peer_said(const std::string& name, const wire::Frame& frame, bool d
 
 void Daemon::peer_up(const std::string& name) {
   since_[name] = wall_now();
+  up_.insert(name);
   const NodeId node = settings_.roster.id_of(name);
   node_->connected(node);
   const Level level = node_->log().speaks();
@@ -224,7 +229,7 @@ void Daemon::perform(node::SendOnChannel&& action) {
   }
   if (action.way != node::Way::datagram) {
     const bool taken = transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
-    node_->sent(action.to, node::Way::stream, action.message, taken);
+    node_->sent(action.to, node::Way::stream, action.message, taken && up_.contains(node->name));
     went = went || taken;
   }
   if (node::Narrator* const tell = narrator())
@@ -264,7 +269,8 @@ void Daemon::perform(replica::SendPeer&& action) {
     node_->sent(action.to, node::Way::datagram, action.message, went);
   }
   const bool taken = transport_->send(node->name, bytes, action.level);
-  node_->sent(action.to, node::Way::stream, action.message, taken);
+  // What waits for a link is told when that is up.
+  node_->sent(action.to, node::Way::stream, action.message, taken && up_.contains(node->name));
   went = went || taken;
   if (node::Narrator* const tell = narrator()) tell->sends(action, went);
 }

@@ -26,19 +26,19 @@ void add(record::Kinds& kinds, std::string_view kind) {
   }
 }
 
+std::vector<NodeId> sorted(std::vector<NodeId> nodes) {
+  std::ranges::sort(nodes);
+  return nodes;
+}
+
 Bytes bytes_of(const std::string& text) {
   return Bytes(text.begin(), text.end());
 }
 
 }  // namespace
 
-GroupSnapshot::GroupSnapshot(const node::Setting& setting) : self_(setting.self), names_(setting.names) {
-  for (const NodeId node : setting.founders) {
-    if (node == self_) continue;
-    in_[node] = {};
-    out_[node] = {};
-  }
-}
+GroupSnapshot::GroupSnapshot(const node::Setting& setting)
+    : self_(setting.self), founders_(sorted(setting.founders)), names_(setting.names) {}
 
 node::PartActions GroupSnapshot::step(const node::Moment& moment, const node::Event& event) {
   level_ = moment.level;
@@ -74,39 +74,43 @@ std::optional<Instant> GroupSnapshot::deadline() const {
 // ---- what passes over the links
 
 void GroupSnapshot::sent(NodeId to, node::Way way, std::string_view kind, bool taken) {
-  const auto out = out_.find(to);
-  if (out == out_.end() || !taken) return;
-  if (way == node::Way::datagram) return add(out->second.datagrams, kind);
-  out->second.up = true;
-  ++out->second.sent;
+  if (!is_link(to) || !taken) return;
+  LinkOut& out = out_[to];
+  if (way == node::Way::datagram) return add(out.datagrams, kind);
+  out.up = true;
+  ++out.sent;
 }
 
 void GroupSnapshot::received(NodeId from, node::Way way, std::string_view kind, const Words& words) {
-  const auto in = in_.find(from);
-  if (in == in_.end()) return;
-  if (way == node::Way::datagram) return add(in->second.datagrams, kind);
-  in->second.connected = true;
-  ++in->second.received;
+  if (!is_link(from)) return;
+  LinkIn& in = in_[from];
+  if (way == node::Way::datagram) return add(in.datagrams, kind);
+  in.connected = true;
+  ++in.received;
   for (auto& [id, running] : cuts_) {
     if (running.cut.knows(from)) running.cut.received(from, kind, words);
   }
 }
 
 void GroupSnapshot::came(NodeId from, std::uint64_t lost) {
-  const auto in = in_.find(from);
-  if (in == in_.end()) return;
-  in->second.connected = true;
-  in->second.received = lost;
+  if (!is_link(from)) return;
+  LinkIn& in = in_[from];
+  in.connected = true;
+  in.received = lost;
   for (auto& [id, running] : cuts_) {
     if (running.cut.knows(from)) running.cut.came(from, lost);
   }
 }
 
 void GroupSnapshot::connected(NodeId to) {
-  if (const auto out = out_.find(to); out != out_.end()) {
-    out->second.up = true;
-    out->second.sent = 0;
-  }
+  if (!is_link(to)) return;
+  LinkOut& out = out_[to];
+  out.up = true;
+  out.sent = 0;
+}
+
+void GroupSnapshot::waited(NodeId to, std::uint64_t count) {
+  if (const auto out = out_.find(to); out != out_.end()) out->second.sent += count;
 }
 
 void GroupSnapshot::disconnected(NodeId to) {
@@ -116,8 +120,8 @@ void GroupSnapshot::disconnected(NodeId to) {
 // To whoever has not its own cut yet, as far as this node knows.
 std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
   std::vector<Bytes> messages;
-  if (!is_other(to)) return messages;
   for (const auto& [id, running] : cuts_) {
+    if (!running.cut.knows(to)) continue;
     if (COORD_RULE_OR(group_connection_begins_with_the_marker, true, false))
       messages.push_back(wire::encode(wire::GroupSnapshotMessage(marker(id, running, to, true)), level_));
   }
@@ -126,8 +130,8 @@ std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
 
 Bytes GroupSnapshot::colour(NodeId to) const {
   wire::SnapshotColour colour;
-  if (!is_other(to)) return {};
   for (const auto& [id, running] : cuts_) {
+    if (!running.cut.knows(to)) continue;
     if (COORD_RULE_OR(group_datagrams_carry_the_colour, !has_its_cut(running, to), false))
       colour.push_back(id);
   }
@@ -143,8 +147,10 @@ node::PartActions GroupSnapshot::coloured(const node::Moment& moment, NodeId fro
   level_ = moment.level;
   if (bytes.empty() || bytes.front() > newest_level) return {};
   const auto colour = wire::decode<wire::SnapshotColour>(bytes.subspan(1), {.version = bytes.front()});
-  if (colour && is_other(from) && colour->size() <= wire::most_group_snapshots) {
-    for (const Id& id : *colour) cut(moment, id);
+  if (colour && is_link(from) && colour->size() <= wire::most_group_snapshots) {
+    for (const Id& id : *colour) {
+      if (is_of(id, from)) cut(moment, id);
+    }
   }
   look_whether_over(moment);
   return std::exchange(actions_, {});
@@ -163,10 +169,10 @@ GroupSnapshot::Running* GroupSnapshot::find(const Id& id) {
   return found == cuts_.end() ? nullptr : &found->second;
 }
 
-// Takes part in it from now on. Nothing: it is over here, or there are too many.
+// Takes part in it from now on. Nothing: it is over here, is not of this node, or there are too many.
 GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id& id) {
   if (Running* const running = find(id)) return running;
-  if (is_over(id) || (id.taker != self_ && !is_other(id.taker))) return nullptr;
+  if (is_over(id) || !takes_part(moment, id)) return nullptr;
   // Also where there is no room: a cut that is made up for later would be behind what has come meanwhile.
   had_.push_back(id);
   if (had_.size() > most_remembered) had_.pop_front();
@@ -174,13 +180,25 @@ GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id&
   if (cuts_.size() >= wire::most_group_snapshots) return nullptr;
   if (moment.service != nullptr) life_ = moment.service->replica().life();
   const Duration patience = std::clamp<Duration>(id.patience, Duration::zero(), longest_patience);
+  // Between those that it is of, whoever votes by what this node has applied.
+  std::map<NodeId, LinkIn> in;
+  std::map<NodeId, LinkOut> out;
+  for (const NodeId node :
+       COORD_RULE_OR(group_snapshot_is_of_whom_its_taker_says, id.peers, voters(moment))) {
+    if (node == self_) continue;
+    const auto from = in_.find(node);
+    in.emplace(node, from == in_.end() ? LinkIn{} : from->second);
+    const auto to = out_.find(node);
+    out.emplace(node, to == out_.end() ? LinkOut{} : to->second);
+  }
   Running& running =
-      cuts_.emplace(id, Running{Cut(in_, id.each), moment.now + patience + grace, out_, {}}).first->second;
+      cuts_.emplace(id, Running{Cut(in, id.each), moment.now + patience + grace, std::move(out), {}})
+          .first->second;
   // The markers come first of all that is sent behind the cut.
-  for (const auto& [node, out] : running.out)
+  for (const auto& [other, link] : running.out)
     actions_.push_back(
-        node::Send{node, node::Way::stream,
-                   wire::encode(wire::GroupSnapshotMessage(marker(id, running, node, false)), level_)});
+        node::Send{other, node::Way::stream,
+                   wire::encode(wire::GroupSnapshotMessage(marker(id, running, other, false)), level_)});
   report_peer(moment, id, running);
   report_settled(moment, id, running);
   return &running;
@@ -189,14 +207,15 @@ GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id&
 // As that node's marker says. One that has restarted since has forgotten its cut.
 bool GroupSnapshot::has_its_cut(const Running& running, NodeId node) const {
   const auto in = in_.find(node);
-  return in != in_.end() && running.cut.is_marked(node) &&
+  return in != in_.end() && running.cut.knows(node) && running.cut.is_marked(node) &&
          COORD_RULE(group_restart_forgets_the_cut, running.cut.life_of(node) == in->second.life);
 }
 
 // All have their cut, and nothing more is awaited: they are kept only for nodes that restart meanwhile.
 void GroupSnapshot::forget_finished() {
   std::erase_if(cuts_, [&](const auto& entry) {
-    return std::ranges::all_of(in_, [&](const auto& in) { return has_its_cut(entry.second, in.first); });
+    return std::ranges::all_of(entry.second.out,
+                               [&](const auto& out) { return has_its_cut(entry.second, out.first); });
   });
 }
 
@@ -221,9 +240,8 @@ void GroupSnapshot::report_peer(const node::Moment& moment, const Id& id, const 
   }
   peer.name = name_of(self_);
   peer.node = std::to_string(self_.value);
-  for (const auto& [node, in] : in_)
-    peer.members.emplace_back(name_of(node), in.connected ? "connected" : "parted");
   for (const auto& [node, out] : running.out) {
+    peer.members.emplace_back(name_of(node), is_connected(node) ? "connected" : "parted");
     if (!out.up) continue;
     report.up.push_back(node);
     peer.links[name_of(node)] = out.sent;
@@ -247,7 +265,7 @@ void GroupSnapshot::report_link(const node::Moment& moment, const Id& id, const 
 
 // Links on which nothing stands: what becomes of them is told when it does.
 void GroupSnapshot::report_settled(const node::Moment& moment, const Id& id, Running& running) {
-  for (const auto& [node, in] : in_) {
+  for (const auto& [node, out] : running.out) {
     if (running.cut.is_marked(node) || !running.cut.is_settled(node)) continue;
     if (running.reported.insert(node).second) report_link(moment, id, running, node);
   }
@@ -271,23 +289,25 @@ void GroupSnapshot::on(const node::Moment& moment, const node::FromPeer& event) 
     actions_.push_back(node::Unreadable{message.error().what});
     return;
   }
-  if (!is_other(event.from)) return;
+  if (!is_link(event.from)) return;
   std::visit([&](auto& concrete) { hear(moment, event.from, concrete); }, *message);
 }
 
 void GroupSnapshot::hear(const node::Moment& moment, NodeId from, const wire::SnapshotMarker& marker) {
+  if (!is_of(marker.id, from)) return;
   Running* const running = cut(moment, marker.id);
-  if (running == nullptr) return;
+  if (running == nullptr || !running->cut.knows(from)) return;
   if (running->cut.marker(from, marker)) report_link(moment, marker.id, *running, from);
 }
 
-void GroupSnapshot::on(const node::Moment&, const node::Greeted& event) {
-  const auto in = in_.find(event.from);
-  if (in == in_.end()) return;
-  in->second.connected = true;
-  if (in->second.life == event.life) return;
-  in->second.life = event.life;
-  in->second.datagrams.clear();
+void GroupSnapshot::on(const node::Moment& moment, const node::Greeted& event) {
+  if (!is_link(event.from)) return;
+  forget_strangers(moment);
+  LinkIn& in = in_[event.from];
+  in.connected = true;
+  if (in.life == event.life) return;
+  in.life = event.life;
+  in.datagrams.clear();
 }
 
 void GroupSnapshot::on(const node::Moment& moment, const node::Parted& event) {

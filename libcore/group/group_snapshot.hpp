@@ -6,6 +6,11 @@
 // is there, or the time is over, the tool is told the lines of the file and who is missing. A peer that the
 // taker cannot reach is not waited for to the end.
 //
+// Whose snapshot it is. Voters come and go. The taker takes the voters as it has applied them, and says who
+// they are with the snapshot's id: all go by that, also one that has not heard yet that it votes, or that
+// another one does not. So a link is counted from its beginning on, whether its other end votes then or not.
+// Who is not named takes no part. A host without a vote has no snapshot taken, and says who has.
+//
 // What the part itself sends is not counted on the links. Nothing of it is written to a disk: a peer that
 // restarts has forgotten the snapshot, and is missing in it. Below level 2 there is none, but of a peer that
 // is alone.
@@ -40,6 +45,7 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   void received(NodeId from, node::Way way, std::string_view kind, const Words& words) override;
   void came(NodeId from, std::uint64_t lost) override;
   void connected(NodeId to) override;
+  void waited(NodeId to, std::uint64_t count) override;
   void disconnected(NodeId to) override;
   std::vector<Bytes> first_on(NodeId to) const override;
   Bytes colour(NodeId to) const override;
@@ -96,7 +102,6 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   void on(const node::Moment&, const node::Leave&) {}
   void on(const node::Moment&, const node::Worked&) {}  // it asks for no work
 
-  bool is_other(NodeId node) const { return in_.contains(node); }
   bool is_over(const Id& id) const;
   Running* find(const Id& id);
   bool has_its_cut(const Running& running, NodeId node) const;
@@ -111,6 +116,17 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   void report_settled(const node::Moment& moment, const Id& id, Running& running);
   void tell_taker(const node::Moment& moment, const Id& id, wire::GroupSnapshotMessage message);
 
+  // ---- whose.cpp
+  std::vector<NodeId> voters(const node::Moment& moment) const;
+  static bool is_of(const Id& id, NodeId node);
+  bool takes_part(const node::Moment& moment, const Id& id);
+  bool learn_names(const node::Moment& moment, const std::vector<NodeId>& nodes);
+  std::optional<std::string> why_not(const node::Moment& moment, const std::vector<NodeId>& peers);
+  std::string name_of(NodeId node) const;
+  bool is_link(NodeId node) const { return node != NodeId{} && node != self_; }
+  bool is_connected(NodeId node) const;
+  void forget_strangers(const node::Moment& moment);
+
   // ---- taker.cpp
   void begin_next(const node::Moment& moment);
   bool is_link_there(NodeId from, NodeId to) const;
@@ -119,12 +135,12 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   void look_whether_over(const node::Moment& moment);
   void finish();
   void answer(const Asked& asked, const local::GroupSnapshotAnswer& answer);
-  std::string name_of(NodeId node) const;
 
   const NodeId self_;
-  const std::map<NodeId, std::string> names_;
-  std::map<NodeId, LinkIn> in_;    // of each other node
-  std::map<NodeId, LinkOut> out_;  // to each other node
+  const std::vector<NodeId> founders_;
+  std::map<NodeId, std::string> names_;  // empty: they have none
+  std::map<NodeId, LinkIn> in_;          // of each other node, whether it votes or not
+  std::map<NodeId, LinkOut> out_;        // to each other node
   std::map<Id, Running> cuts_;
   std::deque<Id> had_;         // that this node has had its cut for, the latest last
   std::uint64_t life_ = 0;     // of this node
@@ -138,6 +154,8 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
 
 inline constexpr Duration longest_patience = std::chrono::minutes(10);
 inline constexpr std::size_t most_asked = 64;  // that wait for their turn
+// Beyond it those are forgotten that nothing stands with, and that do not vote.
+inline constexpr std::size_t most_links = 4096;
 // When all others are there: for so long the taker waits for those with which nothing stands.
 inline constexpr Duration unreachable_after = std::chrono::milliseconds(300);
 

@@ -19,7 +19,7 @@ void GroupSnapshot::on(const node::Moment& moment, const node::FromTool& event) 
   asked.until += std::clamp<Duration>(wish->patience, Duration::zero(), longest_patience);
   if (wish->each && event.who.uid != 0)
     return answer(asked, local::SnapshotRefused{true, "each message is for root only"});
-  if (!in_.empty() && moment.level < wire::channels_since)
+  if (voters(moment).size() > 1 && moment.level < wire::channels_since)
     return answer(asked, local::SnapshotRefused{
                              false, fmt::format("the group is at level {}: see dpeers level", moment.level)});
   if (asked_.size() >= most_asked)
@@ -38,8 +38,14 @@ void GroupSnapshot::on(const node::Moment& moment, const node::ToolGone& event) 
 
 void GroupSnapshot::begin_next(const node::Moment& moment) {
   if (taking_ || asked_.empty()) return;
+  std::vector<NodeId> peers = voters(moment);
+  if (const auto why = why_not(moment, peers)) {
+    answer(asked_.front(), local::SnapshotRefused{false, *why});
+    asked_.pop_front();
+    return begin_next(moment);
+  }
   // Only just started, a peer alone takes some milliseconds until it leads.
-  const bool begins = in_.empty() && moment.service != nullptr &&
+  const bool begins = peers.size() == 1 && moment.service != nullptr &&
                       moment.service->replica().raft().role() != raft::Role::leader;
   begin_at_ = asked_.front().until;
   if (begins && moment.now < asked_.front().until) return;
@@ -53,7 +59,7 @@ void GroupSnapshot::begin_next(const node::Moment& moment) {
   asked_.pop_front();
   const Duration patience =
       std::clamp<Duration>(taking.asked.wish.patience, Duration::zero(), longest_patience);
-  taking.id = {self_, life_, ++taken_, patience, taking.asked.wish.each};
+  taking.id = {self_, life_, ++taken_, patience, taking.asked.wish.each, std::move(peers)};
   taking.at = moment.wall;
   taking.until = moment.now + patience;
   const Id id = taking.id;
@@ -64,7 +70,7 @@ void GroupSnapshot::begin_next(const node::Moment& moment) {
 }
 
 void GroupSnapshot::hear(const node::Moment&, NodeId from, wire::SnapshotOfPeer& report) {
-  if (!taking_ || taking_->id != report.id) return;
+  if (!taking_ || taking_->id != report.id || !is_of(report.id, from)) return;
   if (taking_->died.contains(from)) return;
   const auto [known, is_first] = taking_->peers.try_emplace(from);
   if (!is_first && COORD_RULE_OR(group_two_lives_have_no_record, known->second.life != report.life, false)) {
@@ -78,7 +84,7 @@ void GroupSnapshot::hear(const node::Moment&, NodeId from, wire::SnapshotOfPeer&
 
 void GroupSnapshot::hear(const node::Moment&, NodeId from, wire::SnapshotOfLink& report) {
   if (!taking_ || taking_->id != report.id) return;
-  if (report.from == from || (report.from != self_ && !is_other(report.from))) return;
+  if (report.from == from || !is_of(report.id, from) || !is_of(report.id, report.from)) return;
   taking_->links[{report.from, from}] = {report.life, report.from_life, report.marked, report.broke,
                                          std::move(report.line)};
 }
@@ -97,7 +103,7 @@ bool GroupSnapshot::is_link_there(NodeId from, NodeId to) const {
 }
 
 bool GroupSnapshot::is_all_there() const {
-  if (taking_->peers.size() + taking_->died.size() < in_.size() + 1) return false;
+  if (taking_->peers.size() + taking_->died.size() < taking_->id.peers.size()) return false;
   return std::ranges::all_of(taking_->peers, [&](const auto& from) {
     return std::ranges::all_of(taking_->peers, [&](const auto& to) {
       return from.first == to.first || is_link_there(from.first, to.first);
@@ -107,9 +113,9 @@ bool GroupSnapshot::is_all_there() const {
 
 // All of the peers with which something stands, and the links between them.
 bool GroupSnapshot::are_reachable_there() const {
-  const auto is_near = [&](NodeId node) { return node == self_ || in_.at(node).connected; };
-  for (const auto& [node, in] : in_) {
-    if (in.connected && !taking_->peers.contains(node) && !taking_->died.contains(node)) return false;
+  const auto is_near = [&](NodeId node) { return node == self_ || is_connected(node); };
+  for (const NodeId node : taking_->id.peers) {
+    if (is_near(node) && !taking_->peers.contains(node) && !taking_->died.contains(node)) return false;
   }
   return std::ranges::all_of(taking_->peers, [&](const auto& from) {
     return std::ranges::all_of(taking_->peers, [&](const auto& to) {
@@ -139,17 +145,16 @@ void GroupSnapshot::finish() {
   local::SnapshotTaken end;
   end.id = fmt::format("{}-{}-{}", name_of(self_), taking.id.life % 1'000'000, taking.id.number);
   end.at = taking.at;
-  end.members.push_back(name_of(self_));
-  for (const auto& [node, in] : in_) end.members.push_back(name_of(node));
+  for (const NodeId node : taking.id.peers) end.members.push_back(name_of(node));
   std::ranges::sort(end.members);
   const auto missing = [&](const std::string& who, record::Why why) {
     end.missing.emplace_back(who, to_string(why));
   };
-  for (const auto& [node, in] : in_) {
+  for (const NodeId node : taking.id.peers) {
     if (taking.died.contains(node)) {
       missing(name_of(node), record::Why::died);
     } else if (!taking.peers.contains(node)) {
-      missing(name_of(node), in.connected ? record::Why::no_answer : record::Why::unreachable);
+      missing(name_of(node), is_connected(node) ? record::Why::no_answer : record::Why::unreachable);
     }
   }
   for (const auto& [node, peer] : taking.peers) answer(taking.asked, local::SnapshotLine{peer.line});
@@ -176,11 +181,6 @@ void GroupSnapshot::finish() {
 void GroupSnapshot::answer(const Asked& asked, const local::GroupSnapshotAnswer& answer) {
   actions_.push_back(
       node::ToTool{asked.connection, asked.request, wire::encode(answer, local::part_version)});
-}
-
-std::string GroupSnapshot::name_of(NodeId node) const {
-  const auto found = names_.find(node);
-  return found == names_.end() ? std::to_string(node.value) : found->second;
 }
 
 }  // namespace coord::group

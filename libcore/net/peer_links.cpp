@@ -66,19 +66,21 @@ bool PeerLinks::wait(Way& way, ByteView message, Level version, wire::FrameType 
   return true;
 }
 
-void PeerLinks::up(const std::string& peer) {
+std::uint64_t PeerLinks::up(const std::string& peer) {
   const auto found = links_.find(peer);
-  if (found == links_.end()) return;
+  if (found == links_.end()) return 0;
   Way& way = found->second;
   const Instant now = steady_now();
   way.waiting_bytes = 0;
+  std::uint64_t went = 0;
   for (const Waiting& waiting : std::exchange(way.waiting, {})) {
     if (now - waiting.since > config_.wait) {
       ++way.dropped;
-    } else {
-      (void)way.link->send(waiting.message, waiting.version, waiting.type);
+    } else if (way.link->send(waiting.message, waiting.version, waiting.type)) {
+      ++went;
     }
   }
+  return went;
 }
 
 void PeerLinks::hurry(const std::string& peer) {

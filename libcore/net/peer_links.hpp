@@ -41,9 +41,10 @@ class PeerLinks {
 
   void start();
   void stop();
+  // True: it goes out, or waits for a link that is not up yet.
   bool send(const std::string& peer, ByteView message, Level version, wire::FrameType type);
-  // Its link is up: what waits for it goes out.
-  void up(const std::string& peer);
+  // Its link is up: what waits for it goes out. How many messages of it did.
+  std::uint64_t up(const std::string& peer);
   void hurry(const std::string& peer);
   // Which are kept from now on. One that is kept no more is closed when it is idle.
   void keep(std::set<std::string> peers);

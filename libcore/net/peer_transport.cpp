@@ -172,7 +172,7 @@ PeerLink::Handlers PeerTransport::link_handlers() {
             note_list(peer, hello);
             handlers_.greeted(peer, hello);
             handlers_.up(peer);
-            links_->up(peer);
+            if (const std::uint64_t count = links_->up(peer); count > 0) handlers_.waited(peer, count);
           },
           [this](const std::string& peer) {
             handlers_.down(peer);

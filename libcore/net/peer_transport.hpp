@@ -81,6 +81,9 @@ struct PeerHandlers {
   std::function<void(const std::string& peer)> parted = [](const std::string&) {};
   // send() reaches it from now on, and what is sent in this goes first.
   std::function<void(const std::string& peer)> up = [](const std::string&) {};
+  // After `up`: so many that were sent before it have gone out now.
+  std::function<void(const std::string& peer, std::uint64_t count)> waited = [](const std::string&,
+                                                                                std::uint64_t) {};
   std::function<void(const std::string& peer)> down = [](const std::string&) {};
   // A host asks who is here, from that address (net/introduction.hpp).
   std::function<std::optional<wire::Introduction>(const wire::IntroductionQuestion&, const std::string&)>

@@ -30,8 +30,8 @@ std::uint16_t number_of(const Part& part) {
 
 }  // namespace
 
-Node::Node(replica::ReplicatedService service, Parts parts, bool founders_parts)
-    : service_(std::move(service)), parts_(std::move(parts)), founders_parts_(founders_parts) {
+Node::Node(replica::ReplicatedService service, Parts parts)
+    : service_(std::move(service)), parts_(std::move(parts)) {
   std::sort(parts_.begin(), parts_.end(),
             [](const auto& a, const auto& b) { return a->channel() < b->channel(); });
   COORD_CHECK(parts_.empty() || parts_.front()->channel() != Channel::service);
@@ -153,6 +153,10 @@ void Node::connected(NodeId to) {
   if (watcher_ != nullptr) watcher_->connected(to);
 }
 
+void Node::waited(NodeId to, std::uint64_t count) {
+  if (watcher_ != nullptr) watcher_->waited(to, count);
+}
+
 void Node::disconnected(NodeId to) {
   if (watcher_ != nullptr) watcher_->disconnected(to);
 }
@@ -196,20 +200,14 @@ void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event,
     out_.emplace_back(replica::ServiceAction(replica::ToTool{
         event.connection,
         local::Refused{said.request, of_engine ? local::RefusedKind::mismatch : local::RefusedKind::protocol,
-                       of_engine ? between_peers : why_no_part(said.channel)}}));
+                       of_engine ? between_peers
+                                 : fmt::format("this peer has no part {}: install the tool's release on "
+                                               "this host",
+                                               said.channel)}}));
     return;
   }
   const FromTool question{event.connection, event.who, said.request, said.bytes};
   of_part(*part, part->step(moment(now, wall), question));
-}
-
-std::string Node::why_no_part(std::uint16_t channel) const {
-  if (founders_parts_)
-    return fmt::format("this peer has no part {}: install the tool's release on this host", channel);
-  if (voter() == nullptr)
-    return "this host does not vote, and has no part in this: ask on a host of the founding list that votes";
-  return "this host came to the group with --join, and has no part in this: ask on a host of the founding "
-         "list";
 }
 
 void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard) {

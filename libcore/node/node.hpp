@@ -96,9 +96,8 @@ struct Setting {
   std::uint64_t seed = 0;        // for its choices; each life has another one
   Instant now;
   std::map<NodeId, std::string> names{};  // of all nodes, this one among them; empty: they have none
-  // Whether this node has the part that only founders which keep the log have: snapshots of the group.
-  bool has_founders_parts = true;
-  bool is_gateway = false;  // an engine keeps its log
+  bool is_alone = false;                  // it has founded a group that nobody else is of
+  bool is_gateway = false;                // an engine keeps its log
 };
 using Parts = std::vector<std::unique_ptr<Part>>;
 using MakeParts = std::function<Parts(const Setting&)>;
@@ -106,8 +105,7 @@ using MakeParts = std::function<Parts(const Setting&)>;
 class Node {
  public:
   // No two parts have one channel, and none has the service's (checked).
-  // `founders_parts`: as in Setting.
-  explicit Node(replica::ReplicatedService service, Parts parts = {}, bool founders_parts = true);
+  explicit Node(replica::ReplicatedService service, Parts parts = {});
 
   [[nodiscard]] NodeActions step(Instant now, WallTime wall, NodeEvent&& event);
   [[nodiscard]] NodeActions settle(Instant now, WallTime wall);
@@ -123,10 +121,11 @@ class Node {
   std::vector<Count> counts_of_parts() const;
 
   // ---- for the driver, and one of the parts that watches (watcher.hpp)
-  // A SendPeer or SendOnChannel was tried.
+  // A SendPeer or SendOnChannel was tried. `taken`: it goes out now (waited() tells what does later).
   void sent(NodeId to, Way way, const replica::PeerMessage& message, bool taken);
   void sent(NodeId to, Way way, const wire::ChannelMessage& message, bool taken);
   void connected(NodeId to);
+  void waited(NodeId to, std::uint64_t count);
   void disconnected(NodeId to);
   // To be sent before all else on a connection that has just come about.
   std::vector<wire::ChannelMessage> first_on(NodeId to) const;
@@ -146,11 +145,9 @@ class Node {
   void of_part(const Part& part, PartActions actions, const OnChannel* heard = nullptr);
   void send(const Part& part, Send send);
   void tell(const Part& part, ToTool answer);
-  std::string why_no_part(std::uint16_t channel) const;
 
   replica::ReplicatedService service_;
-  Parts parts_;  // by channel
-  bool founders_parts_;
+  Parts parts_;                 // by channel
   Watcher* watcher_ = nullptr;  // one of them, perhaps
   Part* watching_ = nullptr;    // the same one
   Counts counts_;

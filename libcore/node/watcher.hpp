@@ -29,8 +29,8 @@ class Watcher {
   Watcher& operator=(const Watcher&) = delete;
   virtual ~Watcher() = default;
 
-  // `taken`: it goes out; else it was dropped here. `kind`: of a message of the service its name, of any
-  // other the name of its part.
+  // `taken`: it goes out; else it was dropped here, or waits for a connection. `kind`: of a message of the
+  // service its name, of any other the name of its part.
   virtual void sent(NodeId to, Way way, std::string_view kind, bool taken) = 0;
   // `words`: says what it is, in the notation of the golden traces; for who wants to know.
   using Words = std::function<std::string()>;
@@ -38,8 +38,10 @@ class Watcher {
   // What that node sends by stream comes by another connection from now on. `lost`: so many of those that
   // sent() is told of went by it before and never come; where connections are real it is 0.
   virtual void came(NodeId from, std::uint64_t lost) = 0;
-  // This node's way to that one stands anew, or is gone.
+  // This node's way to that one stands anew, or is gone. waited(): so many that were sent before it stood,
+  // and not told as taken, have gone out on it now, after what goes first.
   virtual void connected(NodeId to) = 0;
+  virtual void waited(NodeId to, std::uint64_t count) = 0;
   virtual void disconnected(NodeId to) = 0;
   // What goes first on a connection to that node, made now.
   virtual std::vector<Bytes> first_on(NodeId to) const = 0;

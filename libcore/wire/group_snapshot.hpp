@@ -28,11 +28,14 @@ struct GroupSnapshotId {
   Duration patience{};
   // Of each message on its way, not only of their kinds.
   bool each = false;
+  // Whose snapshot it is, sorted: the voters as the taker had applied them. With every message, for all that
+  // are in it must go by the same ones, whatever they have applied themselves.
+  std::vector<NodeId> peers{};
 
   auto operator<=>(const GroupSnapshotId&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(taker, life, number, patience, each);
+    archive(taker, life, number, patience, each, peers);
   }
 };
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +18,7 @@ namespace coord::test {
 
 class Played {
  public:
-  static constexpr NodeId self{1}, two{2}, three{3};
+  static constexpr NodeId self{1}, two{2}, three{3}, four{4};  // four came later
   static constexpr Duration patience = std::chrono::seconds(2);
 
   Played() { tell(node::Greeted{two, 2, 20}), tell(node::Greeted{three, 2, 30}); }
@@ -62,19 +64,36 @@ class Played {
     }
     return false;
   }
+  // two takes one of these, and its marker comes from `from`.
+  void two_takes(std::vector<NodeId> peers, NodeId from = two) {
+    say(from, wire::SnapshotMarker{{two, 20, 1, patience, false, std::move(peers)}, false, true, 20, 0, {}});
+  }
+  // A connection to it comes about, on which so many go out that had waited for it, and one more.
+  void connects(NodeId to, std::uint64_t waited) {
+    part_.connected(to);
+    part_.waited(to, waited);
+    part_.sent(to, node::Way::stream, "append", true);
+  }
+  std::size_t running() const { return part_.running(); }
   std::vector<Bytes> first_on(NodeId to) const { return part_.first_on(to); }
   bool colours(NodeId to) const { return !part_.colour(to).empty(); }
 
   Instant now{};
   std::optional<wire::GroupSnapshotId> id;
   std::optional<local::SnapshotTaken> taken;
+  std::set<NodeId> marked;                     // to whom markers went
+  std::map<NodeId, std::uint64_t> sent_by_it;  // to each, as its marker says
 
  private:
   static Bytes bytes_of_text(const std::string& text) { return {text.begin(), text.end()}; }
   void hear(const node::PartAction& action) {
     if (const auto* sent = std::get_if<node::Send>(&action)) {
       const auto message = wire::decode<wire::GroupSnapshotMessage>(sent->bytes, {.version = 2});
-      if (const auto* mark = message ? std::get_if<wire::SnapshotMarker>(&*message) : nullptr) id = mark->id;
+      if (const auto* mark = message ? std::get_if<wire::SnapshotMarker>(&*message) : nullptr) {
+        id = mark->id;
+        marked.insert(sent->to);
+        sent_by_it[sent->to] = mark->sent;
+      }
     } else if (const auto* told = std::get_if<node::ToTool>(&action)) {
       const auto answer =
           wire::decode<local::GroupSnapshotAnswer>(told->bytes, {.version = local::part_version});
@@ -82,7 +101,7 @@ class Played {
     }
   }
   group::GroupSnapshot part_{
-      node::Setting{self, {self, two, three}, 1, {}, {{self, "a"}, {two, "b"}, {three, "c"}}}};
+      node::Setting{self, {self, two, three}, 1, {}, {{self, "a"}, {two, "b"}, {three, "c"}, {four, "d"}}}};
 };
 
 // ---- each: whether what must not be is
@@ -162,6 +181,14 @@ inline bool counts_what_comes_after_its_time() {
   play.now += Played::patience;
   play.peer(Played::three, 30, {Played::self, Played::two});
   return play.is_whole();
+}
+
+// The voters as this peer knows them may be those of before or after: all of a snapshot go by its taker's.
+inline bool goes_by_its_own_voters() {
+  Played play;
+  play.two_takes({Played::self, Played::two, Played::four});
+  return play.marked != std::set<NodeId>{Played::two, Played::four} ||
+         !play.first_on(Played::three).empty() || play.first_on(Played::four).empty();
 }
 
 }  // namespace coord::test

@@ -35,3 +35,54 @@ TEST_CASE("group snapshot: a connection that comes about after the cut begins wi
 TEST_CASE("group snapshot: what comes after its time does not count, though the timer is late") {
   CHECK_FALSE(counts_what_comes_after_its_time());
 }
+TEST_CASE("group snapshot: whose it is its taker says, also where a peer knows other voters") {
+  CHECK_FALSE(goes_by_its_own_voters());
+}
+
+TEST_CASE("group snapshot: who votes meanwhile, or no more, changes nothing of one that is under way") {
+  Played play;
+  play.take();
+  REQUIRE(play.id);
+  CHECK(play.id->peers == std::vector<NodeId>{Played::self, Played::two, Played::three});
+  play.tell(node::Greeted{Played::four, 2, 40});
+  play.marker(Played::four, 40);
+  play.peer(Played::four, 40, {Played::self});
+  play.link(Played::four, 40, Played::self, 0);
+  play.link(Played::two, 20, Played::four, 40);
+  CHECK_FALSE(play.colours(Played::four));
+  CHECK_FALSE(play.taken);
+  play.all_is_well();
+  REQUIRE(play.taken);
+  CHECK(play.is_whole());
+  CHECK(play.taken->members == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEST_CASE("group snapshot: one that does not name this peer, or cannot be, is none of its business") {
+  const NodeId a = Played::self, b = Played::two, c = Played::three, d = Played::four;
+  std::vector<NodeId> many;
+  for (std::uint64_t i = 1; i <= 16; ++i) many.push_back(NodeId{i});
+  const std::vector<NodeId> wrong[] = {{}, {b, c, d}, {a, c, d}, {b, a}, {a, a, b}, {NodeId{}, a, b}, many};
+  for (const std::vector<NodeId>& peers : wrong) {
+    Played play;
+    play.two_takes(peers);
+    CHECK(play.running() == 0);
+    CHECK(play.marked.empty());
+  }
+  Played play;
+  // Its name is not known here yet, and the links would have two names.
+  play.two_takes({a, b, NodeId{5}});
+  CHECK(play.running() == 0);
+  // From one that is not named in it.
+  play.two_takes({a, b, d}, c);
+  CHECK(play.running() == 0);
+  play.two_takes({a, b, d}, d);
+  CHECK(play.running() == 1);
+}
+
+TEST_CASE("group snapshot: what had waited for a connection counts on it, also before its other end votes") {
+  Played play;
+  play.connects(Played::two, 0);
+  play.connects(Played::four, 3);
+  play.two_takes({Played::self, Played::two, Played::four});
+  CHECK(play.sent_by_it == std::map<NodeId, std::uint64_t>{{Played::two, 1}, {Played::four, 4}});
+}

@@ -135,3 +135,27 @@ TEST_CASE("a message on a channel comes with its type and level, by stream and b
   CHECK(datagrams.front().type == wire::FrameType::channel);
   CHECK(datagrams.front().payload == Bytes{8});
 }
+
+TEST_CASE("what waited for a connection is told when it has gone out, after the connection itself") {
+  boost::asio::io_context io;
+  const auto peers = peers_named({"a", "b"});
+  std::vector<std::string> told;
+  PeerHandlers handlers{[](const std::string&, wire::Frame&&) {}};
+  handlers.up = [&](const std::string& peer) { told.push_back("up " + peer); };
+  handlers.waited = [&](const std::string& peer, std::uint64_t count) {
+    told.push_back(peer + " " + std::to_string(count));
+  };
+  auto a = PeerTransport::open(io, reaching("a", peers, {"b"}), std::move(handlers),
+                               [](LogLevel, const std::string&) {});
+  REQUIRE(a.ok());
+  (*a)->start();
+  const auto b = start_peer(io, reaching("b", peers, {"a"}));
+  CHECK((*a)->send("b", Bytes{1}));
+  CHECK((*a)->send("b", Bytes{2}));
+  CHECK(told.empty());
+  REQUIRE(run_until(io, [&] { return b->inbox.size() == 2; }));
+  CHECK(told == std::vector<std::string>{"up b", "b 2"});
+  CHECK((*a)->send("b", Bytes{3}));
+  REQUIRE(run_until(io, [&] { return b->inbox.size() == 3; }));
+  CHECK(told.size() == 2);
+}

@@ -7,7 +7,7 @@ namespace {
 using namespace std::chrono_literals;
 
 wire::GroupSnapshotId id() {
-  return {NodeId{3}, 77, 5, 2s, true};
+  return {NodeId{3}, 77, 5, 2s, true, {NodeId{3}, NodeId{4}}};
 }
 Bytes line() {
   return {'{', '}', '\n'};

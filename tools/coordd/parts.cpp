@@ -50,7 +50,7 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
                        TraceLog* trace_log) {
   node::Parts parts;
   casts::PresenceOf presence_of;
-  if (setting.founders.size() > 1 || !setting.has_founders_parts) {
+  if (!setting.is_alone) {
     auto members = std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log));
     presence_of = [members = members.get()](const node::Moment& moment, NodeId node) {
       return presence_in(*members, moment, node);
@@ -60,8 +60,8 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<casts::CastsPart>(setting, presence_of));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
-  if (setting.has_founders_parts) parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   if (setting.is_gateway) return parts;
+  parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   agreements::Trace trace;
   if (trace_log != nullptr) {
     const auto failed = [&log](const std::string& why) { log(net::LogLevel::warning, why); };

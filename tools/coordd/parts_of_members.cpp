@@ -16,7 +16,7 @@ Status check_parts(const std::string& trace_log) {
 node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log,
                        TraceLog*) {
   node::Parts parts;
-  if (setting.founders.size() > 1 || !setting.has_founders_parts)
+  if (!setting.is_alone)
     parts.push_back(std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log)));
   return parts;
 }
