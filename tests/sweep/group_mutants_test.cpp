@@ -23,6 +23,13 @@ std::string found_without(const std::string& rule, std::uint64_t seeds) {
 
 }  // namespace
 
+TEST_CASE("a snapshot of the founders in place of the voters is found when one is replaced") {
+  CHECK(wrong_after_replacing() == "");
+  mutants::removed = "group_snapshot_is_of_applied_voters";
+  CHECK(wrong_after_replacing() != "");
+  mutants::removed.clear();
+}
+
 TEST_CASE("the cut of the group itself: each rule removed is found in the snapshots") {
   CHECK(found_without("", 10) == "");
   for (const char* rule : {"group_marker_that_comes_first_breaks", "group_datagrams_of_one_life",

@@ -33,7 +33,7 @@ ClusterConfig Scene::quick() {
 
 Scene::Scene(std::size_t nodes, std::uint64_t seed, ClusterConfig config)
     : cluster(of_size(std::move(config), nodes)),
-      world(cluster, calm_world(nodes, seed)),
+      world(cluster, calm_world(cluster.nodes(), seed)),
       invariants_(world),
       ledger_(world) {
   cluster.watcher = this;
@@ -49,7 +49,8 @@ void Scene::settle() {
   until(std::chrono::seconds(5), [&] {
     for (std::size_t i = 1; i <= world.nodes(); ++i) {
       const Peer* peer = world.node(NodeId{i});
-      if (peer == nullptr || world.state(NodeId{i}) != sim::NodeState::running) continue;
+      if (peer == nullptr || peer->voter() == nullptr || world.state(NodeId{i}) != sim::NodeState::running)
+        continue;
       if (peer->replica().raft().leader() != leader() || leader() == NodeId{}) return false;
     }
     return true;
@@ -126,7 +127,8 @@ NodeId Scene::leader() const {
   Term term;
   for (std::size_t i = 1; i <= world.nodes(); ++i) {
     const Peer* peer = world.node(NodeId{i});
-    if (peer == nullptr || peer->replica().raft().role() != raft::Role::leader) continue;
+    if (peer == nullptr || peer->voter() == nullptr) continue;
+    if (peer->replica().raft().role() != raft::Role::leader) continue;
     if (peer->replica().raft().term() < term) continue;
     term = peer->replica().raft().term();
     found = NodeId{i};

@@ -34,6 +34,7 @@ class Scene : public HostWatcher {
     local::Mode mode = local::Mode::exclusive;
   };
 
+  // `nodes` found the group; those that `config` has beside them (members) come later.
   explicit Scene(std::size_t nodes = 3, std::uint64_t seed = 1, ClusterConfig config = quick());
   ~Scene() override;
   // Short logs and snapshots.

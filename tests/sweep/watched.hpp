@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "group/group_snapshot.hpp"
+#include "replica/forwarder.hpp"
 #include "sim/faults.hpp"
 #include "sim/inject.hpp"
 #include "snapshot/consistency.hpp"
@@ -21,7 +22,7 @@ using namespace std::chrono_literals;
 
 inline constexpr std::uint64_t tool_connection = 77;
 
-inline ClusterConfig with_snapshots() {
+inline ClusterConfig with_snapshots(std::size_t members = 0) {
   ClusterConfig config = Scene::quick();
   config.parts = [](const node::Setting& setting) {
     node::Parts parts;
@@ -30,6 +31,8 @@ inline ClusterConfig with_snapshots() {
   };
   config.ordered = true;
   config.replica.raise_after = 10ms;
+  config.members = members;
+  if (members > 0) config.founded_at = newest_level;
   return config;
 }
 
@@ -57,6 +60,7 @@ class Tools final : public HostWatcher {
       taken.push_back(*snapshot);
     } else {
       ++refused;
+      why_refused = std::get<local::SnapshotRefused>(*heard).why;
     }
   }
   void stop_command(NodeId node, const replica::StopCommand& stop) override {
@@ -69,20 +73,23 @@ class Tools final : public HostWatcher {
   HostWatcher* next = nullptr;
   std::vector<record::Snapshot> taken;
   std::size_t refused = 0;
+  std::string why_refused;  // the last one
 
  private:
   std::map<std::uint64_t, std::string> lines_;
 };
 
 struct Watched {
-  Watched(std::size_t nodes, std::uint64_t seed) : scene(nodes, seed, with_snapshots()) {
+  // `members`: nodes that came later, behind those.
+  Watched(std::size_t nodes, std::uint64_t seed, std::size_t members = 0)
+      : scene(nodes, seed, with_snapshots(members)) {
     tools.next = std::exchange(scene.cluster.watcher, &tools);
   }
   void reach_level_two() {
     scene.settle();
     REQUIRE(scene.until(5s, [&] {
       for (std::size_t i = 1; i <= scene.world.nodes(); ++i) {
-        if (scene.world.node(NodeId{i})->replica().speaks() < 2) return false;
+        if (scene.world.node(NodeId{i})->log().speaks() < 2) return false;
       }
       return true;
     }));
@@ -93,6 +100,38 @@ struct Watched {
         host, replica::FromTool{replica::ConnectionId{tool_connection},
                                 {uid, "user"},
                                 local::ToPart{++request, 1, wire::encode(wish, local::part_version)}});
+  }
+  // An order about the voters, said again until it is carried out as far as `done` tells. Who is sent the log
+  // meanwhile begins anew with it.
+  template <class Done>
+  bool order(const replica::VoterOrder& order, Done&& done) {
+    Instant say_at = scene.world.now();
+    return scene.until(20s, [&] {
+      if (scene.world.now() >= say_at && scene.leader() != NodeId{}) {
+        scene.world.input(scene.leader(), replica::AskVoters{++ticket, order});
+        say_at = scene.world.now() + 200ms;
+      }
+      for (std::size_t i = 1; i <= scene.world.nodes(); ++i) {
+        const Peer* peer = scene.world.node(NodeId{i});
+        if (peer == nullptr) continue;
+        const auto* forwarder = dynamic_cast<const replica::Forwarder*>(&peer->log());
+        if (forwarder != nullptr && forwarder->is_sent_log()) begin_anew(NodeId{i}, true);
+      }
+      return done();
+    });
+  }
+  void begin_anew(NodeId node, bool with_log) {
+    scene.cluster.keeps_log[node.value] = with_log;
+    scene.world.crash(node, sim::CrashKind::process);
+    scene.world.start(node);
+  }
+  // Those of `nodes` have all applied that `nodes` vote, and nobody else.
+  bool all_vote(const std::vector<NodeId>& nodes) const {
+    return std::ranges::all_of(nodes, [&](NodeId node) {
+      const Peer* peer = scene.world.node(node);
+      if (peer == nullptr || peer->voter() == nullptr) return false;
+      return peer->replica().raft().voters_at(peer->replica().applied()) == nodes;
+    });
   }
   // Something to do for the replicated service.
   void submit(NodeId host) {
@@ -105,6 +144,7 @@ struct Watched {
   Tools tools;
   Scene scene;
   std::uint64_t request = 0;
+  std::uint64_t ticket = 0;
   std::uint64_t others = 0;
   std::vector<Scene::Id> locks;
 };
@@ -124,6 +164,42 @@ inline std::uint64_t on_way(const record::Snapshot& snapshot) {
     for (const auto& [kind, count] : link.messages) sum += count;
   }
   return sum;
+}
+
+inline std::vector<std::string> recorded(const record::Snapshot& snapshot) {
+  std::vector<std::string> names;
+  for (const auto& peer : snapshot.peers) names.push_back(peer.name);
+  std::ranges::sort(names);
+  return names;
+}
+
+// A founder is replaced by a node that came later: that one, and one that stays, each take a snapshot. Empty:
+// they are of those that vote then, and complete; else what is wrong.
+inline std::string wrong_after_replacing() {
+  Watched group(3, 11, 1);
+  group.reach_level_two();
+  const NodeId gone = group.scene.follower(), come{4};
+  std::vector<NodeId> stay;
+  std::vector<std::string> names;
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    if (NodeId{i} == gone) continue;
+    stay.push_back(NodeId{i});
+    names.push_back(std::to_string(i));
+  }
+  if (!group.order({replica::VoterVerb::replace, gone, come, "test"}, [&] { return group.all_vote(stay); }))
+    return "the voter is not replaced";
+  group.submit(stay.front());
+  group.ask(stay.front());
+  group.scene.run(1s);
+  group.ask(come);
+  group.scene.run(1s);
+  if (group.tools.taken.size() != 2) return "not taken: " + group.tools.why_refused;
+  for (const auto& snapshot : group.tools.taken) {
+    const bool is_right = snapshot.complete() && recorded(snapshot) == names &&
+                          snapshot.members.size() == names.size() && findings_of(snapshot, false).empty();
+    if (!is_right) return *record::to_text(snapshot);
+  }
+  return group.scene.violation();
 }
 
 // What a run under random faults has shown.
