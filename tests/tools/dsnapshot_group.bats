@@ -4,6 +4,7 @@
 # Snapshots of the group itself as a shell user takes them: cold on one host, and of three peers of which one stops.
 bats_require_minimum_version 1.5.0
 load peer_helpers
+load member_helpers
 
 setup() {
   cd "$BATS_TEST_TMPDIR"
@@ -13,6 +14,7 @@ setup() {
 teardown() {
   end_jobs TERM
   [ -z "${group-}" ] || stop_group
+  stop_members
   [ -z "${XDG_RUNTIME_DIR-}" ] || [[ $XDG_RUNTIME_DIR != "$BATS_TEST_TMPDIR"/* ]] || stop_own_host
 }
 
@@ -92,6 +94,34 @@ own_is_held() { dlock --list --json backup | jq -e '.holders | length > 0' >/dev
   [[ ${lines[0]} == *'c: unreachable'* ]]
 }
 c_is_dead() { on a dsnapshot -w 1 --json 2>/dev/null | jq -e -s '.[0].why == ["unreachable"]' >/dev/null; }
+
+whole_of() { # HOST NAMES
+  on "$1" dsnapshot --json >whole.jsonl || return
+  [ "$(jq -r 'select(.type == "peer") | .name' whole.jsonl | sort | tr -d '\n')" = "$2" ] || return
+  jq -e -s --arg names "$2" '($names | length) as $n | map(select(.type == "link")) | length == $n * ($n - 1)' whole.jsonl >/dev/null || return
+  dsnapshot check -q whole.jsonl
+}
+sends_on() { run -69 on "$1" dsnapshot && [[ $output == *"this host does not vote: ask on one of $2"* ]]; } # HOST NAMES
+
+@test "a snapshot is of the hosts that vote now, whoever founded the group, and each of them takes one" {
+  three_peers
+  read -r -a spare < <(free_ports 2)
+  member m "${spare[0]}" a -- "${calm[@]}"
+  sends_on m 'a, b, c'
+  run -0 on a dpeers promote m -w 20
+  for name in m a b c; do eventually whole_of $name abcm; done
+  member d "${spare[1]}" a -- "${calm[@]}"
+  eventually whole_of a abcm
+  run -0 on a dpeers replace c d -w 20
+  for name in d a m; do eventually whole_of $name abdm; done
+  eventually sends_on c 'a, b, d, m'
+  signal_peer KILL c
+  eventually peer_gone c
+  eventually whole_of a abdm
+  run -0 on a dpeers remove m -w 20
+  for name in a d; do eventually whole_of $name abd; done
+  eventually sends_on m 'a, b, d'
+}
 
 @test "each message is for root only" {
   own_host

@@ -414,7 +414,7 @@ teardown() {
     run on m timeout 20 $tool
     echo "$tool: $status $output"
     [ "$status" -eq 69 ]
-    [[ "$output" == *"does not vote"* ]]
+    [[ "$output" == *"this host does not vote: ask on one of a, b, c"* ]]
   done
   run -64 on m timeout 20 dpropose --algorithm paxos plan v
   [[ "$output" == *"this host is no site: propose on one of a, "* ]]
