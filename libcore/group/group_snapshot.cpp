@@ -180,7 +180,7 @@ GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id&
   if (cuts_.size() >= wire::most_group_snapshots) return nullptr;
   if (moment.service != nullptr) life_ = moment.service->replica().life();
   const Duration patience = std::clamp<Duration>(id.patience, Duration::zero(), longest_patience);
-  // Between those that it is of, whoever votes by what this node has applied.
+  // Between those that it is of, whoever votes by the log of this node.
   std::map<NodeId, LinkIn> in;
   std::map<NodeId, LinkOut> out;
   for (const NodeId node :

@@ -6,9 +6,9 @@
 // is there, or the time is over, the tool is told the lines of the file and who is missing. A peer that the
 // taker cannot reach is not waited for to the end.
 //
-// Whose snapshot it is. Voters come and go. The taker takes the voters as it has applied them, and says who
-// they are with the snapshot's id: all go by that, also one that has not heard yet that it votes, or that
-// another one does not. So a link is counted from its beginning on, whether its other end votes then or not.
+// Whose snapshot it is. Voters come and go. The taker takes the voters as its log has them, and says who they
+// are with the snapshot's id: all go by that, also one that has not heard yet that it votes, or that another
+// one does not. So a link is counted from its beginning on, whether its other end votes then or not.
 // Who is not named takes no part. A host without a vote has no snapshot taken, and says who has.
 //
 // What the part itself sends is not counted on the links. Nothing of it is written to a disk: a peer that

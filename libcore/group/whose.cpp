@@ -9,12 +9,12 @@
 
 namespace coord::group {
 
-// As this node has applied them, sorted. Of one that keeps no log: as it was told.
+// As this node's log has them, committed or not, for so they vote; sorted. Also just after a start, when
+// nothing of the log is applied yet. Of a node that keeps none: as it was told.
 std::vector<NodeId> GroupSnapshot::voters(const node::Moment& moment) const {
   if (moment.service == nullptr) return founders_;
   if (const replica::Replica* const voter = moment.service->voter())
-    return COORD_RULE_OR(group_snapshot_is_of_applied_voters, voter->raft().voters_at(voter->applied()),
-                         founders_);
+    return COORD_RULE_OR(group_snapshot_is_of_the_voters, voter->raft().voters().voters, founders_);
   const auto* const forwarder = dynamic_cast<const replica::Forwarder*>(&moment.service->log());
   std::vector<NodeId> told = forwarder == nullptr ? std::vector<NodeId>{} : forwarder->voters();
   std::ranges::sort(told);

@@ -28,8 +28,8 @@ struct GroupSnapshotId {
   Duration patience{};
   // Of each message on its way, not only of their kinds.
   bool each = false;
-  // Whose snapshot it is, sorted: the voters as the taker had applied them. With every message, for all that
-  // are in it must go by the same ones, whatever they have applied themselves.
+  // Whose snapshot it is, sorted: the voters as the taker's log has them. With every message, for all of
+  // them must go by the same ones, whatever their own logs say.
   std::vector<NodeId> peers{};
 
   auto operator<=>(const GroupSnapshotId&) const = default;

@@ -25,7 +25,7 @@ std::string found_without(const std::string& rule, std::uint64_t seeds) {
 
 TEST_CASE("a snapshot of the founders in place of the voters is found when one is replaced") {
   CHECK(wrong_after_replacing() == "");
-  mutants::removed = "group_snapshot_is_of_applied_voters";
+  mutants::removed = "group_snapshot_is_of_the_voters";
   CHECK(wrong_after_replacing() != "");
   mutants::removed.clear();
 }
