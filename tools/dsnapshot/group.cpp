@@ -46,7 +46,8 @@ class Gathering {
     if (!answer) return no_answer(fmt::format("its answer cannot be read: {}", answer.error().what));
     if (const auto* refused = std::get_if<local::SnapshotRefused>(&*answer)) {
       if (refused->usage) return Error{ErrorKind::usage, "--messages", refused->why, "leave it out"};
-      return no_answer(refused->why);
+      // It says itself what to do.
+      return Error{ErrorKind::unavailable, "this host's peer", refused->why, ""};
     }
     if (const auto* line = std::get_if<local::SnapshotLine>(&*answer)) {
       lines_.append(line->line.begin(), line->line.end());
