@@ -29,6 +29,7 @@ Status Daemon::recover_as_gateway() {
   config.self = settings_.node;
   config.name = settings_.name;
   config.query_patience = leader_patience() + std::chrono::seconds(1);
+  config.raise_after = settings_.options.raise_after;
   auto memory = read_engine_memory(*disk_, settings_.options.state_dir);
   if (!memory) return memory.error();
   config.memory = *memory;

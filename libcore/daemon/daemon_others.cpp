@@ -319,7 +319,12 @@ local::LevelRecord Daemon::describe_level() const {
   record.next = view.next;
   for (const auto& [voter, why] : view.missing) {
     const net::Roster::Node* const node = settings_.roster.find(voter);
-    record.missing.emplace_back(node == nullptr ? settings_.name : node->name, why_missing(voter, why));
+    const auto& gateways = node_->log().machine().state().registrations;
+    const auto gateway = settings_.is_gateway() ? gateways.find(voter) : gateways.end();
+    const std::string& name = gateway != gateways.end() ? gateway->second.name
+                              : node != nullptr         ? node->name
+                                                        : settings_.name;
+    record.missing.emplace_back(name, why_missing(voter, why));
   }
   if (view.level < 2 && view.next >= 2)
     record.claimed = service::owned_names(node_->log().machine().state(), most_claimed);
@@ -341,7 +346,7 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
                                "only root and the peer's own user may raise the level"});
   if (now.next == now.level)
     return refuse(fmt::format("the group is at level {}, and this peer knows no later one", now.level));
-  if (role() != raft::Role::leader) {
+  if (!settings_.is_gateway() && role() != raft::Role::leader) {
     const net::Roster::Node* const leader = settings_.roster.find(node_->log().leader());
     return refuse(leader == nullptr ? "nobody leads now: try again later"
                                     : fmt::format("peer {} leads: ask on its host", leader->name));

@@ -105,7 +105,7 @@ Result<std::optional<EngineEntry>> decode_engine_entry(ByteView bytes) {
   entry.node = NodeId{reader.get<std::uint64_t>()};
   const auto kind = reader.get<std::uint8_t>();
   entry.level = reader.get<std::uint32_t>();
-  if (reader.failed() || kind > static_cast<std::uint8_t>(EngineEntry::Kind::tries))
+  if (reader.failed() || kind > static_cast<std::uint8_t>(EngineEntry::Kind::raise))
     return Error{ErrorKind::data, "an entry of the log",
                  fmt::format("it is of kind {}, which this program does not know", kind),
                  "install the release that the other gateways have"};

@@ -42,13 +42,15 @@ struct EngineEntry {
     confirms,   // one that has: it is
     remembers,  // to who begins a new era: what this gateway knows
     tries,      // whether the engine takes something again
+    // Of no command either, but with a service::Raise.
+    raise,
   };
   NodeId node;  // the gateway that has appended it
   Kind kind = Kind::command;
   Level level = first_level;  // by whose formats the command is laid out
   Bytes command;
 
-  bool has_word() const { return kind >= Kind::new_era; }
+  bool has_word() const { return kind >= Kind::new_era && kind <= Kind::tries; }
   bool operator==(const EngineEntry&) const = default;
 };
 constexpr const char* name_of(EngineEntry::Kind value) {
@@ -68,6 +70,8 @@ constexpr const char* name_of(EngineEntry::Kind value) {
       return "remembers";
     case tries:
       return "tries";
+    case raise:
+      return "raise";
   }
   return nullptr;
 }

@@ -60,6 +60,7 @@ Actions EngineLog::settle(Instant now, WallTime wall) {
     answer_others(now);
     seal_if_due(now);
     forget_silent(now);
+    raise_if_due(now);
   }
   remember();
   put_down(now);
@@ -75,6 +76,7 @@ std::optional<Instant> EngineLog::deadline() const {
   if (current_) {
     also(commands_.next_resend());
     also(keepers_.deadline());
+    also(raise_look_at_);
     for (const auto& [nonce, question] : questions_) also(question.due);
   }
   if (up_) also(reload_at_);
@@ -238,12 +240,6 @@ void EngineLog::answer_reads(Instant now) {
     }
     it = reads_.erase(it);
   }
-}
-
-LevelView EngineLog::level_view() const {
-  LevelView view;
-  view.level = view.next = machine_.level();
-  return view;
 }
 
 }  // namespace coord::replica

@@ -59,6 +59,7 @@ class EngineLog final : public OrderedLog {
     Duration usual_ttl = std::chrono::seconds(30);      // a lease of which nothing is known is over by then
     Duration hear_memories = std::chrono::seconds(10);  // what others know, when a new era begins
     Duration forget_after = std::chrono::hours(24);     // a gateway that says nothing
+    Duration raise_after = std::chrono::minutes(10);    // since all gateways know a higher level
     EngineMemory memory{};                              // of earlier lives
     std::string name{};                                 // of this host, for its registration
     bool first = false;     // an operator says that what is found is the right log
@@ -161,6 +162,7 @@ class EngineLog final : public OrderedLog {
   void on(Instant now, const Query& event);
   void on(Instant now, const PutIntoLog& event);
   void on(Instant now, const FromEngine& event);
+  void on(Instant now, const RaiseNow& event);
   template <class Other>
   void on(Instant, const Other&) {}  // of disks, peers and voters
 
@@ -212,6 +214,12 @@ class EngineLog final : public OrderedLog {
   void say_what_is_known(Instant now);
   void further_era(Instant now);
   void keep_new_era();
+
+  // ---- engine_log_level.cpp
+  Level known_by_all() const;
+  std::optional<Instant> raise_due() const;
+  void raise_if_due(Instant now);
+  void apply_raise(Instant now, const EngineEntry& entry);
 
   Actions& for_desk();
   void drop_applied();
@@ -293,6 +301,10 @@ class EngineLog final : public OrderedLog {
   std::uint64_t tries_ = 0;
   std::optional<Instant> name_refused_at_;
   std::uint64_t registers_ = 0;  // how often that was refused
+
+  std::optional<Instant> raise_ready_since_, raise_look_at_;
+  bool raise_now_ = false;    // an operator wants it
+  std::uint64_t raises_ = 0;  // of this life, that came back as entries
 
   std::map<NodeId, Duration> ahead_;
 

@@ -117,10 +117,13 @@ void EngineLog::hear(Instant now, const engine::State& event) {
 }
 
 void EngineLog::install(Instant now, EngineState&& state) {
-  auto machine = machine_from({LogIndex{state.place.index}, {}, std::move(state.machine), state.level});
+  auto machine = machine_from({LogIndex{state.place.index}, {}, std::move(state.machine), state.level},
+                              config_.level);
   if (!machine)
     return halt(fmt::format("the state that the engine keeps cannot be read: {}", machine.error().text()));
+  const bool is_of_another_level = machine->level() != machine_.level();
   machine_ = std::move(*machine);
+  if (is_of_another_level) commands_.level_has_changed(machine_);
   applied_ = state.place.index;
   seen_ = state.place;
   seen_era_ = state.era;
@@ -193,7 +196,9 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
     seen_ = walk_->place;
   }
   if ((*entry)->has_word()) return hear_word(now, **entry);
-  if (is_new) apply(now, **entry);
+  if (!is_new) return;
+  if ((*entry)->kind == EngineEntry::Kind::raise) return apply_raise(now, **entry);
+  apply(now, **entry);
 }
 
 void EngineLog::apply(Instant now, const EngineEntry& entry) {

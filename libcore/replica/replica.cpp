@@ -9,8 +9,8 @@
 
 namespace coord::replica {
 
-Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot) {
-  auto state = wire::decode_state(snapshot.data, snapshot.level);
+Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot, Level knows) {
+  auto state = wire::decode_state(snapshot.data, snapshot.level, knows);
   if (!state) return state.error();
   return service::StateMachine::restore(std::move(*state));
 }

@@ -63,7 +63,7 @@ struct Config {
 };
 
 // The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
-Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot);
+Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot, Level knows = newest_level);
 
 class Replica final : public OrderedLog {
  public:

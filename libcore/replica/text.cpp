@@ -116,7 +116,8 @@ std::string engine_entry_in(const Bytes& bytes) {
   if (!*entry) return " of somebody else";
   const char* const kind = name_of((*entry)->kind);
   const std::string by = fmt::format(" by {}", (*entry)->node.value);
-  if ((*entry)->has_word()) return fmt::format("{} {}", by, kind);
+  if ((*entry)->has_word() || (*entry)->kind == EngineEntry::Kind::raise)
+    return fmt::format("{} {}", by, kind);
   return fmt::format("{}{} {}", by, (*entry)->kind == EngineEntry::Kind::again ? " again" : "",
                      command_in((*entry)->command, (*entry)->level));
 }

@@ -82,11 +82,11 @@ Bytes encode_state(const service::State& state, std::size_t expected) {
   return bytes;
 }
 
-Result<service::State> decode_state(ByteView data, Level level) {
+Result<service::State> decode_state(ByteView data, Level level, Level knows) {
   if (level < 2) return decode<service::State>(data, section_options(first_version));
-  if (level > newest_level)
+  if (level > knows)
     return unreadable(fmt::format("it is of level {}, and this program knows level {}", number(level),
-                                  number(newest_level)));
+                                  number(knows)));
   try {
     BoundedReader in(data, section_options(level));
     service::State state;

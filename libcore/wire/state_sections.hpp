@@ -22,6 +22,7 @@ namespace coord::wire {
 // As its level says. `expected`: about so many bytes.
 Bytes encode_state(const service::State& state, std::size_t expected = 0);
 // `level`: what the snapshot's file, or its sender, says that it is of.
-Result<service::State> decode_state(ByteView data, Level level);
+// `knows`: the newest that this program knows; another one only in tests.
+Result<service::State> decode_state(ByteView data, Level level, Level knows = newest_level);
 
 }  // namespace coord::wire

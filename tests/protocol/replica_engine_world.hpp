@@ -102,6 +102,8 @@ struct GatewayOptions {
   EngineMemory memory{};
   std::size_t seal_every = 1000;
   bool first = false, registers = true;
+  Level level = newest_level;
+  Duration raise_after = std::chrono::minutes(10);
 };
 
 class Gateway {
@@ -114,6 +116,8 @@ class Gateway {
     config.seal_every_entries = options.seal_every;
     config.first = options.first;
     config.registers = options.registers;
+    config.level = options.level;
+    config.raise_after = options.raise_after;
     log.emplace(config, Random(5 + options.node.value), now);
   }
   Gateway(const Gateway&) = delete;

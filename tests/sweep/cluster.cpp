@@ -38,6 +38,7 @@ Result<std::unique_ptr<replica::OrderedLog>> Cluster::open_log(Instant now, sim:
     config.name = "n" + std::to_string(port.self().value);
     config.believe_again = std::chrono::seconds(1);
     config.usual_ttl = std::chrono::seconds(3);
+    config.raise_after = config_.replica.raise_after;
     return std::unique_ptr<replica::OrderedLog>(
         std::make_unique<replica::EngineLog>(std::move(config), Random(port.random().next()), now));
   }

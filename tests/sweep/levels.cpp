@@ -10,7 +10,13 @@ using std::chrono::milliseconds;
 }  // namespace
 
 Levels::Levels(World& world, Cluster& cluster, std::uint64_t seed, bool upgrades, Instant end)
-    : world_(world), cluster_(cluster), upgrades_(upgrades), end_(end), random_(seed ^ 0x75706772616465U) {
+    : world_(world),
+      cluster_(cluster),
+      upgrades_(upgrades),
+      earlier_(cluster.config().engine ? newest_level : first_level),
+      later_(cluster.config().engine ? newest_level + 1 : newest_level),
+      end_(end),
+      random_(seed ^ 0x75706772616465U) {
   cluster_.levels = this;
   in_force_ = cluster_.config().founded_at;
 }
@@ -24,13 +30,14 @@ void Levels::begin() {
   world_.at(world_.now() + milliseconds(300), [this] { act(); });
   world_.at(end_, [this] {
     for (std::size_t i = 1; i <= world_.nodes(); ++i) {
-      if (cluster_.knows[i] != newest_level) install(NodeId{i}, newest_level);
+      if (cluster_.knows[i] != later_) install(NodeId{i}, later_);
     }
   });
 }
 
-// A disk that has held one is refused by the release before.
+// A disk that has held one is refused by the release before. An engine's log only if it is in force.
 bool Levels::raise_was_tried() const {
+  if (cluster_.config().engine) return in_force_ == later_;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     if (peer == nullptr || peer->voter() == nullptr) continue;
@@ -46,9 +53,9 @@ void Levels::act() {
   if (world_.now() >= end_ || world_.violation()) return;
   world_.at(world_.now() + random_.between(milliseconds(100), milliseconds(500)), [this] { act(); });
   const NodeId node{1 + random_.below(world_.nodes())};
-  const bool back = cluster_.knows[node.value] == newest_level;
+  const bool back = cluster_.knows[node.value] == later_;
   if (back && (tried_ || random_.chance(0.6))) return;
-  install(node, back ? first_level : newest_level);
+  install(node, back ? earlier_ : later_);
 }
 
 // The process is stopped and the other release's started.
@@ -79,6 +86,14 @@ void Levels::sent(NodeId node, const PeerMessage& message) {
 void Levels::raised(NodeId, const Peer& peer, Level level) {
   in_force_ = std::max(in_force_, level);
   const auto& registrations = peer.log().machine().state().registrations;
+  if (cluster_.config().engine) {
+    for (const auto& [node, registration] : registrations) {
+      if (const Level knows = knows_of_life_[registration.nonce]; knows < level)
+        fail("the log is at level " + std::to_string(level) + ", and gateway " + std::to_string(node.value) +
+             " knows level " + std::to_string(knows));
+    }
+    return;
+  }
   for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     const auto found = registrations.find(NodeId{i});
     const Level knows = found == registrations.end() ? Level{0} : knows_of_life_[found->second.nonce];
@@ -99,7 +114,19 @@ bool Levels::all_take_part() const {
   return true;
 }
 
+// All are of the later release for long, and somebody writes.
+void Levels::judge_gateways() {
+  for (std::size_t i = 1; upgrades_ && i <= world_.nodes(); ++i) {
+    const Peer* peer = world_.node(NodeId{i});
+    if (peer == nullptr || !peer->log().has_quorum() || peer->log().machine().level() == later_) continue;
+    return world_.fail("level_rises", "gateway " + std::to_string(i) + " knows level " +
+                                          std::to_string(later_) + " as all do, and is at level " +
+                                          std::to_string(peer->log().machine().level()));
+  }
+}
+
 void Levels::judge_end() {
+  if (!world_.violation() && cluster_.config().engine) judge_gateways();
   if (world_.violation() || !all_take_part()) return;
   for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     const Peer* peer = world_.node(NodeId{i});

@@ -18,7 +18,8 @@ namespace coord::sweep {
 
 class Levels final : public LevelWatcher {
  public:
-  // `upgrades`: all begin with the release of the first level, and this operator acts until `end`.
+  // `upgrades`: all begin with an earlier release, and this operator acts until `end`. An engine's log begins
+  // at the newest level: there the later release is one that is not written yet.
   Levels(World& world, Cluster& cluster, std::uint64_t seed, bool upgrades, Instant end);
 
   void begin();
@@ -33,11 +34,13 @@ class Levels final : public LevelWatcher {
   void install(NodeId node, Level release);
   bool raise_was_tried() const;
   bool all_take_part() const;
+  void judge_gateways();
   void fail(const std::string& why);
 
   World& world_;
   Cluster& cluster_;
   const bool upgrades_;
+  const Level earlier_, later_;
   const Instant end_;
   Random random_;
   Level in_force_ = first_level;                  // the highest that any machine has applied

@@ -258,6 +258,8 @@ Setting setting_of(std::uint64_t seed, Profile profile) {
   setting.participants.ttl_low = setting.tools.ttl_low;
   setting.participants.ttl_high = setting.tools.ttl_high;
   if (random.chance(0.3)) setting.tools.make_plain();
+  // Of a release that is not written yet: all are upgraded to it, one by one.
+  if (profile == Profile::engine && Random(seed ^ 0x6e65787400000000U).chance(0.3)) setting.upgrades = true;
   // What is lost in a restore is no fault of those who check histories.
   if (profile == Profile::engine && Random(seed ^ 0x726573746f726500U).chance(0.25)) {
     setting.engine.restored = true;

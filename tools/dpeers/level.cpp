@@ -83,7 +83,7 @@ std::string text_of(const local::LevelRecord& level) {
   text += fmt::format("{}: all peers know it", next);
   if (level.due) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*level.due).count();
-    text += fmt::format("; the leader raises it in {} s, or at once by `dpeers level --raise`", seconds);
+    text += fmt::format("; it is raised in {} s, or at once by `dpeers level --raise`", seconds);
   }
   return fmt::format("{}\n", text);
 }

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The level of a log that an engine keeps (base/level.hpp): raised by an entry, as a group's is.
+//
+// Every gateway that is registered must know it, an idle one too: what its program knows stands in the state
+// with its registration. Who has said nothing for a day is registered no more, and does not count; an earlier
+// release that comes back then meets the raise, or a state of that level, and stops. The entry lists the
+// lives that it relies on, and is void if another one has registered meanwhile: all gateways see the same
+// registrations at its place in the log.
+#include <algorithm>
+
+#include "base/format.hpp"
+#include "base/rule.hpp"
+#include "replica/engine_log.hpp"
+#include "replica/engine_words.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::replica {
+
+// The newest level above the present one that every gateway knows; the present one: none.
+Level EngineLog::known_by_all() const {
+  Level known = config_.level;
+  for (const auto& [node, registration] : machine_.state().registrations)
+    known = std::min(known, COORD_RULE_OR(engine_raise_waits_for_all, registration.knows, known));
+  return std::max(known, machine_.level());
+}
+
+LevelView EngineLog::level_view() const {
+  LevelView view;
+  view.level = machine_.level();
+  view.next = std::max(view.level, std::min(view.level + 1, config_.level));
+  if (view.next == view.level) return view;
+  for (const auto& [node, registration] : machine_.state().registrations) {
+    if (registration.knows < view.next) view.missing.emplace(node, LevelView::Missing::earlier);
+  }
+  view.due = raise_due();
+  return view;
+}
+
+std::optional<Instant> EngineLog::raise_due() const {
+  if (!raise_ready_since_) return std::nullopt;
+  return *raise_ready_since_ + config_.raise_after;
+}
+
+void EngineLog::on(Instant, const RaiseNow&) {
+  asked_ = raise_now_ = true;
+  raise_look_at_.reset();
+}
+
+// By one of those that write: an idle log is raised once it is used, or by an operator.
+void EngineLog::raise_if_due(Instant now) {
+  const Level level = known_by_all();
+  if (level == machine_.level()) {
+    raise_ready_since_.reset();
+    raise_look_at_.reset();
+    raise_now_ = false;
+    return;
+  }
+  if (!raise_ready_since_) raise_ready_since_ = now;
+  if (!raise_look_at_) raise_look_at_ = raise_now_ ? now : *raise_due();
+  if (now < *raise_look_at_) return;
+  const bool is_first = keepers_.rank(now, machine_) == std::optional<std::size_t>(0);
+  constexpr Duration look_again = std::chrono::seconds(5);
+  raise_look_at_ = now + (raise_now_ || is_first ? word_again : look_again);
+  if (!raise_now_ && !is_first) return;
+  service::Raise raise{level, {}};
+  for (const auto& [node, registration] : machine_.state().registrations)
+    raise.lives[node] = registration.nonce;
+  append(fmt::format("l{:x}-{}", life(), raises_), wire::encode(raise), EngineEntry::Kind::raise);
+}
+
+void EngineLog::apply_raise(Instant now, const EngineEntry& entry) {
+  const auto raise = wire::decode<service::Raise>(entry.command);
+  if (!raise) return halt(fmt::format("log entry {} cannot be read ({})", applied_, raise.error().what));
+  std::vector<NodeId> all;
+  for (const auto& [node, registration] : machine_.state().registrations) {
+    if (COORD_RULE_OR(engine_raise_lists_all, true, raise->lives.contains(node))) all.push_back(node);
+  }
+  if (current_) keepers_.heard(now, entry.node);
+  const Level before = machine_.level();
+  service::Effects effects = machine_.apply_raise(LogIndex{applied_}, *raise, all);
+  if (machine_.level() > config_.level)
+    return halt(
+        fmt::format("log entry {} raises the log to level {}, and this program knows level {}: install "
+                    "the release that the other gateways have",
+                    applied_, machine_.level(), config_.level));
+  if (entry.node == config_.self) {
+    ++raises_;
+    raise_now_ = false;
+    raise_ready_since_.reset();
+    raise_look_at_.reset();
+  }
+  remember();
+  put_down(now);
+  tell_held();
+  keepers_.applied(now, effects, machine_);
+  if (machine_.level() != before) commands_.level_has_changed(machine_);
+  for_desk().push_back(Applied{LogIndex{applied_}, std::move(effects)});
+}
+
+}  // namespace coord::replica
