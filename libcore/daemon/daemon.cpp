@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "base/format.hpp"
+#include "daemon/idle_end.hpp"
 #include "daemon/system_random.hpp"
 #include "daemon/wall_now.hpp"
 #include "process/boot_time.hpp"
@@ -176,10 +177,9 @@ void Daemon::end_if_idle() {
   const Instant now = process::boot_now();
   if (!idle_since_) idle_since_ = now;
   if (now < *idle_since_ + settings_.options.idle_exit) return;
-  // Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it
-  // is idle seldom lives until it would do so by itself. That takes a write; then it ends.
-  const replica::LevelView view = node_->log().level_view();
-  if (view.next > view.level && view.missing.empty() && !std::exchange(raised_when_idle_, true)) {
+  // That takes a write; then it ends.
+  const bool raises = raises_before_it_ends(settings_.is_gateway(), node_->log().level_view());
+  if (raises && !std::exchange(raised_when_idle_, true)) {
     idle_since_ = now - settings_.options.idle_exit + std::chrono::seconds(1);
     return push(replica::RaiseNow{});
   }

@@ -287,7 +287,7 @@ void Daemon::perform(replica::Applied&& action) {
     const std::string level = fmt::format("level {}", raise->level);
     if (raise->in_force) {
       log_(net::LogLevel::info, fmt::format("the group is at {} from now on", level));
-    } else {
+    } else if (raise->level > node_->log().machine().level()) {  // else another gateway has said the same
       log_(net::LogLevel::warning,
            fmt::format("the group was not raised to {}: a peer has restarted meanwhile", level));
     }
@@ -332,7 +332,7 @@ local::LevelRecord Daemon::describe_level() const {
   return record;
 }
 
-// The operator's word: at the leader, which alone can append.
+// The operator's word: at the leader, which alone can append; behind an engine at any gateway.
 void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
                          const local::RaiseLevel& request) {
   const local::LevelRecord now = describe_level();
@@ -344,6 +344,8 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
     return tell(connection, tool,
                 local::Refused{request.request, local::RefusedKind::mismatch,
                                "only root and the peer's own user may raise the level"});
+  if (settings_.is_gateway() && !node_->log().has_quorum())
+    return refuse(fmt::format("the engine's log cannot be followed now: {}", node_->log().trouble()));
   if (now.next == now.level)
     return refuse(fmt::format("the group is at level {}, and this peer knows no later one", now.level));
   if (!settings_.is_gateway() && role() != raft::Role::leader) {

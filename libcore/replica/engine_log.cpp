@@ -199,7 +199,7 @@ void EngineLog::try_again(Instant now) {
 }
 
 // Whoever has said nothing for a day, and holds nothing, is dropped: a name is free again, and it does not
-// count. It registers anew with its next command.
+// count. One that runs registers anew as soon as it reads that; one that does not, when it is started.
 void EngineLog::forget_silent(Instant now) {
   for (const service::Command& forget : keepers_.silent(now, machine_, config_.forget_after, random_)) {
     const auto& body = std::get<service::Forget>(forget.body);

@@ -217,7 +217,7 @@ class EngineLog final : public OrderedLog {
 
   // ---- engine_log_level.cpp
   Level known_by_all() const;
-  std::optional<Instant> raise_due() const;
+  void count_raise_anew();
   void raise_if_due(Instant now);
   void apply_raise(Instant now, const EngineEntry& entry);
 
@@ -303,7 +303,8 @@ class EngineLog final : public OrderedLog {
   std::uint64_t registers_ = 0;  // how often that was refused
 
   std::optional<Instant> raise_ready_since_, raise_look_at_;
-  bool raise_now_ = false;    // an operator wants it
+  std::optional<Instant> raise_until_;  // an operator wants it, and waits so long
+  bool raises_here_ = false;            // it was the first of those that write, when it looked last
   std::uint64_t raises_ = 0;  // of this life, that came back as entries
 
   std::map<NodeId, Duration> ahead_;

@@ -2,10 +2,10 @@
 // The level of a log that an engine keeps (base/level.hpp): raised by an entry, as a group's is.
 //
 // Every gateway that is registered must know it, an idle one too: what its program knows stands in the state
-// with its registration. Who has said nothing for a day is registered no more, and does not count; an earlier
-// release that comes back then meets the raise, or a state of that level, and stops. The entry lists the
-// lives that it relies on, and is void if another one has registered meanwhile: all gateways see the same
-// registrations at its place in the log.
+// with its registration. One that does not run is registered no more after a day, and does not count (one
+// that runs and is silent registers anew at once); an earlier release that comes back then meets the raise,
+// or a state of that level, and stops. The entry lists the lives that it relies on, and is void if another
+// one has registered meanwhile: all gateways see the same registrations at its place in the log.
 #include <algorithm>
 
 #include "base/format.hpp"
@@ -15,6 +15,12 @@
 #include "wire/codec.hpp"
 
 namespace coord::replica {
+
+namespace {
+
+constexpr Duration raise_patience = std::chrono::seconds(10);  // as dpeers waits
+
+}  // namespace
 
 // The newest level above the present one that every gateway knows; the present one: none.
 Level EngineLog::known_by_all() const {
@@ -26,42 +32,51 @@ Level EngineLog::known_by_all() const {
 
 LevelView EngineLog::level_view() const {
   LevelView view;
+  view.level = view.next = Level{0};  // until the log was read nothing is known of it
+  if (!begun_) return view;
   view.level = machine_.level();
   view.next = std::max(view.level, std::min(view.level + 1, config_.level));
   if (view.next == view.level) return view;
   for (const auto& [node, registration] : machine_.state().registrations) {
     if (registration.knows < view.next) view.missing.emplace(node, LevelView::Missing::earlier);
   }
-  view.due = raise_due();
+  if (raises_here_ && raise_ready_since_) view.due = *raise_ready_since_ + config_.raise_after;
   return view;
 }
 
-std::optional<Instant> EngineLog::raise_due() const {
-  if (!raise_ready_since_) return std::nullopt;
-  return *raise_ready_since_ + config_.raise_after;
-}
-
-void EngineLog::on(Instant, const RaiseNow&) {
-  asked_ = raise_now_ = true;
+// While the log can be followed, and for as long as an operator's tool waits for it: nothing rises later, by
+// a word that the operator was told had failed.
+void EngineLog::on(Instant now, const RaiseNow&) {
+  if (!current_) return;
+  asked_ = true;
+  raise_until_ = now + raise_patience;
   raise_look_at_.reset();
 }
 
-// By one of those that write: an idle log is raised once it is used, or by an operator.
+// The time that all have known it counts anew from each connection, and from each raise.
+void EngineLog::count_raise_anew() {
+  raise_ready_since_.reset();
+  raise_look_at_.reset();
+  raise_until_.reset();
+  raises_here_ = false;
+}
+
+// By the first of those that write: an idle log is raised once it is used, or by an operator.
 void EngineLog::raise_if_due(Instant now) {
   const Level level = known_by_all();
-  if (level == machine_.level()) {
-    raise_ready_since_.reset();
-    raise_look_at_.reset();
-    raise_now_ = false;
+  const bool counts = machine_.registration(config_.self) != service::ClientId{} || raise_until_;
+  if (level == machine_.level() || !counts) return count_raise_anew();
+  if (!raise_ready_since_) raise_ready_since_ = now;
+  if (raise_look_at_ && now < *raise_look_at_) return;
+  constexpr Duration look_again = std::chrono::seconds(5);
+  const Instant due = *raise_ready_since_ + config_.raise_after;
+  const bool is_asked = raise_until_ && now < *raise_until_;
+  raises_here_ = keepers_.rank(now, machine_) == std::optional<std::size_t>(0);
+  if (!is_asked && !(raises_here_ && now >= due)) {
+    raise_look_at_ = now < due ? std::min(due, now + look_again) : now + look_again;
     return;
   }
-  if (!raise_ready_since_) raise_ready_since_ = now;
-  if (!raise_look_at_) raise_look_at_ = raise_now_ ? now : *raise_due();
-  if (now < *raise_look_at_) return;
-  const bool is_first = keepers_.rank(now, machine_) == std::optional<std::size_t>(0);
-  constexpr Duration look_again = std::chrono::seconds(5);
-  raise_look_at_ = now + (raise_now_ || is_first ? word_again : look_again);
-  if (!raise_now_ && !is_first) return;
+  raise_look_at_ = now + word_again;
   service::Raise raise{level, {}};
   for (const auto& [node, registration] : machine_.state().registrations)
     raise.lives[node] = registration.nonce;
@@ -85,9 +100,7 @@ void EngineLog::apply_raise(Instant now, const EngineEntry& entry) {
                     applied_, machine_.level(), config_.level));
   if (entry.node == config_.self) {
     ++raises_;
-    raise_now_ = false;
-    raise_ready_since_.reset();
-    raise_look_at_.reset();
+    count_raise_anew();
   }
   remember();
   put_down(now);

@@ -59,6 +59,7 @@ void EngineLog::load(Instant) {
 
 void EngineLog::lose(std::string why) {
   trouble_ = std::move(why);
+  count_raise_anew();
   for (auto& [id, reading] : reads_) reading.asked.reset();
   if (!current_) return;
   current_ = false;
@@ -95,11 +96,15 @@ void EngineLog::hear(Instant now, const engine::State& event) {
   if (loading_ == 0) return;
   auto state = decode_engine_state(event.bytes);
   if (!state) return refuse(now, state.error().text());
-  if (state->level > config_.level)
-    return refuse(now,
-                  fmt::format("the log is of level {}, and this program knows level {}: install the release "
-                              "that the other gateways have",
-                              state->level, config_.level));
+  if (state->level > config_.level) {
+    refuse(now, fmt::format("the log is of level {}, and this program knows level {}: install the release "
+                            "that the other gateways have",
+                            state->level, config_.level));
+    // Only a restored log would be of an earlier one, and the whole state is read each time.
+    constexpr int seldom = 12;
+    reload_at_ = now + config_.believe_again * seldom;
+    return;
+  }
   made_at_.reset();
   walk_ = Walk{};
   walk_->place = state->place;

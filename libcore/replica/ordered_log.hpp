@@ -33,10 +33,10 @@ struct LevelView {
     earlier,       // its program knows no later level
     unregistered,  // its process has only begun, or is not the one that had announced
   };
-  Level level = first_level;
+  Level level = first_level;            // 0: the log was not read yet
   Level next = first_level;             // == level: this program knows no later one
   std::map<NodeId, Missing> missing{};  // voters that have not announced `next`
-  std::optional<Instant> due;           // a leader only: when it raises the level by itself
+  std::optional<Instant> due;           // of who will do it by itself: a leader, or the first gateway
 };
 
 class OrderedLog {

@@ -62,10 +62,10 @@ struct PeerRecord {
 
 // What keeps the group at its level.
 struct LevelRecord {
-  Level level = first_level;
+  Level level = first_level;                                 // 0: it has not read the log yet
   Level next = first_level;                                  // == level: the peer knows no later one
   std::vector<std::pair<std::string, std::string>> missing;  // a voter that has not announced it, and why
-  std::optional<Duration> due;                               // the leader raises it by itself in so long
+  std::optional<Duration> due;                               // this peer raises it by itself in so long
   std::vector<std::string> claimed;  // names in use, some of them, that will be one user's: `@USER/...`
 
   bool operator==(const LevelRecord&) const = default;

@@ -106,6 +106,124 @@ TEST_CASE("engine_raise_lists_all: a raise is void if another gateway has come m
   CHECK(without("engine_raise_lists_all", level_after_another_one_has_come) == next_level);
 }
 
+TEST_CASE("the time that all have known a level counts anew after a break, and is told by who will raise it") {
+  Two two(next_level);
+  two.first.lose();
+  two.first.connect();
+  two.write();
+  two.pass(1500ms);
+  CHECK(two.first.log->machine().level() == newest_level);
+  CHECK(two.first.log->level_view().due);
+  CHECK_FALSE(two.second.log->level_view().due);
+  two.pass(1s);
+  CHECK(two.first.log->machine().level() == next_level);
+}
+
+TEST_CASE("nothing is known of the level before the log was read") {
+  Engine engine;
+  make_log(engine);
+  Gateway gateway(engine, {.level = next_level});
+  CHECK(gateway.log->level_view().level == 0);
+  CHECK(gateway.log->level_view().next == 0);
+  gateway.connect();
+  CHECK(gateway.log->level_view().level == newest_level);
+  CHECK(gateway.log->level_view().next == next_level);
+  gateway.lose();
+  CHECK(gateway.log->level_view().level == newest_level);
+}
+
+TEST_CASE("an operator's word is void where the log cannot be followed") {
+  Engine engine;
+  make_log(engine);
+  Gateway gateway(engine, {.level = next_level});
+  gateway.connect();
+  SECTION("it is down") {
+    gateway.lose();
+    gateway.tell(RaiseNow{});
+    gateway.pass(1s);
+    gateway.connect();
+  }
+  SECTION("it takes nothing") {
+    engine.full = "host: database space exceeded";
+    gateway.tell(RaiseNow{});
+    CHECK_FALSE(gateway.serves());
+    engine.full.clear();
+  }
+  SECTION("what it is sent gets lost, for longer than the operator waits") {
+    engine.epoch = 99;  // who appends names an epoch that is not open
+    gateway.tell(RaiseNow{});
+    gateway.pass(12s);
+    engine.epoch = 1;
+  }
+  gateway.pass(5s);
+  CHECK(gateway.serves());
+  CHECK(gateway.log->machine().level() == newest_level);
+  CHECK(engine.entries_of(EngineEntry::Kind::raise) == 0);
+  gateway.tell(RaiseNow{});
+  CHECK(gateway.log->machine().level() == next_level);
+}
+
+TEST_CASE("a raise of which no answer came is one entry, and a second one of it changes nothing") {
+  Engine engine;
+  make_log(engine);
+  Gateway gateway(engine, {.level = next_level});
+  gateway.connect();
+  gateway.deaf = true;
+  gateway.tell(RaiseNow{});
+  gateway.pass(3s);
+  gateway.deaf = false;
+  CHECK(engine.entries_of(EngineEntry::Kind::raise) == 1);
+  CHECK(gateway.log->machine().level() == newest_level);
+  gateway.append(entry_of(third, service::Register{third, 5, {}, next_level, "third", {}, {}}));
+  CHECK(gateway.log->machine().level() == next_level);
+  gateway.append(raise_to(next_level, {{self, gateway.log->life()}, {third, 5}}));
+  CHECK(gateway.log->machine().level() == next_level);
+  CHECK_FALSE(gateway.halted);
+  CHECK(gateway.serves());
+}
+
+TEST_CASE("a raise that a seal has overtaken is said again behind it") {
+  Engine engine;
+  make_log(engine);
+  Gateway gateway(engine, {.level = next_level});
+  gateway.connect();
+  engine.epoch = 99;  // it is on its way, and comes too late
+  gateway.tell(RaiseNow{});
+  engine.epoch = 1;
+  engine.ask(gateway, engine::Seal{1});
+  gateway.pass(2s);
+  CHECK(engine.entries_of(EngineEntry::Kind::raise) == 1);
+  CHECK(gateway.log->machine().level() == next_level);
+}
+
+TEST_CASE("a state of a later level is refused with what to install, and is not read again at once") {
+  Engine engine;
+  make_log(engine);
+  Gateway gateway(engine, {.seal_every = 20, .level = next_level});
+  gateway.connect();
+  Gateway old(engine, {.node = other});
+  old.connect();
+  gateway.pass(1s);
+  REQUIRE(old.serves());
+  old.lose();
+  gateway.append(entry_of(third, service::Forget{other, gateway.log->machine().registration(other)}));
+  gateway.tell(RaiseNow{});
+  for (int i = 0; i < 30; ++i) gateway.tell(Submit{3, service::Renew{}});
+  REQUIRE(engine.state.epoch == 2);
+  const std::size_t reports = old.reports.size();
+  old.connect();
+  CHECK_FALSE(old.serves());
+  CHECK_FALSE(old.halted);
+  CHECK(old.trouble().find("install the release") != std::string::npos);
+  CHECK(old.log->machine().level() == newest_level);
+  const int loads = engine.loads;
+  old.pass(30s);
+  CHECK(engine.loads == loads);
+  old.pass(40s);
+  CHECK(engine.loads == loads + 1);
+  CHECK(old.reports.size() == reports + 1);
+}
+
 TEST_CASE("an idle log rises by an operator's word, and an earlier release that comes back stops") {
   Engine engine;
   make_log(engine);

@@ -259,6 +259,14 @@ TEST_CASE("what stands in an engine has a fixed form") {
         Bytes{0x75, 0x63, 0x45, 0x31, 1, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0xaa, 0xbb});
   CHECK(bytes.size() == 27);
   CHECK(**decode_engine_entry(bytes) == entry);
+  const EngineEntry raise{NodeId{0x0102}, EngineEntry::Kind::raise, 2,
+                          wire::encode(service::Raise{3, {{NodeId{4}, 5}}})};
+  const Bytes raised = encode(raise);
+  CHECK(Bytes(raised.begin(), raised.end() - 4) ==
+        Bytes{0x75, 0x63, 0x45, 0x31, 1, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 7, 2, 0, 0, 0,  // of a raise, level
+              3,    0,    0,    0,    1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,              // to level, of lives
+              5,    0,    0,    0,    0, 0, 0, 0});
+  CHECK(**decode_engine_entry(raised) == raise);
   EngineState state;
   state.era = 3;
   state.place = {4, 5};

@@ -161,6 +161,9 @@ TEST_CASE("a level that cannot rise names each peer that is in the way") {
   local::LevelRecord record;
   record.level = record.next = 2;
   CHECK(level(record).empty());
+  record.level = record.next = 0;  // a gateway that has not read the log yet: nothing is said of it
+  CHECK(level(record).empty());
+  record.next = 2;
   record.level = 1;
   CHECK(level(record) ==
         "ok level group: the group is at level 1, and this release knows level 2; all peers know it\n");

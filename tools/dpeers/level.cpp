@@ -20,6 +20,22 @@ namespace {
 constexpr Duration raise_patience = std::chrono::seconds(10);
 constexpr Duration look_for_level_every = std::chrono::milliseconds(50);
 
+bool is_engine(const engine::LocalConnection& peer) {
+  return peer.welcome().scope == local::Scope::engine;
+}
+
+// Nothing is known yet of a log that was not read: an answer would be a guess.
+bool is_known(const local::Peers& peers) {
+  return peers.level.level != Level{0};
+}
+
+Error not_known(const local::Peers& peers) {
+  return {ErrorKind::unavailable, "level",
+          peers.not_begun.empty() ? "this host's peer has not read the log yet, and knows no level"
+                                  : peers.not_begun,
+          "see `dpeers doctor`"};
+}
+
 Result<local::Peers> ask(engine::LocalConnection& peer) {
   if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
   for (;;) {
@@ -37,7 +53,7 @@ Status propose(engine::LocalConnection& peer) {
     if (std::holds_alternative<local::Done>(**answer)) return done();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
       Error error = cli::refused_by_peer("level", *refused);
-      if (error.kind == ErrorKind::unavailable) error.remedy = "`dpeers level` names the missing peers";
+      if (error.kind == ErrorKind::unavailable) error.remedy = "see `dpeers level` and `dpeers doctor`";
       return error;
     }
   }
@@ -52,7 +68,8 @@ Result<local::Peers> raise(engine::LocalConnection& peer, Level before) {
     if (!peers || peers->level.level > before) return peers;
     if (process::boot_now() >= end)
       return Error{ErrorKind::unavailable, "level", fmt::format("the group is still at level {}", before),
-                   "see whether a majority of the peers runs, then try again"};
+                   is_engine(peer) ? "see `dpeers doctor`, then try again"
+                                   : "see whether a majority of the peers runs, then try again"};
     std::this_thread::sleep_for(look_for_level_every);
   }
 }
@@ -71,7 +88,7 @@ std::string json_of(const local::LevelRecord& level, WallTime as_of) {
   return object.array("missing", missing).array("claimed", claimed).time("as_of", as_of).line();
 }
 
-std::string text_of(const local::LevelRecord& level) {
+std::string text_of(const local::LevelRecord& level, bool of_engine) {
   std::string text = fmt::format("the group is at level {}\n", level.level);
   if (level.next == level.level) return text;
   const std::string next = fmt::format("level {}", level.next);
@@ -83,7 +100,10 @@ std::string text_of(const local::LevelRecord& level) {
   text += fmt::format("{}: all peers know it", next);
   if (level.due) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*level.due).count();
-    text += fmt::format("; it is raised in {} s, or at once by `dpeers level --raise`", seconds);
+    text += fmt::format("; {} raises it in {} s, or at once by `dpeers level --raise`",
+                        of_engine ? "this gateway" : "the leader", seconds);
+  } else if (of_engine) {
+    text += "; it is raised by a gateway where commands run, or at once by `dpeers level --raise`";
   }
   return fmt::format("{}\n", text);
 }
@@ -99,6 +119,7 @@ Result<cli::Exit> level(const LevelSettings& settings) {
                  "start coordd of this release"};
   auto peers = ask(*peer);
   if (!peers) return peers.error();
+  if (!is_known(*peers)) return not_known(*peers);
   if (settings.raise && peers->level.next > peers->level.level) {
     peers = raise(*peer, peers->level.level);
     if (!peers) return peers.error();
@@ -106,7 +127,7 @@ Result<cli::Exit> level(const LevelSettings& settings) {
   if (settings.json) {
     cli::print(json_of(peers->level, peers->as_of));
   } else if (!settings.quiet) {
-    cli::print(text_of(peers->level));
+    cli::print(text_of(peers->level, is_engine(*peer)));
   }
   return peers->level.missing.empty() ? cli::Exit::done : cli::Exit::no;
 }
