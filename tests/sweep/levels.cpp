@@ -23,6 +23,7 @@ Levels::Levels(World& world, Cluster& cluster, std::uint64_t seed, bool upgrades
 
 void Levels::begin() {
   world_.add_check("levels", [this](const World&, NodeId node) -> std::optional<std::string> {
+    if (node != NodeId{} && cluster_.config().engine) note_life(node);
     if (node != NodeId{} && !tried_) tried_ = raise_was_tried();
     return wrong_;
   });
@@ -72,6 +73,13 @@ void Levels::fail(const std::string& why) {
 
 void Levels::began(NodeId, const Peer& peer) {
   knows_of_life_[peer.greeting.life] = peer.greeting.knows;
+}
+
+// A gateway whose registration was restored away, or forgotten, goes on as another life of the same process: it
+// draws that in a step, and registers it in a later one.
+void Levels::note_life(NodeId node) {
+  const Peer* peer = world_.node(node);
+  if (peer != nullptr) knows_of_life_.try_emplace(peer->log().life(), peer->greeting.knows);
 }
 
 void Levels::sent(NodeId node, const PeerMessage& message) {

@@ -32,6 +32,7 @@ class Levels final : public LevelWatcher {
  private:
   void act();
   void install(NodeId node, Level release);
+  void note_life(NodeId node);
   bool raise_was_tried() const;
   bool all_take_part() const;
   void judge_gateways();

@@ -161,7 +161,7 @@ void VirtualEngine::new_era() {
   config.believe_again = milliseconds(200);
   config.hear_memories = milliseconds(1200);
   config.usual_ttl = seconds(3);
-  config.level = std::ranges::max(cluster_.knows);
+  config.level = newest_level + 1;  // of the latest release, whatever the gateways are upgraded to meanwhile
   const NodeId node = config.self;
   operators_.emplace_back(
       new Operator{node, replica::EngineLog(std::move(config), Random(random_.next()), world_.now())});
