@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"
+#include "engines/native_redlock.hpp"
 #include "engines/redis.hpp"
 
 using namespace coord;
@@ -11,14 +12,23 @@ using namespace coord::engines;
 
 namespace {
 
+// An answer of CONFIG GET.
+std::string set_to(const std::string& name, const std::string& value) {
+  const auto of = [](const std::string& word) {
+    return "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+  };
+  return "%1\r\n" + of(name) + of(value);
+}
+
 class Told {
  public:
-  explicit Told(const std::string& role = "master") {
+  explicit Told(const std::string& role = "master", const std::string& memory = "0",
+                const std::string& policy = "noeviction") {
     redis_.begin(now_);
     feed("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n");
     feed("*3\r\n$" + std::to_string(role.size()) + "\r\n" + role + "\r\n:0\r\n*0\r\n");
-    feed("%1\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n");
-    feed("%1\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n");
+    feed(set_to("maxmemory", memory));
+    feed(set_to("maxmemory-policy", policy));
     feed(">3\r\n$9\r\nsubscribe\r\n$6\r\np/tail\r\n:1\r\n");
     feed("+PONG\r\n");
   }
@@ -45,6 +55,27 @@ class Told {
   Instant now_{std::chrono::seconds(1)};
   Redis redis_{{"p/", "", "", 1, {}}, "host:1"};
 };
+
+// Why a server of several, which is set so, is left; empty: it is used.
+std::string why_store_is_left(const std::string& memory, const std::string& policy) {
+  NativeStore store(Access{}, "host:1", std::make_shared<RedlockOrders>());
+  const Instant now{std::chrono::seconds(1)};
+  store.begin(now);
+  for (const std::string& answer :
+       {std::string("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"),
+        std::string("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"), set_to("maxmemory", memory),
+        set_to("maxmemory-policy", policy)})
+    store.receive(now, bytes_of(answer));
+  std::string why;
+  bool is_used = false;
+  for (Adapter::Action& action : static_cast<Adapter&>(store).take()) {
+    if (auto* end = std::get_if<Adapter::Close>(&action)) why = end->why;
+    const auto* tell = std::get_if<Adapter::Tell>(&action);
+    is_used |= tell != nullptr && std::holds_alternative<engine::Reached>(tell->told);
+  }
+  CHECK(is_used == why.empty());
+  return why;
+}
 
 const std::string master = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
 
@@ -178,6 +209,33 @@ TEST_CASE("redis: who hears nothing asks, and leaves a server that does not answ
   told.passes(std::chrono::seconds(3));
   (void)told.take();
   CHECK(told.closed == "host:1: no answer within 2 s");
+}
+
+TEST_CASE("redis: a server that removes keys when its memory is full is left, with what to set") {
+  const std::string why =
+      "host:1: it removes keys when its memory is full: CONFIG SET maxmemory-policy noeviction";
+  for (const char* policy : {"allkeys-lru", "allkeys-lfu", "allkeys-random"}) {
+    Told told("master", "104857600", policy);
+    told.take();
+    CHECK(told.closed == why);
+  }
+  // Of the log no key has a time to live; and without a limit memory is never full.
+  for (const auto& [memory, policy] : std::vector<std::pair<const char*, const char*>>{
+           {"104857600", "noeviction"}, {"104857600", "volatile-lru"}, {"0", "allkeys-lru"}}) {
+    Told told("master", memory, policy);
+    const auto said = told.take();
+    CHECK(told.closed.empty());
+    REQUIRE(said.size() == 1);
+    CHECK(std::holds_alternative<engine::Up>(said[0]));
+  }
+}
+
+TEST_CASE("redlock: a server that removes keys when its memory is full is left: there they all have a time to live") {
+  CHECK(why_store_is_left("104857600", "allkeys-lru") ==
+        "host:1: it removes keys when its memory is full: set maxmemory-policy to noeviction");
+  CHECK_FALSE(why_store_is_left("104857600", "volatile-ttl").empty());
+  CHECK(why_store_is_left("104857600", "noeviction").empty());
+  CHECK(why_store_is_left("0", "allkeys-lru").empty());
 }
 
 TEST_CASE("redis: a replica, and one that has become one, are left") {
