@@ -130,7 +130,10 @@ own_host() {
   unset COORD_SOCKET COORD_CONFIG COORD_SCOPE COORD_AUTOSTART XDG_STATE_HOME XDG_CONFIG_HOME
   export HOME="$BATS_TEST_TMPDIR/home" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run"
   mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
+  own_log
 }
+# With tests/engines/again.sh: a peer that is started by a tool has a log of this test's own.
+own_log() { [ -z "${COORD_TEST_ENGINE-}" ] || export COORD_ENGINE="$COORD_TEST_ENGINE/$(cksum <<<"$HOME" | tr ' ' -)"; }
 peers_running() { pgrep -fc -- "--socket $XDG_RUNTIME_DIR/" || true; }
 no_peer() { [ "$(peers_running)" = 0 ]; }
 stop_own_host() {
