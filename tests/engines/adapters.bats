@@ -114,10 +114,12 @@ endpoint() { # of server NUMBER
   of_kind zookeeper consul
   gateway a
   gateway b
-  hold a x --ttl 30
+  hold a x --ttl 10  # not much longer than the servers are without a leader: it lives by renewals behind that
   leader=$(servers leader "$engine_dir")
   servers kill "$engine_dir" "$leader"
   run -0 on b dlock -w 20 y true
+  kill -0 "$command"
+  run -1 on b dlock -w 12 x true  # longer than the lease
   kill -0 "$command"
   release x
   run -0 on b dlock -w 20 x true
@@ -147,16 +149,18 @@ endpoint() { # of server NUMBER
   left=$((leader % 3 + 1)) other=$(((leader + 1) % 3 + 1))
   gateway b
   gateway a "zookeeper://$(endpoint "$left")/$prefix"
-  on a dlock --ttl 2 x -- sh -c 'echo $$ >held; exec sleep 60' 2>lost.txt &
+  on a dlock --ttl 2 x -- bash -c "$witness" 2>lost.txt &
   tool=$!
   eventually is_file held
   servers freeze "$engine_dir" "$leader"
   servers freeze "$engine_dir" "$other"
+  cut=$(now_us)
   eventually gone "$(cat held)"
   wait "$tool" || status=$?
   cat lost.txt >&2
   echo "status $status"
   [ "$status" = 75 ]
+  stopped_within 2 "$cut"
   run -69 on a dlock -n y true
   servers thaw "$engine_dir" "$leader"
   servers thaw "$engine_dir" "$other"

@@ -29,4 +29,12 @@ begin_gateway() { # NAME OPTION...: coordd, as if it was a host of its own
   echo $! >"$name.pid"
   disown
 }
+# For a command under a lock: it writes its id to `held`, then the time every 10 ms to `writes`.
+witness='echo $$ >held; while :; do echo "${EPOCHREALTIME/./}" >>writes; sleep 0.01; done'
+# stopped_within TTL SINCE: the last of these came before a lease of TTL seconds that was renewed at SINCE (now_us) at the latest could end.
+stopped_within() {
+  local after=$(($(tail -n 1 writes) - $2))
+  echo "the last write came $after us after the cut, and the lease is $1 s"
+  [ "$after" -lt $(($1 * 1000000)) ]
+}
 answers() { on "$1" dlock --list >/dev/null 2>&1 || [ $? -eq 1 ]; }

@@ -137,10 +137,12 @@ etcdctl() { ctl "$@"; }
 @test "the engine's leader is killed: the hold stays, and the next one gets in soon" {
   gateway a
   gateway b
-  hold a x
+  hold a x --ttl 6  # not much longer than the servers are without a leader: it lives by renewals behind that
   leader=$(servers leader "$engine_dir")
   servers kill "$engine_dir" "$leader"
   run -0 on b dlock -w 20 y true
+  kill -0 "$command"
+  run -1 on b dlock -w 8 x true  # longer than the lease
   kill -0 "$command"
   release x
   run -0 on b dlock -w 20 x true

@@ -67,10 +67,15 @@ by_native() { # URL
   run -69 env COORD_ENGINE_CA="$PWD/other.pem" dkv --native --engine "etcds://127.0.0.1:$client" get k
   [[ "$output" == *certificate* ]]
   unset COORD_ENGINE_CA COORD_ENGINE_CERT COORD_ENGINE_KEY
+  on a dlock --ttl 3 kept -- bash -c "$witness" 2>/dev/null 3>&- &
+  eventually is_file writes
   signal_peer KILL a
+  cut=$(now_us)
   eventually peer_gone a
   gateway --engine "etcds://127.0.0.1:$client/t" --engine-ca other.pem --engine-cert host.pem --engine-key host.key
   eventually says "TLS"
+  eventually gone "$(cat held)"
+  stopped_within 3 "$cut"
   signal_peer KILL a
   eventually peer_gone a
   gateway --engine "etcd://127.0.0.1:$client/t"
@@ -144,10 +149,15 @@ by_native() { # URL
   gateway --engine "etcd://127.0.0.1:$client/t"
   eventually serves
   hold a held --ttl 30
+  on a dlock --ttl 2 short -- bash -c "$witness" 2>/dev/null 3>&- &
+  eventually is_file writes
   head -c 700000 /dev/zero | tr '\0' x >value
   fill() { ! ETCDCTL_API=3 "$etcd/etcdctl" --endpoints "127.0.0.1:$client" put filler <value >/dev/null 2>&1; }
   eventually fill
+  full=$(now_us)
   eventually says "database space exceeded"
+  eventually gone "$(cat held)"
+  stopped_within 2 "$full"
   run -0 on a dpeers
   revision=$(ETCDCTL_API=3 "$etcd/etcdctl" --endpoints "127.0.0.1:$client" get filler -w json | jq .header.revision)
   ctl compact "$revision"
@@ -155,4 +165,5 @@ by_native() { # URL
   ctl alarm disarm
   eventually serves
   kill -0 "$command"
+  run -0 on a dlock -w 20 short true
 }
