@@ -19,6 +19,8 @@ namespace coord::replica {
 namespace {
 
 constexpr Duration raise_patience = std::chrono::seconds(10);  // as dpeers waits
+// Whether this gateway is the first of those that write.
+constexpr Duration look_again_low = std::chrono::milliseconds(100), look_again_high = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -68,7 +70,7 @@ void EngineLog::raise_if_due(Instant now) {
   if (level == machine_.level() || !counts) return count_raise_anew();
   if (!raise_ready_since_) raise_ready_since_ = now;
   if (raise_look_at_ && now < *raise_look_at_) return;
-  constexpr Duration look_again = std::chrono::seconds(5);
+  const Duration look_again = std::clamp(config_.raise_after, look_again_low, look_again_high);
   const Instant due = *raise_ready_since_ + config_.raise_after;
   const bool is_asked = raise_until_ && now < *raise_until_;
   raises_here_ = keepers_.rank(now, machine_) == std::optional<std::size_t>(0);
