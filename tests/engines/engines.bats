@@ -134,6 +134,15 @@ etcdctl() { ctl "$@"; }
   [[ $stderr == *"127.0.0.1:1"* ]]
 }
 
+@test "no level is guessed of a log that was not read: 69" {
+  begin_gateway a --engine etcd://127.0.0.1:1
+  eventually test -S a.sock
+  run -69 on a dpeers level
+  [[ $output == "dpeers: level: "* ]]
+  run -69 on a dpeers level --json
+  run -69 on a dpeers level --raise
+}
+
 @test "the engine's leader is killed: the hold stays, and the next one gets in soon" {
   gateway a
   gateway b
