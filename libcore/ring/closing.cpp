@@ -5,9 +5,9 @@
 // acknowledged, and goes with the ring. The obvious answer, another look, moves the gap. Algorithm: the host
 // writes down that it is closed, for this number of the ring, and is silent from then on, also after a
 // restart: the order may be under way when its tool and its peer are gone. What was at the disk before, the
-// look that follows counts. An order that is refused opens the host again, and so does `join`, once the group
-// has said that the ring is as it was. Another number of the ring ends it in any case, and makes the order
-// void (service/rings).
+// look that follows counts. Nothing but another number of the ring opens the host again: the same entry of the
+// log makes the order void (service/rings). Who gives up, and `join`, order one; to ask the group whether the
+// ring is as it was would say nothing of an order that is under way still.
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
 
@@ -38,23 +38,21 @@ bool Replicas::is_mark_of_closed(const std::string& name, std::uint64_t number) 
   return ring != rings_.end() && ring->second.placement.number().value == number;
 }
 
-void Replicas::close_or_open(std::shared_ptr<Work> work) {
-  const auto& close = std::get<CloseRing>(work->what);
-  const auto found = rings_.find(close.ring);
+void Replicas::close(std::shared_ptr<Work> work) {
+  const std::string& ring = std::get<CloseRing>(work->what).ring;
+  const auto found = rings_.find(ring);
   if (!memberships_ || found == rings_.end()) return tell(*work, Absent{});
   const Placement& placement = found->second.placement;
   const bool is_alone = placement.member(self_) != nullptr && placement.all().size() == 1;
-  if (close.closes && !is_alone) return tell(*work, Absent{});
-  const std::string mark = mark_of(close.ring);
-  const std::uint64_t number = close.closes ? placement.number().value : 0;
-  const bool was_closed = is_closed(close.ring, found->second);
+  if (!is_alone) return tell(*work, Absent{});
+  const std::string mark = mark_of(ring);
+  const std::uint64_t number = placement.number().value;
+  const bool was_closed = is_closed(ring, found->second);
   // In memory at once: what comes from now on is behind the mark.
-  if (close.closes) memberships_->insert_or_assign(mark, number);
+  memberships_->insert_or_assign(mark, number);
   perform(SetMembership{mark, number}, [this, work, mark, was_closed](InnerWork& did) {
-    const bool closes = std::get<CloseRing>(work->what).closes;
     if (!memberships_) return tell(*work, Absent{});
-    const bool stays_closed = did.failed ? was_closed : closes;
-    if (!stays_closed) memberships_->erase(mark);
+    if (did.failed && !was_closed) memberships_->erase(mark);
     tick_at_ = now_;
     if (did.failed) return tell(*work, refusal(*did.failed));
     tell(*work, HandedOver{});

@@ -70,7 +70,7 @@ void Replicas::begin(std::shared_ptr<Work> work) {
     if (!rings_.contains(forget->ring)) set_member(forget->ring, 0);
     return tell(*work, HandedOver{});
   }
-  if (std::holds_alternative<CloseRing>(work->what)) return close_or_open(std::move(work));
+  if (std::holds_alternative<CloseRing>(work->what)) return close(std::move(work));
   if (std::holds_alternative<List>(work->what)) return begin_listing(std::move(work));
   if (std::holds_alternative<Watch>(work->what)) return begin_watching(std::move(work));
   if (std::holds_alternative<AskTrace>(work->what)) return begin_trace(std::move(work));

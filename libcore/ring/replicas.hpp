@@ -122,7 +122,7 @@ class Replicas {
   // closing.cpp
   bool is_closed(const std::string& name, const Ring& ring) const;
   bool is_mark_of_closed(const std::string& name, std::uint64_t number) const;
-  void close_or_open(std::shared_ptr<Work> work);
+  void close(std::shared_ptr<Work> work);
 
   // ended.cpp
   void membership_ended(const std::string& name, const Ring& ring);

@@ -239,16 +239,15 @@ struct AskEverywhere {
             wire::at_most<most_in_session>(dots), patience);
   }
 };
-// Of the only host of a ring, before it leaves for having no values: from now on it takes none, whatever
-// becomes of who asks; or, without `closes`, it does again. Answered by HandedOver. Absent: it is not alone.
+// Of the only host of a ring, before it leaves for having no values: it takes none while the ring has the
+// number that it has, whatever becomes of who asks. Answered by HandedOver. Absent: it is not alone.
 struct CloseRing {
   std::string ring;
-  bool closes = true;
 
   bool operator==(const CloseRing&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring), closes);
+    archive(wire::at_most<longest_ring_name>(ring));
   }
 };
 using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget, AskTrace,

@@ -137,6 +137,21 @@ TEST_CASE("a full ring takes no other host, and back one whose disk is another")
   CHECK(ring.view().hosts.size() == most);
 }
 
+// Its tool has looked, and has ordered; the order is not in the log yet. Another one opens the ring meanwhile.
+TEST_CASE("an order to end a ring as it was seen is void once the ring was given another number") {
+  RingLog ring;
+  ring.join(1);
+  ring.settle(ring.number());
+  const std::uint64_t seen = ring.number();
+  ring.settle(seen);
+  CHECK(ring.number() > seen);
+  CHECK(ring.leave(1, true, seen).find("last in ring") != std::string::npos);
+  CHECK(ring.hosts() == "1 |");
+  CHECK(ring.settle(seen).find("wrong version") != std::string::npos);
+  ring.leave(1, true, ring.number());
+  CHECK(ring.hosts() == "|");
+}
+
 TEST_CASE("a host that moves is the same member, in two steps as one that comes") {
   RingLog ring;
   ring.join(1);

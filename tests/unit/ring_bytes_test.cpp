@@ -82,7 +82,7 @@ const Named<Request>& requests() {
       {"ask_trace", AskTrace{ring, key, second}},
       {"ask_fingers", AskFingers{ring, NodeId{4}, second}},
       {"ask_everywhere", AskEverywhere{ring, key, dots, second}},
-      {"close_ring", CloseRing{ring, true}},
+      {"close_ring", CloseRing{ring}},
   };
   return all;
 }

@@ -29,8 +29,8 @@ service::JoinRing join_order(const MembershipSettings& s, const Known& known, st
 }
 
 // False: this host is not the only one of the ring, and is not closed.
-Result<bool> close_ring(const MembershipSettings& s, Client& client, bool closes) {
-  auto answer = client.ask(ring::CloseRing{s.common.ring, closes});
+Result<bool> close_ring(const MembershipSettings& s, Client& client) {
+  auto answer = client.ask(ring::CloseRing{s.common.ring});
   if (!answer) return answer.error();
   if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
   return std::holds_alternative<ring::HandedOver>(*answer);
@@ -80,17 +80,25 @@ Result<Known> look_when_heard(const MembershipSettings& s, Client& client) {
   }
 }
 
+// The ring gets another number: then its only host is not closed, and an order to end the ring with the number
+// that it has had is void.
+Result<Client::Ordered> open_ring(const MembershipSettings& s, Client& client, Token number) {
+  return client.order(service::SettleRing{s.common.ring, number, 0, {}});
+}
+
 Result<cli::Exit> join(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look_when_heard(s, *client);
-  // A `leave` was interrupted, and the ring is as it was.
-  if (known && known->here.is_closed) {
-    auto opened = close_ring(s, *client, false);
-    if (!opened) return opened.error();
-    known = look_when_heard(s, *client);
-  }
   if (!known) return known.error();
+  if (known->here.is_closed) {
+    // A `leave` was interrupted; or it has yet to end, and is refused then.
+    auto opened = open_ring(s, *client, known->view.number);
+    if (!opened) return opened.error();
+    if (!opened->done && !opened->may_be_done_later) return refused_change(s, *opened);
+    known = look_when_heard(s, *client);
+    if (!known) return known.error();
+  }
   Token number = known->view.number;
   const bool is_lost = known->here.number == number && !known->here.is_complete;
   const auto own = std::ranges::find(known->view.hosts, known->here.host, &service::RingHost::host);
@@ -124,7 +132,7 @@ Result<cli::Exit> join(const MembershipSettings& s) {
 // The only host of the ring goes with it if it has no values: none is taken from before they are counted.
 // False: there are some, or it was refused, and the host is as it was.
 Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const Known& known) {
-  auto closed = close_ring(s, client, true);
+  auto closed = close_ring(s, client);
   if (!closed || !*closed) return closed;
   auto counted = look(s.common, client);
   if (!counted) return counted.error();
@@ -135,7 +143,7 @@ Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const K
     if (!ordered) return ordered.error();
     if (ordered->done) return true;
   }
-  auto opened = close_ring(s, client, false);
+  auto opened = open_ring(s, client, known.view.number);
   return opened ? Result<bool>(false) : Result<bool>(opened.error());
 }
 

@@ -60,7 +60,8 @@ struct LeaveRing {
   }
 };
 
-// All that the change with this number hands over is where it belongs.
+// All that the change with this number hands over is where it belongs. Of a ring that does not change: it gets
+// another number, and with that all that was ordered of it as it was with this one is void.
 struct SettleRing {
   std::string ring{};
   Token number{};

@@ -162,7 +162,7 @@ void Rings::on(const SettleRing& body, Step& step) {
   Refusal why = check(body.ring, body.uid, body.user);
   const auto found = rings.find(body.ring);
   const Token number = found == rings.end() ? Token{} : found->second.number;
-  const bool is_this = found != rings.end() && !found->second.before.empty() && body.number == number;
+  const bool is_this = found != rings.end() && body.number == number;
   if (why == Refusal::none && !COORD_RULE(ring_settles_the_change_that_was_named, is_this))
     why = Refusal::wrong_version;
   if (why != Refusal::none) return step.effects.push_back(RingAnswered{step.to, why, number});
