@@ -36,6 +36,9 @@ struct RingLog {
   std::string settle(std::uint64_t number) {
     return a.propose(SettleRing{"main", Token{number}, 1000, "user"});
   }
+  std::string renumber(std::uint64_t number) {
+    return a.propose(SettleRing{"main", Token{number}, 1000, "user", true});
+  }
   RingView view() const { return log.machine.of<Rings>().answer(GetRing{"main"}); }
   std::uint64_t number() const { return view().number.value; }
   // Hosts, and those of before.

@@ -85,10 +85,25 @@ TEST_CASE("values that came after the last host has looked are not discarded") {
   ring.settle(ring.number());
   ring.leave(2);
   ring.settle(ring.number());
-  CHECK(ring.leave(1, true, seen).find("last in ring") != std::string::npos);
+  CHECK(ring.leave(1, true, seen).find("wrong version") != std::string::npos);
   CHECK(ring.hosts() == "1 |");
   ring.leave(1, true, ring.number());
   CHECK(ring.number() == 0);
+}
+
+// It would be taken for the end of an empty ring, and what its host has would be handed over by nobody.
+TEST_CASE("an order to end a ring as it was seen takes no host out once others have come") {
+  RingLog ring;
+  ring.join(1);
+  const std::uint64_t seen = ring.number();
+  ring.join(2);
+  CHECK(ring.leave(1, true, seen).find("wrong version") != std::string::npos);
+  CHECK(ring.hosts() == "1 2 | 1");
+  ring.settle(ring.number());
+  CHECK(ring.leave(1, true, seen).find("wrong version") != std::string::npos);
+  CHECK(ring.hosts() == "1 2 |");
+  ring.leave(1);
+  CHECK(ring.hosts() == "2 | 1 2");
 }
 
 // It would wait for a majority of which its own disk was one: an order given twice would stop the ring.
@@ -141,15 +156,33 @@ TEST_CASE("a full ring takes no other host, and back one whose disk is another")
 TEST_CASE("an order to end a ring as it was seen is void once the ring was given another number") {
   RingLog ring;
   ring.join(1);
-  ring.settle(ring.number());
   const std::uint64_t seen = ring.number();
-  ring.settle(seen);
+  ring.renumber(seen);
   CHECK(ring.number() > seen);
-  CHECK(ring.leave(1, true, seen).find("last in ring") != std::string::npos);
+  CHECK(ring.leave(1, true, seen).find("wrong version") != std::string::npos);
   CHECK(ring.hosts() == "1 |");
-  CHECK(ring.settle(seen).find("wrong version") != std::string::npos);
+  CHECK(ring.renumber(seen).find("wrong version") != std::string::npos);
   ring.leave(1, true, ring.number());
   CHECK(ring.hosts() == "|");
+}
+
+TEST_CASE("a change is settled, and a ring that does not change gets another number; neither is the other") {
+  RingLog ring;
+  CHECK(ring.renumber(0).find("wrong version") != std::string::npos);
+  ring.join(1);
+  const std::uint64_t alone = ring.number();
+  CHECK(ring.settle(alone).find("wrong version") != std::string::npos);
+  CHECK(ring.number() == alone);
+  ring.join(2);
+  const std::uint64_t changing = ring.number();
+  CHECK(ring.renumber(changing).find("ring is changing") != std::string::npos);
+  CHECK(ring.number() == changing);
+  CHECK(ring.hosts() == "1 2 | 1");
+  ring.settle(changing);
+  const std::uint64_t settled = ring.number();
+  ring.renumber(settled);
+  CHECK(ring.number() > settled);
+  CHECK(ring.hosts() == "1 2 |");
 }
 
 TEST_CASE("a host that moves is the same member, in two steps as one that comes") {

@@ -174,7 +174,7 @@ const Named<service::Command>& commands() {
       {"take_part", command(take_part())},
       {"join_ring", command(service::JoinRing{"main", {2}, 8, 3, 1000, "backup", {7}})},
       {"leave_ring", command(service::LeaveRing{"main", {2}, true, 1000, "backup", {8}})},
-      {"settle_ring", command(service::SettleRing{"main", Token{1855425871872001}, 1000, "backup"})},
+      {"settle_ring", command(service::SettleRing{"main", Token{1855425871872001}, 1000, "backup", true})},
       {"propose_value", command(service::ProposeValue{"plan", "v", Token{1855425871872001},
                                                       0x1122334455667788, "web1", 1000, "backup"})},
       {"forget_decision", command(service::ForgetDecision{"plan", 1000, "backup"})},

@@ -137,9 +137,11 @@ void Rings::on(const LeaveRing& body, Step& step) {
   if (why == Refusal::none) {
     if (found == rings.end() || find(found->second.hosts, body.host) == found->second.hosts.end()) {
       why = Refusal::not_in_ring;
+    } else if (!was_seen) {
+      why = Refusal::wrong_version;
     } else if (is_changing(found->second)) {
       why = Refusal::ring_is_changing;
-    } else if (found->second.hosts.size() == 1 && !(body.discard && was_seen)) {
+    } else if (found->second.hosts.size() == 1 && !body.discard) {
       why = Refusal::last_in_ring;
     }
   }
@@ -162,9 +164,13 @@ void Rings::on(const SettleRing& body, Step& step) {
   Refusal why = check(body.ring, body.uid, body.user);
   const auto found = rings.find(body.ring);
   const Token number = found == rings.end() ? Token{} : found->second.number;
-  const bool is_this = found != rings.end() && body.number == number;
+  const bool changes = found != rings.end() && !found->second.before.empty();
+  const bool is_this = found != rings.end() && body.number == number && (changes || body.renumbers);
   if (why == Refusal::none && !COORD_RULE(ring_settles_the_change_that_was_named, is_this))
     why = Refusal::wrong_version;
+  // It would end the change before anything is handed over.
+  if (why == Refusal::none && !COORD_RULE(ring_is_renumbered_between_changes, !(changes && body.renumbers)))
+    why = Refusal::ring_is_changing;
   if (why != Refusal::none) return step.effects.push_back(RingAnswered{step.to, why, number});
   Ring& ring = found->second;
   ring.before.clear();
