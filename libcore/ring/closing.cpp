@@ -50,9 +50,14 @@ void Replicas::close(std::shared_ptr<Work> work) {
   const bool was_closed = is_closed(ring, found->second);
   // In memory at once: what comes from now on is behind the mark.
   memberships_->insert_or_assign(mark, number);
-  perform(SetMembership{mark, number}, [this, work, mark, was_closed](InnerWork& did) {
+  perform(SetMembership{mark, number}, [this, work, mark, number, was_closed](InnerWork& did) {
     if (!memberships_) return tell(*work, Absent{});
-    if (did.failed && !was_closed) memberships_->erase(mark);
+    // Only its own: the ring may have another number by now, and be closed for that one.
+    const auto kept = memberships_->find(mark);
+    const bool is_own = kept != memberships_->end() && kept->second == number;
+    if (did.failed && !was_closed && is_own) memberships_->erase(kept);
+    // What the disk has is forgotten there once it holds no more.
+    if (!did.failed) memberships_->try_emplace(mark, number);
     tick_at_ = now_;
     if (did.failed) return tell(*work, refusal(*did.failed));
     tell(*work, HandedOver{});

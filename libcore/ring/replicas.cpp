@@ -199,6 +199,9 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
     forgetting_.erase(set.ring);
     if (work.failed) forget_again_ = now_ + tick_every;
     if (work.failed || !memberships_) return;
+    // Closed again since: its mark is behind this one on its way to the disk.
+    const auto mark = memberships_->find(set.ring);
+    if (set.joined == 0 && mark != memberships_->end() && is_mark_of_closed(set.ring, mark->second)) return;
     memberships_->erase(set.ring);
     if (set.joined != 0) memberships_->emplace(set.ring, set.joined);
     is_unclean_ = true;

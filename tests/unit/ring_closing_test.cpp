@@ -38,6 +38,36 @@ TEST_CASE("the only host of a ring takes no values once it is closed, also after
   CHECK(group.get(1, "k") == "v");
 }
 
+// The mark of the number before is on its way off the disk, and is not to take the new one with it.
+TEST_CASE("a host that is closed again at once stays closed", "[ring]") {
+  Group group(1);
+  REQUIRE(group.whole_join(1));
+  REQUIRE(closes(group));
+  group.stuck = [](std::uint64_t, const Inner& what) { return std::holds_alternative<SetMembership>(what); };
+  group.settle();
+  const std::uint64_t closed = group.begin(1, CloseRing{"r"});
+  group.run();
+  CHECK_FALSE(group.told.contains(closed));
+  // The old mark is off the disk, and the new one is not there yet.
+  group.stuck = [](std::uint64_t, const Inner& what) {
+    const auto* set = std::get_if<SetMembership>(&what);
+    return set != nullptr && set->joined != 0;
+  };
+  CHECK_FALSE(is_stored(group.put(1, "k", "v")));
+  group.stuck = nullptr;
+  group.run();
+  REQUIRE(group.told.contains(closed));
+  CHECK(std::holds_alternative<HandedOver>(group.told.at(closed)));
+  CHECK_FALSE(is_stored(group.put(1, "k", "v")));
+  group.stop(1);
+  group.start(1);
+  group.run();
+  CHECK_FALSE(is_stored(group.put(1, "k", "v")));
+  CHECK_FALSE(group.keeps(1, "k"));
+  group.settle();
+  CHECK(is_stored(group.put(1, "k", "v")));
+}
+
 // What has several chunks is read for a while: it began to come before.
 TEST_CASE("a value that is on its way when a host is closed is not stored", "[ring]") {
   Group group(1);
