@@ -83,22 +83,26 @@ Result<Known> look_when_heard(const MembershipSettings& s, Client& client) {
 // The ring gets another number: then its only host is not closed, and an order to end the ring with the number
 // that it has had is void.
 Result<Client::Ordered> open_ring(const MembershipSettings& s, Client& client, Token number) {
-  return client.order(service::SettleRing{s.common.ring, number, 0, {}});
+  return client.order(service::SettleRing{s.common.ring, number, 0, {}, true});
 }
 
 Result<cli::Exit> join(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look_when_heard(s, *client);
-  if (!known) return known.error();
-  if (known->here.is_closed) {
-    // A `leave` was interrupted; or it has yet to end, and is refused then.
+  // A `leave` was interrupted; or it has yet to end, and is refused then. Another one may have closed the host
+  // again since.
+  while (known && known->here.is_closed) {
     auto opened = open_ring(s, *client, known->view.number);
     if (!opened) return opened.error();
     if (!opened->done && !opened->may_be_done_later) return refused_change(s, *opened);
     known = look_when_heard(s, *client);
-    if (!known) return known.error();
+    if (known && known->here.is_closed && !client->pause(looks_again_every)) {
+      const std::string why = "this host is about to leave the ring by another command";
+      return refused_change(s, {false, why, {}, true, true});
+    }
   }
+  if (!known) return known.error();
   Token number = known->view.number;
   const bool is_lost = known->here.number == number && !known->here.is_complete;
   const auto own = std::ranges::find(known->view.hosts, known->here.host, &service::RingHost::host);
