@@ -36,9 +36,12 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   chordctl put a 1
   run -0 chordctl status
   [ "${lines[1]}" = "1 key, 1 byte, 0 keys with siblings" ]
-  for listing in keys status ring; do
+  for listing in keys status ring fingers 'lookup a' 'lookup --trace a' 'get --all a'; do
+    read -r verb rest <<<"$listing"
     now=$(date +%s)
-    seen=$(chordctl "$listing" --json | jq -r .as_of | head -n 1)
+    # shellcheck disable=SC2086  # rest is several words
+    seen=$(chordctl "$verb" --json $rest | jq -r .as_of | head -n 1)
+    echo "$listing: $seen"
     [ "$(date -d "$seen" +%s)" -ge "$now" ]
   done
   run -0 --separate-stderr chordctl ring --check

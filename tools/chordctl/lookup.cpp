@@ -70,7 +70,7 @@ Result<ring::Traced> trace(const LookupSettings& s, Client& client, const Known&
 }
 
 void print_hops(const LookupSettings& s, const Known& known, const Addresses& addresses,
-                const ring::Traced& traced) {
+                const ring::Traced& traced, WallTime as_of) {
   cli::Table table({{"HOP", cli::Table::Align::right},
                     {"ID"},
                     {"HOST"},
@@ -89,7 +89,7 @@ void print_hops(const LookupSettings& s, const Known& known, const Addresses& ad
           .text("via", said(hop.via))
           .boolean("answered", hop.answered);
       hop.answered ? line.seconds("rtt_s", hop.took) : line.null("rtt_s");
-      cli::print(line.line());
+      cli::print(line.time("as_of", as_of).line());
     } else {
       table.row({std::to_string(i), shortened(hop.whom.id), host, addresses.of(host), said(hop.via),
                  hop.answered ? milliseconds(hop.took) : "no answer"});
@@ -98,19 +98,20 @@ void print_hops(const LookupSettings& s, const Known& known, const Addresses& ad
   if (!s.json) cli::print(cli::for_stdout(table));
 }
 
-Result<cli::Exit> show_trace(const LookupSettings& s, Client& client, const Known& known) {
+Result<cli::Exit> show_trace(const LookupSettings& s, Client& client, const Known& known, WallTime as_of) {
   if (!known.is_own() && !known.is_member()) return outside(s);
   const auto traced = trace(s, client, known);
   if (!traced) return traced.error();
   const auto addresses = client.addresses();
   if (!addresses) return addresses.error();
-  print_hops(s, known, *addresses, *traced);
+  print_hops(s, known, *addresses, *traced, as_of);
   if (!traced->owners.empty()) return cli::Exit::done;
   return Error{ErrorKind::unavailable, cli::shown(s.operands.front()),
                "the lookup found no owner: hosts do not answer", "see `dpeers`"};
 }
 
-void print_role(const LookupSettings& s, const Known& known, const char* role, const ring::Host& host) {
+void print_role(const LookupSettings& s, const Known& known, const char* role, const ring::Host& host,
+                WallTime as_of) {
   const std::string name = known.name(host.host);
   const std::string& key = s.operands.front();
   if (!s.json) {
@@ -120,7 +121,7 @@ void print_role(const LookupSettings& s, const Known& known, const char* role, c
   cli::JsonObject line;
   line.name("key", key).text("id", chord::text(ring::id_of_key(key))).text("role", role).text("host", name);
   add_zone(line, host);
-  cli::print(line.line());
+  cli::print(line.time("as_of", as_of).line());
 }
 
 Result<cli::Exit> lookup(LookupSettings& s) {
@@ -129,6 +130,7 @@ Result<cli::Exit> lookup(LookupSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   if (Status own = client->expand_own(s.common.ring, key); !own) return own.error();
+  const WallTime as_of = wall_now();
   auto known = look_at_ring(s.common, *client, s.trace);
   if (!known) return known.error();
   // As the peer judges it where it is read.
@@ -139,9 +141,9 @@ Result<cli::Exit> lookup(LookupSettings& s) {
   if (!s.json || !s.trace) {
     const ring::ReplicaSet set = known->placement().of_key(key);
     for (std::size_t i = 0; i < set.now.size(); ++i)
-      print_role(s, *known, i == 0 ? "owner" : "replica", set.now[i]);
+      print_role(s, *known, i == 0 ? "owner" : "replica", set.now[i], as_of);
   }
-  return s.trace ? show_trace(s, *client, *known) : cli::Exit::done;
+  return s.trace ? show_trace(s, *client, *known, as_of) : cli::Exit::done;
 }
 
 // ---- what a host knows
@@ -159,7 +161,7 @@ Result<std::vector<ring::PlaceKnown>> places_of(const LookupSettings& s, Client&
 }
 
 void print_fingers_json(const Known& known, const Addresses& addresses, const std::string& host,
-                        const ring::PlaceKnown& place) {
+                        const ring::PlaceKnown& place, WallTime as_of) {
   for (const ring::Finger& finger : place.fingers) {
     const std::string name = known.name(finger.member.host);
     cli::JsonObject line;
@@ -178,6 +180,7 @@ void print_fingers_json(const Known& known, const Addresses& addresses, const st
                                          .text("id", chord::text(finger.member.id))
                                          .text("host", name)
                                          .text("address", addresses.of(name)))
+                   .time("as_of", as_of)
                    .line());
   }
 }
@@ -215,6 +218,7 @@ Result<cli::Exit> fingers(const LookupSettings& s) {
     if (found == known->view.hosts.end()) return not_in_ring(s.operands.front());
     host = found->host;
   }
+  const WallTime as_of = wall_now();
   const auto places = places_of(s, *client, *known, host);
   if (!places) return places.error();
   const auto addresses = client->addresses();
@@ -222,7 +226,7 @@ Result<cli::Exit> fingers(const LookupSettings& s) {
   cli::Table table({{"PLACE"}, {"KNOWS AS"}, {"ID"}, {"HOST"}, {"ADDRESS"}});
   for (const ring::PlaceKnown& place : *places) {
     if (s.json) {
-      print_fingers_json(*known, *addresses, known->name(host), place);
+      print_fingers_json(*known, *addresses, known->name(host), place, as_of);
     } else {
       add_fingers(table, *known, *addresses, place);
     }

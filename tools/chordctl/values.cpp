@@ -183,7 +183,8 @@ Result<cli::Exit> rm(ValuesSettings& s) {
   return written(s, client->receive(), *file, after);
 }
 
-void print_versions(const ValuesSettings& s, const Known& known, const std::vector<ring::Version>& versions) {
+void print_versions(const ValuesSettings& s, const Known& known, const std::vector<ring::Version>& versions,
+                    WallTime as_of) {
   for (const ring::Version& version : versions) {
     if (s.json) {
       cli::print(cli::JsonObject()
@@ -192,6 +193,7 @@ void print_versions(const ValuesSettings& s, const Known& known, const std::vect
                      .time("time", version.time)
                      .text("host", known.writer(version.dot))
                      .integer("size", version.size)
+                     .time("as_of", as_of)
                      .line());
     } else {
       cli::print(fmt::format("{}\t{}\t{}\t{}\n", text(version.dot), rfc3339(version.time, 3),
@@ -256,6 +258,7 @@ Result<cli::Exit> get(ValuesSettings& s) {
   const std::vector<ring::Dot> at_least =
       *file ? (*file)->session().at_least(s.key()) : std::vector<ring::Dot>();
   if (s.all) {
+    const WallTime as_of = wall_now();
     auto answer =
         client->ask(ring::Get{s.common.ring, s.key(), version, 0, {}, s.level, {at_least, {}}, s.wanted()});
     if (!answer) return answer.error();
@@ -266,7 +269,7 @@ Result<cli::Exit> get(ValuesSettings& s) {
     if (found.versions.empty()) return no_such_key(s);
     const auto known = look_at_ring(s.common, *client, true);
     if (!known) return known.error();
-    print_versions(s, *known, found.versions);
+    print_versions(s, *known, found.versions, as_of);
     return cli::Exit::done;
   }
   auto found = fetch(*client, s.common.ring, s.key(), version, s.level, at_least, s.wanted());
