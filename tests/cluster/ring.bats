@@ -29,6 +29,8 @@ teardown() {
 
 @test "eight hosts, one killed, two cut off and one stopped: nothing that was acknowledged is lost, and it is one ring again" {
   start_ring_users 12 a b c d
+  start_causal_users 12 1
+  start_single_users 12 1
   sleep 2
   signal_peer KILL b
   sleep 2
