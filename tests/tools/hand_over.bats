@@ -93,8 +93,9 @@ has_host
 serve_host
 delect --slot today job -- true
 dlock --rate 1/3600 mails -- true
+chordctl put k value
 s=0; dpeers hand-over </dev/null >asked 2>&1 || s=$?
-is "$s $(cat asked)" '64 A group does not take over:*rate of mails: 1 in 3600 s*slots done of job: 1*give --yes'
+is "$s $(cat asked)" '64 A group does not take over:*values of chordctl*in ring main: 1 key, 5 bytes*rate of mails: 1 in 3600 s*slots done of job: 1*give --yes'
 is "$(status dlock -n free true)" '0 '
 is "$(status dpeers --abort)" '64 *is for*hand-over*'
 group one two

@@ -7,8 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <thread>
 
+#include "base/counted.hpp"
 #include "base/format.hpp"
 #include "base/hand_over.hpp"
 #include "cli/authority.hpp"
@@ -18,7 +20,12 @@
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "process/boot_time.hpp"
+#include "ring/answers.hpp"
+#include "ring/requests.hpp"
+#include "wire/channel.hpp"
+#include "wire/codec.hpp"
 #include "wire/local.hpp"
+#include "wire/local_part.hpp"
 
 namespace coord::dpeers {
 
@@ -84,6 +91,41 @@ Result<local::LoneView> ask_until(engine::LocalConnection& peer, HandOverStep st
     if (!view || taken(*view) || process::boot_now() >= end) return view;
     std::this_thread::sleep_for(look_every);
   }
+}
+
+// nullopt: the peer does not say.
+std::optional<ring::StatusOf> status_of_ring(engine::LocalConnection& peer, const std::string& ring) {
+  constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::ring);
+  const ring::Request question = ring::AskStatus{ring};
+  if (Status sent = peer.send(local::Request(local::ToPart{2, channel, wire::encode(question)})); !sent)
+    return std::nullopt;
+  const Instant end = process::boot_now() + step_patience;
+  for (;;) {
+    auto answer = peer.wait(end);
+    if (!answer || !answer->has_value() || std::holds_alternative<local::Refused>(**answer))
+      return std::nullopt;
+    const auto* of_part = std::get_if<local::FromPart>(&**answer);
+    if (of_part == nullptr || of_part->channel != channel) continue;
+    auto read = wire::decode<ring::Answer>(of_part->bytes);
+    auto* status = read ? std::get_if<ring::StatusOf>(&*read) : nullptr;
+    return status == nullptr ? std::nullopt : std::optional(std::move(*status));
+  }
+}
+
+// The values of chordctl are in a file of their own, not in the log.
+void list_values(engine::LocalConnection& peer, local::LoneView& view) {
+  const std::string file = view.where.substr(0, view.where.rfind('/') + 1) + "ring.db";
+  struct stat kept {};
+  if (view.where.empty() || ::lstat(file.c_str(), &kept) != 0) return;
+  const std::string usual = "main";
+  const auto status = status_of_ring(peer, usual);
+  const auto on_disk = status ? status->bytes_on_disk : static_cast<std::uint64_t>(kept.st_size);
+  std::string line = fmt::format("values of chordctl, {} on disk", counted(on_disk, "byte"));
+  if (status)
+    line += fmt::format("; of them in ring {}: {}, {}", usual, counted(status->keys, "key"),
+                        counted(status->bytes, "byte"));
+  view.staying.insert(view.staying.begin(), line);
+  ++view.stays;
 }
 
 std::string list_of(const std::vector<std::string>& some, std::uint64_t all) {
@@ -152,6 +194,7 @@ Result<cli::Exit> hand_over(const HandOverSettings& settings) {
   if (!peer) return peer.error();
   auto view = look_once_begun(*peer);
   if (!view) return view.error();
+  if (view->begun) list_values(*peer, *view);
   const auto sure = confirmed(settings, *view);
   if (!sure) return sure.error();
   if (!*sure) return cli::Exit::no;
