@@ -39,6 +39,8 @@ class RunnableModel {
   virtual std::optional<std::string> at_end();
   // For people: who waits for whom.
   virtual std::vector<std::string> remarks() const { return {}; }
+  // What it has brought about besides the faults, by name.
+  virtual std::vector<std::string> situations() const { return {}; }
   // It sends for ever: do not wait for silence.
   virtual bool never_idle() const { return false; }
 

@@ -45,7 +45,8 @@ struct Report {
   Instant end;
   std::vector<Span> spans;
   std::map<NodeId, NodeId> parents;
-  std::vector<std::string> remarks;  // what a person should know of the end: who still waits for whom, ...
+  std::vector<std::string> remarks;     // what a person should know of the end: who still waits for whom, ...
+  std::vector<std::string> situations;  // brought about besides the faults
 
   double messages_per_operation() const;
 };

@@ -176,20 +176,10 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     if (auto missed = Model::at_end()) return missed;
     if (!is_calm()) return fmt::format("a change of the ring does not end, or a host does not come again");
     // Who watches is judged by what was told last before.
-    if (!has_watchers()) {
-      play_situations({agreed_.ring(), users_, [this](Duration time) { world().run_for(time); },
-                       [this](const std::vector<NodeId>& side) { world().network().split(side); },
-                       [this, all] {
-                         world().network().heal();
-                         greet(all);
-                       },
-                       [this](NodeId host, bool is_full) { tables_[host].is_full = is_full; },
-                       [this](NodeId host, bool is_busy) {
-                         is_busy ? static_cast<void>(busy_.insert(host))
-                                 : static_cast<void>(busy_.erase(host));
-                       }});
-    }
+    if (!has_watchers()) played_ = play_situations(stage(all));
     world().run_for(20s);
+    if (!world().violation() && users_.unfinished() > 0)
+      return fmt::format("{} puts, gets or rms were never answered", users_.unfinished());
     if (!read_all()) return "a last read was not answered";
     users_.judge();
     // Comparing, and collecting what was removed.
@@ -204,10 +194,25 @@ struct RingCopiesModel : Model<RingCopiesModel> {
     users_.judge();
     return std::nullopt;
   }
+  std::vector<std::string> situations() const override { return played_; }
 
  private:
   // They keep records of removals, for a while: not in each run.
   bool has_watchers() const { return seed_ % 4 == 0; }
+  RingStage stage(const std::vector<NodeId>& all) {
+    return {agreed_.ring(),
+            users_,
+            [this](Duration time) { world().run_for(time); },
+            [this](const std::vector<NodeId>& side) { world().network().split(side); },
+            [this, all] {
+              world().network().heal();
+              greet(all);
+            },
+            [this](NodeId host, bool is_full) { tables_[host].is_full = is_full; },
+            [this](NodeId host, bool is_busy) {
+              is_busy ? static_cast<void>(busy_.insert(host)) : static_cast<void>(busy_.erase(host));
+            }};
+  }
 
   // ---- hosts
   void in(Duration time, std::function<void()> action) {
@@ -454,6 +459,7 @@ struct RingCopiesModel : Model<RingCopiesModel> {
   std::map<std::uint64_t, Asked> asked_;
   std::uint64_t last_request_ = 0;
   NodeId changer_;
+  std::vector<std::string> played_;
   std::set<NodeId> busy_;  // hosts that take nothing to store
   std::set<NodeId> lost_;  // hosts whose disks were lost, until they have come again
 };

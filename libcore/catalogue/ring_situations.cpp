@@ -12,13 +12,15 @@ using ring::Consistency;
 
 constexpr std::size_t of_three_copies = 3;
 
+// Each of them is false if this ring is too small for it.
+
 // One of a key's three hosts writes, the two others answer and take nothing, and a host behind keeps a hint.
 // Then the two are read.
-void hint_is_no_copy(const RingStage& stage) {
+bool hint_is_no_copy(const RingStage& stage) {
   const ring::Placement placement(stage.ring);
   const std::string key = RingUsers::key(0);
   const ring::Hosts set = placement.of_key(key).now;
-  if (set.size() < of_three_copies || placement.behind(key).empty()) return;
+  if (set.size() < of_three_copies || placement.behind(key).empty()) return false;
   for (const NodeId host : {set[1].host, set[2].host}) stage.busy(host, true);
   stage.users.put(set[0].host, key);
   stage.run(5s);
@@ -28,15 +30,16 @@ void hint_is_no_copy(const RingStage& stage) {
   for (const NodeId host : {set[1].host, set[2].host}) stage.busy(host, false);
   stage.heal();
   stage.run(10s);
+  return true;
 }
 
 // The disk of one of its hosts takes nothing for so long that the record of the removal would go, and no host
 // behind keeps a hint for it.
-void removal_waits_for_a_disk(const RingStage& stage) {
+bool removal_waits_for_a_disk(const RingStage& stage) {
   const ring::Placement placement(stage.ring);
   const std::string key = RingUsers::key(1);
   const ring::Hosts set = placement.of_key(key).now;
-  if (set.size() < of_three_copies) return;
+  if (set.size() < of_three_copies) return false;
   ring::Hosts full = placement.behind(key);
   full.push_back(set.back());
   stage.users.put(set.front().host, key);
@@ -46,40 +49,46 @@ void removal_waits_for_a_disk(const RingStage& stage) {
   stage.run(4min);
   for (const ring::Host& host : full) stage.fill(host.host, false);
   stage.run(10s);
+  return true;
 }
 
 // Beside a cut: a value, another one that follows it, and a third that follows the second; who has read the
 // third asks for the first on the other side.
-void chain_is_followed(const RingStage& stage) {
+bool chain_is_followed(const RingStage& stage) {
   const ring::Placement placement(stage.ring);
   const ring::Hosts set = placement.of_key(RingUsers::key(0)).now;
-  if (set.size() < 2) return;
+  if (set.size() < 2) return false;
   const NodeId here = set.front().host, there = set.back().host;
   stage.cut_off({there});
   for (std::size_t i = 0; i < 3; ++i) {
-    stage.users.put_in_session(here, 0, RingUsers::key(i), [] {});
+    stage.users.put_in_session(here, 0, RingUsers::key(i), stage.users.one_more());
     stage.run(4s);
   }
-  stage.users.get_in_session(here, 1, RingUsers::key(2), [] {});
+  stage.users.get_in_session(here, 1, RingUsers::key(2), stage.users.one_more());
   stage.run(4s);
-  stage.users.get_in_session(there, 1, RingUsers::key(0), [] {});
+  stage.users.get_in_session(there, 1, RingUsers::key(0), stage.users.one_more());
   stage.run(4s);
   stage.heal();
   stage.run(10s);
+  return true;
 }
 
 }  // namespace
 
-void play_situations(const RingStage& stage) {
+std::vector<std::string> play_situations(const RingStage& stage) {
+  std::vector<std::string> played;
   switch (stage.users.level()) {
     case Consistency::quorum:
-      hint_is_no_copy(stage);
-      return removal_waits_for_a_disk(stage);
+      if (hint_is_no_copy(stage)) played.emplace_back("hint is no copy");
+      if (removal_waits_for_a_disk(stage)) played.emplace_back("removal waits for a disk");
+      break;
     case Consistency::causal:
-      return chain_is_followed(stage);
+      if (chain_is_followed(stage)) played.emplace_back("chain is followed");
+      break;
     case Consistency::one:
-      return;
+      break;
   }
+  return played;
 }
 
 }  // namespace coord::catalogue

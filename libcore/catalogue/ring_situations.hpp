@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/time.hpp"
@@ -25,6 +26,7 @@ struct RingStage {
       busy;  // it takes nothing to store, as with too much under way, or does again
 };
 
-void play_situations(const RingStage& stage);
+// By name, those for which this ring was large enough.
+std::vector<std::string> play_situations(const RingStage& stage);
 
 }  // namespace coord::catalogue

@@ -184,16 +184,21 @@ void RingUsers::act(NodeId at, Over over) {
   write(at, which, dice < 0.47, names, std::move(over));
 }
 
+std::function<void()> RingUsers::one_more() {
+  ++unfinished_;
+  return [this] { --unfinished_; };
+}
+
 void RingUsers::put(NodeId at, const std::string& key) {
-  write(at, key, false, false, [] {});
+  write(at, key, false, false, one_more());
 }
 
 void RingUsers::remove(NodeId at, const std::string& key) {
-  write(at, key, true, false, [] {});
+  write(at, key, true, false, one_more());
 }
 
 void RingUsers::get(NodeId at, const std::string& key) {
-  get(at, key, std::nullopt, [] {});
+  get(at, key, std::nullopt, one_more());
 }
 
 // ---- with a session, as chordctl does it

@@ -38,6 +38,9 @@ class RingUsers {
 
   // One of them does something at that host; `over` is called when that has ended.
   void act(NodeId at, std::function<void()> over);
+  // Called when what was asked has ended: until then it counts as unfinished.
+  std::function<void()> one_more();
+  std::size_t unfinished() const { return unfinished_; }
   // Just that, as long as it takes.
   void put(NodeId at, const std::string& key);
   void remove(NodeId at, const std::string& key);
@@ -96,7 +99,7 @@ class RingUsers {
   std::map<std::string, std::vector<std::pair<ring::Dot, std::uint64_t>>> seen_;
   std::map<std::string, std::set<std::uint64_t>> last_read_;  // finally
   std::uint64_t last_value_ = 0, last_client_ = 100;
-  std::size_t final_reads_ = 0;
+  std::size_t final_reads_ = 0, unfinished_ = 0;
   Instant last_stamp_{};
 };
 

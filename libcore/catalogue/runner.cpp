@@ -99,6 +99,7 @@ Report report_of(const RunnableModel& model, const sim::WorldCore& world, const 
   report.spans = book.spans();
   report.parents = book.parents();
   report.remarks = model.remarks();
+  report.situations = model.situations();
   return report;
 }
 

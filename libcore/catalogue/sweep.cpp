@@ -118,6 +118,7 @@ SweepResult sweep(const Protocol& protocol, std::uint64_t first, std::uint64_t c
     result.events += report.statistics.events;
     result.operations += report.operations;
     result.faults += report.faults;
+    for (const std::string& situation : report.situations) ++result.situations[situation];
     if (!report.violations.empty()) {
       Found found{seed, report.violations.front(), setup, {}, ""};
       shorten(protocol, found);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,7 @@ struct SweepResult {
   std::uint64_t seeds = 0;  // that were run
   std::uint64_t events = 0, operations = 0;
   sim::FaultCounts faults;
+  std::map<std::string, std::uint64_t> situations;  // in how many runs each was brought about
   std::optional<Found> found;
 };
 

@@ -68,6 +68,11 @@ void print_json(const SweepSettings& s, const catalogue::SweepResult& result) {
       .integer("operations", result.operations)
       .integer("events", result.events)
       .array("violations", violations);
+  if (!result.situations.empty()) {
+    cli::JsonObject situations;
+    for (const auto& [name, runs] : result.situations) situations.integer(name, runs);
+    line.object("situations", situations);
+  }
   if (!s.mutant.empty()) line.text("mutant", s.mutant);
   if (result.found) line.id("seed", result.found->seed).text("replay", replay_line(s, *result.found));
   cli::print(line.line());
@@ -92,6 +97,7 @@ Result<cli::Exit> sweep(const SweepSettings& s) {
   } else {
     cli::print(fmt::format("{}: {} seeds, {} operations, {} events, {:.1f} s\n", s.protocol, result.seeds,
                            result.operations, result.events, took.count()));
+    for (const auto& [name, runs] : result.situations) cli::print(fmt::format("  {}: {} runs\n", name, runs));
     if (result.found) print_found(s, *result.found);
   }
   const bool caught =
