@@ -4,8 +4,8 @@
 // Problem: who leaves looks first whether there are any, and then orders: a value that is put in between is
 // acknowledged, and goes with the ring. The obvious answer, another look, moves the gap. Algorithm: the host
 // writes down that it is closed, for this number of the ring, and is silent from then on, also after a
-// restart: the order may be under way when its tool and its peer are gone. What was at the disk before, the
-// look that follows counts. Nothing but another number of the ring opens the host again: the same entry of the
+// restart: the order may be under way when its tool and its peer are gone. What was at the disk before is
+// counted by the look that follows. Nothing but another number of the ring opens the host again: the same entry of the
 // log makes the order void (service/rings). Who gives up, and `join`, order one; to ask the group whether the
 // ring is as it was would say nothing of an order that is under way still.
 #include "base/rule.hpp"

@@ -34,9 +34,8 @@ std::string story() {
 }  // namespace
 
 TEST_CASE("every rule of the hosts of a ring that is removed is noticed") {
-  mutants::check_story(story,
-                       {"ring_changes_one_at_a_time", "ring_settles_the_change_that_was_named",
-                        "ring_who_moves_is_the_same_member", "ring_host_comes_again_beside_majorities",
-                        "ring_host_comes_instead_of_the_one_seen", "ring_is_discarded_as_it_was_seen",
-                        "ring_is_renumbered_between_changes"});
+  mutants::check_story(story, {"ring_changes_one_at_a_time", "ring_settles_the_change_that_was_named",
+                               "ring_who_moves_is_the_same_member", "ring_host_comes_again_beside_majorities",
+                               "ring_host_comes_instead_of_the_one_seen", "ring_is_discarded_as_it_was_seen",
+                               "ring_is_renumbered_between_changes"});
 }

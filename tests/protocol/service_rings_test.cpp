@@ -152,7 +152,8 @@ TEST_CASE("a full ring takes no other host, and back one whose disk is another")
   CHECK(ring.view().hosts.size() == most);
 }
 
-// Its tool has looked, and has ordered; the order is not in the log yet. Another one opens the ring meanwhile.
+// Its tool has looked, and has ordered; the order is not in the log yet. Another one opens the ring
+// meanwhile.
 TEST_CASE("an order to end a ring as it was seen is void once the ring was given another number") {
   RingLog ring;
   ring.join(1);
@@ -166,7 +167,7 @@ TEST_CASE("an order to end a ring as it was seen is void once the ring was given
   CHECK(ring.hosts() == "|");
 }
 
-TEST_CASE("a change is settled, and a ring that does not change gets another number; neither is the other") {
+TEST_CASE("a change is settled, a ring without one is renumbered, and neither is the other") {
   RingLog ring;
   CHECK(ring.renumber(0).find("wrong version") != std::string::npos);
   ring.join(1);

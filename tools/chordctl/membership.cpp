@@ -80,8 +80,8 @@ Result<Known> look_when_heard(const MembershipSettings& s, Client& client) {
   }
 }
 
-// The ring gets another number: then its only host is not closed, and an order to end the ring with the number
-// that it has had is void.
+// The ring gets another number: then its only host is not closed, and an order to end the ring with the
+// number that it has had is void.
 Result<Client::Ordered> open_ring(const MembershipSettings& s, Client& client, Token number) {
   return client.order(service::SettleRing{s.common.ring, number, 0, {}, true});
 }
@@ -90,8 +90,8 @@ Result<cli::Exit> join(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look_when_heard(s, *client);
-  // A `leave` was interrupted; or it has yet to end, and is refused then. Another one may have closed the host
-  // again since.
+  // A `leave` was interrupted; or it has yet to end, and is refused then. Another one may have closed the
+  // host again since.
   while (known && known->here.is_closed) {
     auto opened = open_ring(s, *client, known->view.number);
     if (!opened) return opened.error();

@@ -42,8 +42,8 @@ struct JoinRing {
   }
 };
 
-// It goes; the last one ends the ring, if `discard` says so. With a number: of a ring that has that one still,
-// however many hosts it has.
+// It goes; the last one ends the ring, if `discard` says so. With a number: of a ring that has that one
+// still, however many hosts it has.
 struct LeaveRing {
   std::string ring{};
   NodeId host{};
@@ -60,8 +60,9 @@ struct LeaveRing {
   }
 };
 
-// All that the change with this number hands over is where it belongs. Or, with `renumbers`, of a ring that does
-// not change: it gets another number, and with that all that was ordered of it as it was with this one is void.
+// All that the change with this number hands over is where it belongs. Or, with `renumbers`, of a ring that
+// does not change: it gets another number, and with that all that was ordered of it as it was with this one
+// is void.
 struct SettleRing {
   std::string ring{};
   Token number{};
