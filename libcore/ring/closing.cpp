@@ -6,8 +6,8 @@
 // writes down that it is closed, for this number of the ring, and is silent from then on, also after a
 // restart: the order may be under way when its tool and its peer are gone. What was at the disk before is
 // counted by the look that follows. Nothing but another number of the ring opens the host again: the same
-// entry of the log makes the order void (service/rings). Who gives up, and `join`, order one; to ask the group
-// whether the ring is as it was would say nothing of an order that is under way still.
+// entry of the log makes the order void (service/rings). Who gives up, and `join`, order one; to ask the
+// group whether the ring is as it was would say nothing of an order that is under way still.
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
 

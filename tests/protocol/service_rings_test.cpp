@@ -152,8 +152,7 @@ TEST_CASE("a full ring takes no other host, and back one whose disk is another")
   CHECK(ring.view().hosts.size() == most);
 }
 
-// Its tool has looked, and has ordered; the order is not in the log yet. Another one opens the ring
-// meanwhile.
+// Its tool has looked, and has ordered; the order is not in the log yet. Another one has opened the ring.
 TEST_CASE("an order to end a ring as it was seen is void once the ring was given another number") {
   RingLog ring;
   ring.join(1);

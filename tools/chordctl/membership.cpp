@@ -147,7 +147,8 @@ Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const K
     if (!ordered) return ordered.error();
     if (ordered->done) return true;
   }
-  auto opened = open_ring(s, client, known.view.number);
+  // The host is closed for the number that it has now, not for that of the first look.
+  auto opened = open_ring(s, client, counted->view.number);
   return opened ? Result<bool>(false) : Result<bool>(opened.error());
 }
 
