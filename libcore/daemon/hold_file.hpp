@@ -54,7 +54,7 @@ struct KeptHold {
   void serialize(Archive& archive) {
     archive(hold, boot, tool.pid, tool.start_ticks, command.pid, command.start_ticks, holder.pid,
             holder.start_ticks, file);
-    archive.since(2, hold.taken_up, maker, hold.elsewhere);
+    archive.since(2, hold.taken_up, maker, hold.elsewhere, hold.takes_part);
   }
 };
 

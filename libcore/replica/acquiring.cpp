@@ -49,6 +49,7 @@ void Sessions::asked(const Scene& at, Record& record, const local::Acquire& requ
   record.break_at.reset();
   record.take_up_by.reset();
   record.elsewhere.reset();
+  record.took_part.reset();
   record.signalled = false;
   record.pid = 0;
   submit_acquire(at.now, at.event.connection, record);

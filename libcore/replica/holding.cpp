@@ -13,6 +13,7 @@ void Sessions::asked(const Scene& at, Record& record, const local::Started& requ
     record.take_up_by.reset();
     if (record.asked.holder == 0) record.pid = request.pid;
     if (record.asked.holder == 0) record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
+    keep_deadline(record);
     keep(at.event.connection, record);
     set_alarm(at.event.connection, record);
   }

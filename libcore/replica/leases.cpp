@@ -13,7 +13,7 @@ Duration fraction(Duration whole, double part) {
   return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * part));
 }
 
-// of the TTL: the wrapper sends TERM first, the peer only if it must
+// of the TTL: the wrapper sends TERM first, the peer only if it must; where it knows why, it is the first
 constexpr double peer_waits_for_wrapper = 0.02;
 constexpr double renew_together = 0.05;       // of the TTL: what is due so soon goes into the same command
 constexpr std::size_t in_one_command = 4096;  // service::Limits::sessions_a_renew
@@ -26,7 +26,8 @@ Instant Leases::stop_by(const Lease& lease) const {
 }
 
 Instant Leases::terminate_at(const Lease& lease) const {
-  return stop_by(lease) - lease.grace + fraction(lease.ttl, peer_waits_for_wrapper);
+  const double after = lease.keeps_deadline() ? -peer_waits_for_wrapper : peer_waits_for_wrapper;
+  return stop_by(lease) - lease.grace + fraction(lease.ttl, after);
 }
 
 Instant Leases::renew_at(const Lease& lease) const {

@@ -31,6 +31,8 @@ struct Lease {
   Duration ttl{};
   Instant renewal_sent;                // of the last renewal that succeeded; the opening counts as one
   std::optional<Instant> elsewhere{};  // likewise, of what is held under it elsewhere (HeldElsewhere)
+  // Likewise, of an earlier life of this peer that was a site of an epoch in which it takes part.
+  std::optional<Instant> took_part{};
   bool renewing = false;
   std::uint32_t pid = 0;  // of the command, once it runs; 0: not known
   Duration grace{};
@@ -40,6 +42,8 @@ struct Lease {
   std::optional<Instant> take_up_by;
   std::optional<Instant> alarm;  // its place among the alarms
 
+  // What runs under it ends in time although the lease is renewed.
+  bool keeps_deadline() const { return took_part && elsewhere; }
   Instant counts_from() const { return elsewhere ? std::min(renewal_sent, *elsewhere) : renewal_sent; }
 };
 
@@ -47,7 +51,8 @@ enum class LeaseUse : std::uint8_t { none, kept, runs };  // runs: a command, wh
 
 class Leases {
  public:
-  // When KILL is due; when TERM is, by this peer: its tool sends it first; when to renew.
+  // When KILL is due; when TERM is, by this peer: its tool sends it first, unless this peer has to say why;
+  // when to renew.
   Instant stop_by(const Lease& lease) const;
   Instant terminate_at(const Lease& lease) const;
   Instant renew_at(const Lease& lease) const;

@@ -18,6 +18,10 @@
 //
 // A tool that comes back shows the session's secret and is its tool again. One that waited asks anew and has
 // a new place in line.
+//
+// Who takes part in an epoch of a classical algorithm does so at a site that has left it with the earlier
+// life. What runs under it keeps the deadline that it had, and is stopped by then. Its session is renewed
+// beyond that, until the command is known to have ended: before, no other epoch may begin.
 #include <algorithm>
 #include <utility>
 
@@ -43,6 +47,7 @@ void Sessions::keep(ConnectionId id, Record& record) {
   kept.bare = record.asked.bare;
   kept.taken_up = !record.take_up_by;
   kept.elsewhere = record.elsewhere.has_value();
+  kept.takes_part = record.asked.part.has_value() || record.took_part;
   record.kept = record.session;
   if (COORD_RULE_OR(record_before_grant, true, false)) ledger_.out.push_back(KeepHold{id, kept});
 }
@@ -76,6 +81,8 @@ void Sessions::take_up(Instant now, const Recovered& event) {
     if (COORD_RULE_OR(elsewhere_is_not_resumed, kept.elsewhere, false)) record.elsewhere = kept.renewal_sent;
     record.pid = kept.pid;
     record.grace = kept.grace;
+    if (kept.takes_part) record.took_part = kept.renewal_sent;
+    keep_deadline(record);
     by_session_[kept.session] = hold.connection;
     if (!hold.held) {
       holders_vanished(hold.connection, record);
@@ -88,6 +95,16 @@ void Sessions::take_up(Instant now, const Recovered& event) {
       renew(now, {{hold.connection, &record}});
     }
   }
+}
+
+// Who has no command yet begins none: this life's site does not let it in.
+void Sessions::keep_deadline(Record& record) {
+  const bool runs = record.took_part && record.pid != 0;
+  if (COORD_RULE_OR(entry_of_earlier_life_ends_in_time, runs, false)) record.elsewhere = record.took_part;
+}
+
+void Sessions::say_restarted(ConnectionId id, const Record& record) {
+  say(id, record, local::Lost{peer_restarted, leases_.stop_by(record)});
 }
 
 // Once, when this process is registered.
@@ -131,14 +148,18 @@ void Sessions::asked(const Scene& at, Record& record, const local::Resume& reque
   if (request.pid != 0) {
     taken.pid = request.pid;
     taken.grace = std::clamp(request.grace, Duration{}, taken.asked.ttl);
+    keep_deadline(taken);
   }
   if (request.pid != 0 || first) keep(at.event.connection, taken);
   set_alarm(at.event.connection, taken);
   if (taken.stage == Stage::lost) {
-    say(at.event.connection, taken, local::Lost{"no renewal for too long: the peer was down"});
+    say(at.event.connection, taken,
+        local::Lost{taken.keeps_deadline() ? peer_restarted : "no renewal for too long: the peer was down"});
   } else {
     say(at.event.connection, taken,
         local::Renewed{taken.counts_from() + taken.asked.ttl, taken.counts_from()});
+    if (taken.terminated && !taken.break_at && taken.keeps_deadline())
+      say_restarted(at.event.connection, taken);
   }
 }
 

@@ -202,12 +202,14 @@ void Sessions::tick(Instant now) {
       pass_on(id, record);
     } else if (record.stage == Stage::held && now >= leases_.stop_by(record)) {
       lose(id, record,
-           record.break_at ? "it did not end in time"
+           record.break_at           ? "it did not end in time"
+           : record.keeps_deadline() ? peer_restarted
            : record.counts_from() < record.renewal_sent
                ? "no renewal for too long: the engine does not answer"
                : "no renewal for too long: the peer cannot reach a majority");
     } else if (record.stage == Stage::held && !record.terminated && now >= leases_.terminate_at(record)) {
       record.terminated = true;
+      if (record.keeps_deadline()) say_restarted(id, record);
       if (record.pid != 0) stop_holders(id, record, false);
     }
     set_alarm(id, record);
@@ -225,9 +227,12 @@ bool Sessions::is_overdue(Instant now, ConnectionId id) const {
 }
 
 LeaseUse Sessions::use_of(const Record& record) const {
-  return record.stage == Stage::held      ? LeaseUse::runs
-         : record.stage == Stage::waiting ? LeaseUse::kept
-                                          : LeaseUse::none;
+  // An epoch that this peer has left ends when the command is known to have ended, not before.
+  const bool may_run_on = COORD_RULE_OR(epoch_ends_when_its_command_has,
+                                        record.stage == Stage::lost && record.keeps_deadline(), false);
+  return record.stage == Stage::held                    ? LeaseUse::runs
+         : record.stage == Stage::waiting || may_run_on ? LeaseUse::kept
+                                                        : LeaseUse::none;
 }
 
 void Sessions::renewed(Instant now, ConnectionId id, Record& record, Instant sent,

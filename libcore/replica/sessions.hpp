@@ -41,6 +41,7 @@ enum class SessionStage : std::uint8_t {
   waiting,    // it stands in line
   held,
   // the command was, or is being, stopped; the session ends when nobody holds it any more, or by its lease
+  // (renewed until then if it took part in an epoch in an earlier life)
   lost,
   closing,  // the Close is on its way
 };
@@ -70,6 +71,8 @@ struct SessionRecord : Lease {
   std::string watched;     // the leadership whose changes it wants to hear of
   std::uint64_t watch_request = 0;
 };
+
+inline constexpr const char* peer_restarted = "the peer restarted";
 
 class Sessions : public Clerk<Sessions, SessionRecord> {
  public:
@@ -214,6 +217,8 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void asked(const Scene& at, Record& record, const local::Resume& request);
   void keep(ConnectionId id, Record& record);
   void forget(Record& record);
+  static void keep_deadline(Record& record);
+  void say_restarted(ConnectionId id, const Record& record);
   void close_strangers(service::ClientId self, const service::StateMachine& machine);
   void take_over(Instant now, ConnectionId from, ConnectionId to);
 

@@ -41,8 +41,9 @@ struct HoldRecord {
   std::uint32_t signal = 0;
   bool bare = false;
   // Fields of a later release, kept beside these (daemon/hold_file.hpp).
-  bool taken_up = true;    // by its tool
-  bool elsewhere = false;  // it holds something by an engine's own recipe, which nobody renews any more
+  bool taken_up = true;     // by its tool
+  bool elsewhere = false;   // it holds something by an engine's own recipe, which nobody renews any more
+  bool takes_part = false;  // in an epoch of a classical algorithm, which this life of the peer is a site of
 
   bool operator==(const HoldRecord&) const = default;
   template <class Archive>

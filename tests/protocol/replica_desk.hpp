@@ -84,7 +84,8 @@ class OneHost {
     take(desk->quorum_is(now, true));
   }
   void registers_again(std::uint64_t nonce) {
-    const service::Effects effects = apply({.node = self, .body = service::Register{self, nonce, client}});
+    const service::Effects effects =
+        apply({.node = self, .body = service::Register{self, nonce, client, machine.level()}});
     client = machine.registration(self);
     sequence = 0;
     take(desk->on(now, Applied{index, effects}, client, machine, {}));

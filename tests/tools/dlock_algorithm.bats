@@ -16,6 +16,7 @@ enter() {
 }
 found_circle() { on c dlock --waits --algorithm cmh --json >circle; [ -s circle ]; }
 is_in() { [ -s "in.$1" ]; }
+takes_no_part() { [ -z "$(on b dlock --list --json "$1")" ] || [ "$(on b dlock --list --json "$1" | jq '.holders | length')" -eq 0 ]; }
 takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" -ge "$3" ]; }
 
 @test "each algorithm: commands on all hosts run one at a time, with tokens that rise" {
@@ -246,8 +247,8 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   [ "$(cat in.b)" -ne "$(cat in.c)" ]
 }
 
-@test "a peer that is killed while its command is inside lets nobody in before that has ended" {
-  enter a door
+@test "a peer that is killed while its command is inside: that is stopped when its time is over (75), and nobody is let in before" {
+  enter a door --ttl 15
   eventually is_in a
   enter b door
   eventually takes_part b door 2
@@ -256,12 +257,27 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   start_peer a "${calm[@]}"
   eventually is_there a
   eventually is_file said.b
-  ! is_in b
-  echo >go.a
-  wait "$job_a"
+  run -1 is_in b
+  ended=0
+  wait "$job_a" || ended=$?
+  [ "$ended" -eq 75 ]
+  grep -q 'door: lost: the peer restarted: the command is stopped' said.a
   eventually is_in b
   echo >go.b
   wait "$job_b"
+}
+
+@test "a peer that is killed while its command is inside: that may end by itself before its time is over" {
+  enter a door --ttl 30 --report report
+  eventually is_in a
+  signal_peer KILL a
+  eventually peer_gone a
+  start_peer a "${calm[@]}"
+  eventually is_there a
+  echo >go.a
+  wait "$job_a"
+  [ "$(jq -r .outcome report)" = ran ]
+  eventually takes_no_part door
 }
 
 @test "--log: the events of an entry, which dclock validates and draws" {

@@ -50,6 +50,7 @@ KeptHold sample(std::uint64_t session) {
 KeptHold untaken(std::uint64_t session) {
   KeptHold kept = sample(session);
   kept.hold.taken_up = false;
+  kept.hold.takes_part = true;
   kept.maker = 2;
   return kept;
 }
