@@ -178,7 +178,7 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
   std::erase_if(region.waiting, [&](const Entrance& each) {
     return !COORD_RULE(who_enters_takes_part, log_->takes_part(moment, epoch, each.session));
   });
-  const bool within = token.value < region.known.tokens;
+  const bool within = COORD_RULE(no_token_is_beyond_the_epochs_block, token.value < region.known.tokens);
   if (!within) give_up(moment, epoch, region, "its tokens are used up");
   if (region.waiting.empty() && region.ahead) {
     region.ahead->turn = token;

@@ -58,8 +58,8 @@ SiteNotary::SiteNotary(std::shared_ptr<const Signer> signer, const PinnedKeys& p
     : signer_(std::move(signer)), pinned_(pinned), self_(self) {
   for (const service::DecisionSite& site : sites) sites_.push_back(site.node);
   domain_.put("coordutils agreement 1");
-  if (COORD_RULE_OR(signatures_are_of_one_generation, true, false))
-    domain_.put(group).put(name).put(generation.value);
+  if (COORD_RULE_OR(signatures_are_of_one_group, true, false)) domain_.put(group);
+  if (COORD_RULE_OR(signatures_are_of_one_generation, true, false)) domain_.put(name).put(generation.value);
   // Whoever leads the group may have given each another list.
   if (COORD_RULE_OR(signatures_are_of_one_list_of_sites, false, true)) return;
   domain_.put(std::uint64_t{sites.size()});

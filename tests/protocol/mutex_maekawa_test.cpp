@@ -85,6 +85,22 @@ TEST_CASE("maekawa: three who each hold what the next one needs do not wait for 
         "[  150] 3 > 1 release 1\n");
 }
 
+TEST_CASE("maekawa: a locked arbiter holds up who has asked it, and one inside all; else nobody is held up") {
+  auto arbiter = site(two, 4);
+  CHECK_FALSE(arbiter.holds_up(one));
+  static_cast<void>(hear(arbiter, four, {What::request, 0, 5, 0}));
+  CHECK_FALSE(arbiter.holds_up(four));
+  CHECK_FALSE(arbiter.holds_up(one));  // it has not asked here
+  static_cast<void>(hear(arbiter, one, {What::request, 0, 6, 0}));
+  CHECK(arbiter.holds_up(one));
+  CHECK_FALSE(arbiter.holds_up(three));
+  static_cast<void>(hear(arbiter, four, {What::release, 0, 5, 1}));
+  CHECK_FALSE(arbiter.holds_up(one));  // it is locked for that
+  auto inside = site(one, 1);
+  CHECK(granted(acquire(inside)).has_value());
+  CHECK(inside.holds_up(two));
+}
+
 TEST_CASE(
     "maekawa: an arbiter asks for its lock back when an earlier request comes, and gives it to that one") {
   auto arbiter = site(one, 4);

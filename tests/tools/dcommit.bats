@@ -123,6 +123,18 @@ times() { grep -c "$1" log || true; }
   [[ $(dcommit --status u) == *done* ]]
 }
 
+@test "an --abort that fails is tried again until it succeeds, or -w is over, and the status stays that of the outcome" {
+  run -3 dcommit t -n 1 --id a --prepare false --commit false --abort 'echo x >>tries; [ "$(wc -l <tries)" -ge 3 ]'
+  [ "$(wc -l <tries)" -eq 3 ]
+  [ "$(outcome_of t)" = aborted ]
+  [[ $(dcommit --status t) == *done* ]]
+  run -3 dcommit u -n 1 --id a --prepare false --commit false --abort 'exit 9' -w 0.5
+  [ "$(outcome_of u)" = aborted ]
+  [[ $(dcommit --status u) == *'failed 9'* ]]
+  run -3 dcommit u -n 1 --id a --prepare false --commit false --abort true
+  [[ $(dcommit --status u) == *done* ]]
+}
+
 @test "what is wrong is a usage error" {
   run -64 dcommit t
   run -64 dcommit t -n 0 --prepare true --commit true --abort true

@@ -40,6 +40,7 @@ class ToldLog final : public GroupLog {
     LogIndex members_at;
     std::set<NodeId> removed;
     bool has_nothing = true;  // the group is not founded yet
+    std::string group = "this group";
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
@@ -55,6 +56,7 @@ class ToldLog final : public GroupLog {
   LogIndex members_at(const node::Moment&) const override { return state_.members_at; }
   bool has_place(const node::Moment&, NodeId node) const override { return !state_.removed.contains(node); }
   bool has_nothing(const node::Moment&) const override { return state_.has_nothing; }
+  std::string group(const node::Moment&) const override { return state_.group; }
   std::vector<Wait> waits(const node::Moment&) const override { return state_.waits; }
   // Session 10 * n and those after it are of node n.
   std::optional<NodeId> home_of(const node::Moment&, SessionId session) const override {

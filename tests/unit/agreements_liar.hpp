@@ -86,14 +86,15 @@ class Liar {
     say(to, AnyItem(lie));
   }
   SiteNotary notary(std::uint64_t with_key, std::string_view of_name = "plan") const {
-    return {std::make_shared<ToySigner>(with_key), no_pins_, as_, "", of_name, generation, listed()};
+    return {std::make_shared<ToySigner>(with_key), no_pins_, as_, group, of_name, generation, listed()};
   }
   SiteNotary notary_of(NodeId node) const {  // who has signed something that is handed on
-    return {std::make_shared<ToySigner>(node.value), no_pins_, node, "", "plan", generation, listed()};
+    return {std::make_shared<ToySigner>(node.value), no_pins_, node, group, "plan", generation, listed()};
   }
   std::vector<AnyItem> heard;                // of all
   std::map<NodeId, std::uint64_t> lives;     // of whom it has heard
   std::vector<service::DecisionSite> sites;  // as he says; none: as they are
+  std::string group = "this group";          // as he says
 
  private:
   std::vector<service::DecisionSite> listed() const {

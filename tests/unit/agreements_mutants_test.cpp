@@ -115,6 +115,22 @@ bool who_takes_no_part_does_not_enter() {
   return net.last_told(1) == "sites";
 }
 
+// Suzuki and Kasami's tokens count entries: the third one's would be another name's.
+bool tokens_are_used_up() {
+  Network net(3);
+  net.open("suzuki-kasami", 3, true);
+  for (auto& [node, state] : net.log) state.known->tokens = 3;
+  std::string all;
+  for (const std::uint64_t session : {10, 20, 30}) {
+    net.enter(session / 10, session);
+    net.run(100ms);
+    all += net.last_told(session / 10) + ", ";
+    net.leave(session);
+    net.run(100ms);
+  }
+  return all == "entered, entered, missing: its tokens are used up, ";
+}
+
 // A request that 2 has lost, for it came too early, is never put into its queue.
 bool who_lost_a_message_lets_nobody_in() {
   Network net(2);
@@ -462,6 +478,7 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
        {"who_begins_is_inside", who_was_stopped_begins_nothing},
        {"who_enters_is_the_sessions_user", nobody_enters_for_others},
        {"who_enters_takes_part", who_takes_no_part_does_not_enter},
+       {"no_token_is_beyond_the_epochs_block", tokens_are_used_up},
        {"deal_is_of_the_disk_that_was_fixed", a_replaced_disk_votes_no_more},
        {"only_the_disks_that_were_fixed_are_heard", a_replaced_disk_is_not_believed},
        {"vote_stored_before_it_is_told", no_vote_is_told_before_it_is_stored},

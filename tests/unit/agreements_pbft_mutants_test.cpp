@@ -51,6 +51,25 @@ bool votes_for_another_name_decide_nothing() {
   return net.last_told(2) != "decided other's";
 }
 
+// They run a group of the same hosts beside this one, with the same keys, and have signed all of it there.
+bool votes_of_another_group_decide_nothing() {
+  Four net;
+  Liar first(net, one), third(net, three), fourth(net, four);
+  net.run(100ms);
+  for (Liar* liar : {&first, &third, &fourth}) liar->group = "another group";
+  const auto what = pre_prepare(first.notary(1), request(first.notary(1), one, "the other group's"));
+  first.say(two, what, 1);
+  third.say(two, prepare(third.notary(3), what.digest), 3);
+  fourth.say(two, prepare(fourth.notary(4), what.digest), 4);
+  first.say(two, commit(first.notary(1), what.digest), 1);
+  third.say(two, commit(third.notary(3), what.digest), 3);
+  fourth.say(two, commit(fourth.notary(4), what.digest), 4);
+  net.run(100ms);
+  net.propose(2, "good");
+  net.run(1s);
+  return net.last_told(2) != "decided the other group's";
+}
+
 // The leader of the group has put this name's sites into two logs in two ways.
 bool votes_of_another_list_decide_nothing() {
   Four net;
@@ -215,6 +234,7 @@ TEST_CASE("every rule of decisions among liars that is removed is noticed") {
   mutants::check_stories(
       {{"signatures_are_verified", forged_votes_decide_nothing},
        {"signatures_are_of_one_generation", votes_for_another_name_decide_nothing},
+       {"signatures_are_of_one_group", votes_of_another_group_decide_nothing},
        {"signatures_are_of_one_list_of_sites", votes_of_another_list_decide_nothing},
        {"questions_are_not_foretold", questions_cannot_be_foretold},
        {"messages_are_signed_by_their_sender", a_forged_message_begins_nothing},

@@ -455,6 +455,34 @@ TEST_CASE("who is not to wait is told within a second which site does not answer
   CHECK(net.last_told(2) == "entered");
 }
 
+TEST_CASE("tokens that are used up: whoever waits goes on to the next epoch, and nobody is in the way") {
+  Network net(3);
+  net.open("suzuki-kasami", 3, true);
+  for (auto& [node, state] : net.log) state.known->tokens = 3;  // two above the epoch's own
+  for (const std::uint64_t node : {1, 2}) {
+    net.enter(node, 10 * node);
+    net.run(100ms);
+    REQUIRE(entered(net, node) != nullptr);
+    CHECK(entered(net, node)->token == Token{generation.value + node});
+    net.leave(10 * node);
+    net.run(100ms);
+  }
+  net.enter(3, 30);
+  net.run(100ms);
+  CHECK(net.last_told(3) == "missing: its tokens are used up");
+  CHECK_FALSE(net.parts[NodeId{3}]->inside(generation));
+  net.enter_ahead(1, 11);  // the log lets it take part after its turn has come
+  net.run(100ms);
+  net.take_part(11);
+  net.run(100ms);
+  net.enter(1, 11);
+  net.run(100ms);
+  CHECK(net.last_told(1) == "missing: its tokens are used up");
+  net.enter(2, 21, true);
+  net.run(1s);
+  CHECK(net.last_told(2) == "missing: its tokens are used up");
+}
+
 TEST_CASE("questions whether others are busy are counted apart") {
   Network net(3);
   net.open("ricart-agrawala", 3, true);

@@ -125,6 +125,12 @@ void Maekawa::released(Stamp theirs, std::uint64_t entry) {
   if (locked_for_ == theirs) lock_for_first();
 }
 
+bool Maekawa::holds_up(NodeId site) const {
+  if (!locked_for_ || locked_for_->site == site) return false;
+  return phase_ == Phase::inside ||
+         std::ranges::any_of(queue_, [&](const Stamp& stamp) { return stamp.site == site; });
+}
+
 // ---- as one who asks
 
 void Maekawa::answered(NodeId arbiter, const Message& message, Actions& actions) {
