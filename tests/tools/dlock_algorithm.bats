@@ -133,6 +133,25 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   done
   run -64 dlock --algorithm ricart-agrawala a,b true
   run -64 dlock --algorithm peterson door true
+  run -64 dlock --algorithm ricart-agrawala --acquire door
+  run -64 dlock --algorithm ricart-agrawala --native door true
+  run -64 dlock --algorithm ricart-agrawala --fence file --token 7 -- true
+  [ ! -e file ]
+}
+
+@test "what goes with an algorithm does what it does with the log: -c, -o, --max-run, --grace" {
+  run -7 dlock --algorithm lamport run -c 'exit 7'
+  dlock --algorithm lamport -o run -- sh -c 'ls /proc/self/fd | wc -l >without'
+  dlock --algorithm lamport run -- sh -c 'ls /proc/self/fd | wc -l >with'
+  [ "$(cat without)" -lt "$(cat with)" ]
+  # What ignores TERM is killed a grace later.
+  began=$(date +%s%N)
+  run -124 --separate-stderr dlock --algorithm lamport --max-run 0.3 --grace 0.5 --report report run -- sh -c 'trap "" TERM; while :; do sleep 0.05; done'
+  took=$(( ($(date +%s%N) - began) / 1000000 ))
+  [[ $stderr == *"--max-run: 0.3 s are over"* ]]
+  [ "$(jq -c '[.outcome, .algorithm]' report)" = '["max_run","lamport"]' ]
+  [ "$took" -ge 800 ]
+  on b dlock --algorithm lamport -w 10 run true
 }
 
 @test "each algorithm: -n is refused while another is inside (1), and gets in after that, with -F too" {

@@ -158,6 +158,29 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   grep -q 'may be decided' said
 }
 
+@test "paxos: a proposal from before its name was forgotten ends with 3, also one that had opened it" {
+  # Held back before its host says the sites, and before it proposes to them.
+  for count in 3 5; do
+    python3 "$COORD_SOURCE/tests/tools/held_back.py" "$group/a.sock" "$PWD/held-$count" $count "$PWD/go-$count" 3>&- &
+    eventually test -S "held-$count"
+    dpropose --socket "$PWD/held-$count" --algorithm paxos "plan-$count" late --report report 2>said 3>&- &
+    late=$!
+    eventually test -e "go-$count.held"
+    [ "$(on b dpropose --algorithm paxos "plan-$count" one)" = one ]
+    on c dpropose --forget "plan-$count"
+    [ "$(on b dpropose --algorithm paxos "plan-$count" two)" = two ]
+    eventually gets a "plan-$count" two
+    touch "go-$count"
+    status=0
+    wait "$late" || status=$?
+    cat said
+    [ "$status" -eq 3 ]
+    grep -q 'it was forgotten after this proposal was made' said
+    [ "$(jq -r .outcome report)" = forgotten ]
+    gets c "plan-$count" two
+  done
+}
+
 @test "another algorithm than the first's is refused, exchange wants --i-know, and --forget begins anew" {
   run -64 --separate-stderr on a dpropose --algorithm exchange plan v
   [[ $stderr == *--i-know* ]]
