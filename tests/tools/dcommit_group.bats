@@ -193,9 +193,14 @@ prepared() { [ -e "$1.new" ]; }
 
 @test "by 2pc, and by 3pc, all three hosts deploy" {
   for protocol in 2pc 3pc; do
-    for host in a b c; do by $protocol $host --json; done
+    for host in a b c; do by $protocol $host --json --log log.$protocol.$host; done
     for host in a b c; do ends_with $host 0; done
     [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
+    for host in a b c; do [ -s log.$protocol.$host ]; done
+    run -0 --separate-stderr dclock merge --cut log.$protocol.{a,b,c} # a host may be told more when its dcommit has ended
+    grep -q vote <<<"$output"
+    printf '%s\n' "$output" >whole.log
+    dclock validate whole.log
     jq -e --arg protocol $protocol '.protocol == $protocol and .messages.vote == 1' told.b
     on a dcommit --forget deploy-1.4.2
   done
