@@ -108,8 +108,10 @@ void AgreementsPart::chase(const node::Moment& moment, const Probe& probe, Sessi
   const SessionId initiator = path.empty() ? session : path.front().waiter;
   Search& search = search_of(moment, probe);
   if (search.dependent.size() >= most_dependent || path.size() >= longest_path) return;
-  if (!search.dependent.emplace(initiator, session).second) return;
-  if (!path.empty() && (session == initiator || is_inside_of(moment, initiator, session))) {
+  // Its own session it has been asked for from the start: whoever stands behind it in a line leads back there.
+  const bool is_back = !path.empty() && session == initiator;
+  if (!search.dependent.emplace(initiator, session).second && !is_back) return;
+  if (is_back || (!path.empty() && is_inside_of(moment, initiator, session))) {
     const Probe found{Probe::Kind::found, probe.origin, probe.search, {}, path};
     if (probe.origin == self_) return heard(moment, self_, found);
     return say(probe.origin, found);
