@@ -108,7 +108,7 @@ void AgreementsPart::chase(const node::Moment& moment, const Probe& probe, Sessi
   const SessionId initiator = path.empty() ? session : path.front().waiter;
   Search& search = search_of(moment, probe);
   if (search.dependent.size() >= most_dependent || path.size() >= longest_path) return;
-  // Its own session it has been asked for from the start: whoever stands behind it in a line leads back there.
+  // Its own session was asked for at the start: whoever stands behind it in a line leads back there.
   const bool is_back = !path.empty() && session == initiator;
   if (!search.dependent.emplace(initiator, session).second && !is_back) return;
   if (is_back || (!path.empty() && is_inside_of(moment, initiator, session))) {

@@ -85,7 +85,7 @@ TEST_CASE("maekawa: three who each hold what the next one needs do not wait for 
         "[  150] 3 > 1 release 1\n");
 }
 
-TEST_CASE("maekawa: a locked arbiter holds up who has asked it, and one inside all; else nobody is held up") {
+TEST_CASE("maekawa: a locked arbiter holds up only those who have asked it, and who is inside all") {
   auto arbiter = site(two, 4);
   CHECK_FALSE(arbiter.holds_up(one));
   static_cast<void>(hear(arbiter, four, {What::request, 0, 5, 0}));

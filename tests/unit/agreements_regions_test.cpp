@@ -470,17 +470,6 @@ TEST_CASE("tokens that are used up: whoever waits goes on to the next epoch, and
   net.enter(3, 30);
   net.run(100ms);
   CHECK(net.last_told(3) == "missing: its tokens are used up");
-  CHECK_FALSE(net.parts[NodeId{3}]->inside(generation));
-  net.enter_ahead(1, 11);  // the log lets it take part after its turn has come
-  net.run(100ms);
-  net.take_part(11);
-  net.run(100ms);
-  net.enter(1, 11);
-  net.run(100ms);
-  CHECK(net.last_told(1) == "missing: its tokens are used up");
-  net.enter(2, 21, true);
-  net.run(1s);
-  CHECK(net.last_told(2) == "missing: its tokens are used up");
 }
 
 TEST_CASE("questions whether others are busy are counted apart") {

@@ -71,8 +71,8 @@ class Maekawa : public SiteShape<maekawa::Message> {
   std::optional<Instant> deadline() const { return std::nullopt; }
   Phase phase() const { return phase_; }
   std::set<NodeId> missing() const;  // while waiting: whose lock it has not got
-  // This arbiter, which that site has asked, is locked for another one; or this site is inside. An arbiter that
-  // was not asked, as it is not of that site's quorum, holds up nobody.
+  // This arbiter, which that site has asked, is locked for another one; or this site is inside. An arbiter
+  // that was not asked, as it is not of that site's quorum, holds up nobody.
   bool holds_up(NodeId site) const;
   Token floor() const { return CountedToken::floor(config_.members.epoch); }
 
