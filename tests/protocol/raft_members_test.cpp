@@ -170,6 +170,19 @@ TEST_CASE("a change after which too few would answer is refused", "[raft][member
   CHECK_FALSE(a.raft().why_not(change(Step::remove, 'c')));
 }
 
+TEST_CASE("a new leader does not count on a voter that it has never heard", "[raft][members]") {
+  Solo a;
+  a.become_leader();
+  commit_all(a, "b");  // c was the leader, and has died
+  CHECK(a.raft().why_not(change(Step::remove, 'b')) == ChangeRefusal::no_majority_then);
+  CHECK(a.raft().why_not(change(Step::demote, 'b')) == ChangeRefusal::no_majority_then);
+  CHECK_FALSE(a.raft().why_not(change(Step::remove, 'c')));
+  a.step(ChangeMembers{change(Step::remove, 'b')});
+  CHECK(a.raft().voters() == voters("abc"));
+  commit_all(a, "c");
+  CHECK_FALSE(a.raft().why_not(change(Step::remove, 'b')));
+}
+
 TEST_CASE("where heartbeats are seldom, three of them may pass before a voter does not answer",
           "[raft][members]") {
   Config config;

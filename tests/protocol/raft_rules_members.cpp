@@ -218,6 +218,24 @@ std::string number_of_a_lost_disk() {
   return a.raft().gives_up_number() ? "" : "it does not ask to be removed";
 }
 
+// A leader dies. The next one has its entry committed by the other voter, and is told to take that one out.
+std::string takes_out_the_only_one_left() {
+  Cluster group(with_later(3, 0));
+  const char first = group.settle();
+  group.crash(first);
+  const auto leads = [&] { return group.leader() != 0 && group.leader() != first; };
+  if (!group.run_until(leads)) return "nobody was elected";
+  const char second = group.leader();
+  const char third = others_of(group, second, 3)[first == others_of(group, second, 3)[0] ? 1 : 0];
+  const auto may_learn = [&] { return !group.raft(second).why_not({Step::learn, NodeId{26}}); };
+  if (!group.run_until(may_learn, 300)) return "its first entry was not committed";
+  group.change(second, Step::remove, third);
+  group.run(1000);
+  if (!group.raft(second).voters().votes(id_of(third))) return "a change began that nobody can commit";
+  if (group.leader() != second) return "its leader did not stay";
+  return group.violation;
+}
+
 }  // namespace
 
 const std::vector<RuleScenario>& member_rule_scenarios() {
@@ -231,6 +249,7 @@ const std::vector<RuleScenario>& member_rule_scenarios() {
       {"newcomer_is_named_before_it_votes", newcomer_without_a_log},
       {"removed_when_committed", lost_disk_waits_for_its_removal},
       {"number_is_of_one_disk", number_of_a_lost_disk},
+      {"who_is_there_has_answered", takes_out_the_only_one_left},
   };
   return all;
 }

@@ -75,11 +75,13 @@ bool Raft::has_caught_up(NodeId learner) const {
          progress.match >= members_.index() && now_ < progress.heard + config_.election_high;
 }
 
-// A change after which too few would be left to commit it must not begin.
+// A change after which too few would be left to commit it must not begin. Of one that a new leader has never
+// heard, it may be the former leader that has died, nothing is known.
 bool Raft::is_heard_by_majority_of(const Voters& next) const {
   std::size_t there = next.votes(config_.self) ? 1 : 0;
   for (const auto& [peer, progress] : progress_) {
-    const bool heard = !progress.recovering && now_ < progress.heard + config_.contact();
+    const bool answers = COORD_RULE(who_is_there_has_answered, progress.answered);
+    const bool heard = answers && !progress.recovering && now_ < progress.heard + config_.contact();
     there += heard && next.votes(peer) ? 1 : 0;
   }
   return there >= majority_of(next.voters.size());

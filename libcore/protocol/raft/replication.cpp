@@ -113,6 +113,7 @@ void Raft::begin_round() {
 void Raft::heard(Progress& progress, bool recovering, std::optional<Instant> sent) {
   progress.recovering = recovering;
   if (recovering || !sent) return;
+  progress.answered = true;
   progress.heard = std::max(progress.heard, COORD_RULE_OR(reply_counts_from_sending, *sent, now_));
 }
 
