@@ -39,7 +39,9 @@ void Sessions::keep(ConnectionId id, Record& record) {
   kept.secret = record.who.secret;
   kept.uid = record.who.uid;
   kept.ttl = record.asked.ttl;
-  kept.renewal_sent = record.counts_from();
+  // The deadline that an entry of an earlier life has is of that life, also before it has a command.
+  kept.renewal_sent =
+      record.took_part ? std::min(*record.took_part, record.counts_from()) : record.counts_from();
   kept.pid = record.pid;
   kept.grace = record.grace;
   kept.holder = record.asked.holder;
