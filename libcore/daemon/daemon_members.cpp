@@ -140,7 +140,9 @@ void Daemon::look_at_members() {
     heard[id] = before == heard_.end() || is_heard(id) || seems_alive(id) ? now : before->second;
     if (role() != raft::Role::leader || now - heard[id] < settings_.options.forget_after) continue;
     // What is held there goes on, and copies of a ring's keys may be the last ones.
-    if (!machine.sessions_of(id).empty() || ring_of(machine.state(), id) != nullptr) continue;
+    if (!machine.may_forget(id) || !machine.sessions_of(id).empty() ||
+        ring_of(machine.state(), id) != nullptr)
+      continue;
     log_(net::LogLevel::info,
          fmt::format("host {}: nobody has heard of it for {} s: it is of the group no more",
                      registration.name.empty() ? name_of_node(id) : registration.name,

@@ -95,6 +95,13 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
   const service::ClientId registration = machine.registration(node.id);
   view.done = registration == service::ClientId{};
   if (view.done) return view;
+  if (!machine.may_forget(node.id)) {
+    view.refused = true;
+    view.what = fmt::format("its group has noted {} hosts that have voted and are gone, which is the most",
+                            machine.limits().retired);
+    view.remedy = fmt::format("leave {} in the group, or found it anew (coordd --found-from)", node.name);
+    return view;
+  }
   removed_[node.name] = {node.id, by, registration, process::boot_now()};
   view.what = fmt::format("{} is being forgotten", node.name);
   if (is_new_order(by, view.what))

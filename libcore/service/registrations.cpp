@@ -103,12 +103,21 @@ void StateMachine::take_name(const Register& body, LogIndex index) {
   }
 }
 
+// Whose number is not noted comes in as a new host with its next disk, and the old disk could come back.
+bool StateMachine::may_forget(NodeId node) const {
+  const auto it = state_.registrations.find(node);
+  if (it == state_.registrations.end() || !it->second.voted || it->second.name.empty()) return true;
+  return state_.voted_before.size() < limits_.retired || state_.voted_before.contains(node);
+}
+
 void StateMachine::on(const Forget& body, Step& step) {
   const auto it = state_.registrations.find(body.node);
   if (it == state_.registrations.end()) return;
   if (!COORD_RULE(forget_only_that_life, it->second.client == body.client)) return;
   if (!COORD_RULE(forget_frees_nothing, sessions_of(body.node).empty())) return;
-  if (it->second.voted && !it->second.name.empty() && state_.voted_before.size() < limits_.retired)
+  const bool has_room = may_forget(body.node);
+  if (!COORD_RULE(forgotten_voter_is_noted, has_room)) return;
+  if (it->second.voted && !it->second.name.empty() && has_room)
     state_.voted_before[body.node] = it->second.name;
   state_.registrations.erase(it);
   state_.roster_at = step.index;

@@ -92,6 +92,8 @@ class StateMachine final : Core {
   std::vector<SessionId> sessions_of(NodeId node) const;
   bool timer_runs(TimerKind kind, Token token) const;  // TimerStarted and not over
   std::vector<RunningTimer> running_timers() const;
+  // False: it has voted, and as many hosts that have are forgotten as the group can note.
+  bool may_forget(NodeId node) const;
   bool busy() const;           // a session is there, or something goes on without one
   bool makes_durable() const;  // as it is now, a lone peer syncs every command (Nature::durable)
 

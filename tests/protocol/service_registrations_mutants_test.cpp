@@ -235,6 +235,35 @@ TEST_CASE("lost_disk_is_noted: a host whose lost disk cannot be noted any more d
   mutants::removed.clear();
 }
 
+TEST_CASE("forgotten_voter_is_noted: a host that has voted is not forgotten where that cannot be noted") {
+  const auto forgets = [](bool has_voted) {
+    Hosts hosts;
+    auto& machine = hosts.log.machine;
+    const std::size_t room = limits_of_level(2).retired;
+    const auto is_forgotten = [&](NodeId node, bool votes) {
+      hosts.come(node, 7, "host" + std::to_string(node.value), "10.0.0.9:7411");
+      if (votes) (void)machine.apply_voters(LogIndex{++hosts.log.last}, {node});
+      const bool before = machine.may_forget(node);
+      hosts.log.leader(Forget{node, machine.registration(node), true});
+      const bool gone = !machine.state().registrations.contains(node);
+      CHECK((mutants::removed.empty() ? before == gone : gone));
+      return gone;
+    };
+    for (std::uint64_t i = 0; i < room; ++i) REQUIRE(is_forgotten(NodeId{1000 + i}, true));
+    REQUIRE(machine.state().voted_before.size() == room);
+    CHECK(is_forgotten(NodeId{1000}, true));  // that comes again, and is noted anew
+    const bool gone = is_forgotten(first, has_voted);
+    CHECK(machine.state().voted_before.size() == room);
+    CHECK_FALSE(machine.state().voted_before.contains(first));
+    return gone;
+  };
+  CHECK(forgets(false));
+  CHECK_FALSE(forgets(true));
+  mutants::removed = "forgotten_voter_is_noted";
+  CHECK(forgets(true));
+  mutants::removed.clear();
+}
+
 TEST_CASE("where the group took a voter out by itself stands in its state") {
   Hosts hosts;
   hosts.log.leader(Replacing{first, second});
