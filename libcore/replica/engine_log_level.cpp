@@ -65,6 +65,7 @@ void EngineLog::count_raise_anew() {
 
 // By the first of those that write: an idle log is raised once it is used, or by an operator.
 void EngineLog::raise_if_due(Instant now) {
+  if (raise_until_ && now >= *raise_until_) raise_until_.reset();
   const Level level = known_by_all();
   const bool counts = machine_.registration(config_.self) != service::ClientId{} || raise_until_;
   if (level == machine_.level() || !counts) return count_raise_anew();
@@ -72,9 +73,8 @@ void EngineLog::raise_if_due(Instant now) {
   if (raise_look_at_ && now < *raise_look_at_) return;
   const Duration look_again = std::clamp(config_.raise_after, look_again_low, look_again_high);
   const Instant due = *raise_ready_since_ + config_.raise_after;
-  const bool is_asked = raise_until_ && now < *raise_until_;
   raises_here_ = keepers_.rank(now, machine_) == std::optional<std::size_t>(0);
-  if (!is_asked && !(raises_here_ && now >= due)) {
+  if (!raise_until_ && !(raises_here_ && now >= due)) {
     raise_look_at_ = now < due ? std::min(due, now + look_again) : now + look_again;
     return;
   }
@@ -102,7 +102,10 @@ void EngineLog::apply_raise(Instant now, const EngineEntry& entry) {
                     applied_, machine_.level(), config_.level));
   if (entry.node == config_.self) {
     ++raises_;
+    // Void, for another gateway has come meanwhile: an operator who waits is served by another one.
+    const std::optional<Instant> until = machine_.level() == before ? raise_until_ : std::nullopt;
     count_raise_anew();
+    raise_until_ = until;
   }
   remember();
   put_down(now);

@@ -106,7 +106,8 @@ TEST_CASE("engine_raise_lists_all: a raise is void if another gateway has come m
   CHECK(without("engine_raise_lists_all", level_after_another_one_has_come) == next_level);
 }
 
-TEST_CASE("the time that all have known a level counts anew after a break, and is told by who will raise it") {
+TEST_CASE(
+    "the time that all have known a level counts anew after a break, and is told by who will raise it") {
   Two two(next_level);
   two.first.lose();
   two.first.connect();
@@ -180,6 +181,22 @@ TEST_CASE("a raise of which no answer came is one entry, and a second one of it 
   CHECK(gateway.log->machine().level() == next_level);
   CHECK_FALSE(gateway.halted);
   CHECK(gateway.serves());
+}
+
+TEST_CASE("a raise that another gateway has overtaken is said again, with that one in it") {
+  Engine engine;
+  make_log(engine);
+  Gateway gateway(engine, {.level = next_level});
+  gateway.connect();
+  gateway.deaf = true;
+  gateway.append(entry_of(third, service::Register{third, 5, {}, next_level, "third", {}, {}}));
+  gateway.tell(RaiseNow{});
+  gateway.deaf = false;
+  CHECK(engine.entries_of(EngineEntry::Kind::raise) == 1);
+  gateway.append(entry_of(other, service::Register{other, 6, {}, next_level, "other", {}, {}}));
+  gateway.pass(3s);
+  CHECK(engine.entries_of(EngineEntry::Kind::raise) == 2);
+  CHECK(gateway.log->machine().level() == next_level);
 }
 
 TEST_CASE("a raise that a seal has overtaken is said again behind it") {
