@@ -209,7 +209,7 @@ void Sessions::tick(Instant now) {
                : "no renewal for too long: the peer cannot reach a majority");
     } else if (record.stage == Stage::held && !record.terminated && now >= leases_.terminate_at(record)) {
       record.terminated = true;
-      if (record.keeps_deadline()) say_restarted(id, record);
+      if (record.keeps_deadline() && !record.break_at) say_restarted(id, record);
       if (record.pid != 0) stop_holders(id, record, false);
     }
     set_alarm(id, record);

@@ -108,6 +108,22 @@ TEST_CASE("an entry of an earlier life that ends by itself is released as any ot
   CHECK(site.machine.state().sessions.empty());
 }
 
+TEST_CASE("an entry of an earlier life that is broken is told that, and of no restart") {
+  SiteOfEpoch site;
+  site.restarts_after(1s);
+  site.resumes(2, site.before);
+  site.goes_on_until(5s);
+  site.foreign({.node = site.other,
+                .client = site.machine.registration(site.other),
+                .sequence = ++site.rival_sequence,
+                .body = service::Break{site.session, 0, "root"}});
+  site.goes_on_until(10s);
+  CHECK(site.is_killed());
+  std::vector<std::string> told;
+  for (const local::Lost& lost : site.told<local::Lost>(2)) told.push_back(lost.why);
+  CHECK(told == std::vector<std::string>{"broken by root", "it did not end in time"});
+}
+
 TEST_CASE("an entry of an earlier life: a second restart moves its deadline no more than the first") {
   SiteOfEpoch site;
   site.restarts_after(1s);
