@@ -136,6 +136,7 @@ class Daemon {
   void perform(replica::Halted&& action);
   void perform(replica::ToTool&& action);
   void perform(replica::StopCommand&& action);
+  void command_is_gone(replica::ConnectionId asked_on, SessionId session);
   void perform(replica::SessionOver&& action);
   void perform(replica::SignalHolder&& action);
   void perform(replica::KeepHold&& action);

@@ -190,7 +190,7 @@ void Daemon::perform(replica::StopCommand&& action) {
   if (tool.process.pid != 0 && !in_place) family.spared.push_back(tool.process);
   if (tool.process.pid != 0 && !in_place && !family.roots.empty())
     family.orphans = process::Family::Orphans{tool.process, tool.command};
-  if (action.confirm) {  // it never had the descriptor, and its wrapper is gone
+  if (action.bare) {  // it never had the descriptor, and its wrapper is gone
     family.variable = "DLOCK_SESSION";
     family.word = std::to_string(tool.session.value);
   }
@@ -199,10 +199,26 @@ void Daemon::perform(replica::StopCommand&& action) {
                                                        : " is not renewed: its command is told to end"));
   std::function<void()> gone;
   if (action.confirm)
-    gone = [this, id = action.connection] {
-      boost::asio::post(io_, [this, id] { push(replica::CommandGone{id}); });
+    gone = [this, id = action.connection, session = tool.session] {
+      boost::asio::post(io_, [this, id, session] { command_is_gone(id, session); });
     };
-  guard_.stop(std::move(family), action.kill, std::move(gone));
+  if (!action.to_the_end) return guard_.stop(std::move(family), action.kill, std::move(gone));
+  guard_.stop_to_the_end(std::move(family), std::move(gone), [this, pid = action.pid] {
+    boost::asio::post(io_, [this, pid] {
+      log_(
+          net::LogLevel::error,
+          fmt::format("the command (process {}) was killed and has not ended: it sleeps in the kernel, or is "
+                      "another user's; nobody else gets its lock until it has",
+                      pid));
+    });
+  });
+}
+
+// Its tool may have come back since, on another connection.
+void Daemon::command_is_gone(replica::ConnectionId asked_on, SessionId session) {
+  const auto has_it = [session](const auto& each) { return each.second.session == session; };
+  const auto found = session == SessionId{} ? tools_.end() : std::ranges::find_if(tools_, has_it);
+  push(replica::CommandGone{found == tools_.end() ? asked_on : found->first});
 }
 
 void Daemon::perform(replica::SessionOver&& action) {

@@ -55,7 +55,7 @@ void Sessions::holders_vanished(ConnectionId id, Record& record) {
   } else if (COORD_RULE_OR(bare_command_stopped_first, record.asked.bare && record.pid != 0, false)) {
     record.stage = Stage::lost;
     set_alarm(id, record);
-    ledger_.out.push_back(StopCommand{id, record.pid, true, true});
+    ledger_.out.push_back(StopCommand{id, record.pid, true, true, true, record.keeps_deadline()});
   } else {
     const bool in_place = record.pid != 0 && record.pid == record.asked.pid;
     const bool by_itself = record.asked.holder != 0 || (in_place && record.stage == Stage::held);
@@ -78,10 +78,13 @@ void Sessions::pass_on(ConnectionId id, Record& record) {
   close(id, record, service::CloseReason::finished);
 }
 
-// A process that is the holder gets its signal once, in place of TERM.
+// A process that is the holder gets its signal once, in place of TERM. An epoch that this peer has left ends
+// with its command: its wrapper, which is spared and has the descriptor, may be stopped for as long as it is.
 void Sessions::stop_holders(ConnectionId id, Record& record, bool kill) {
   if (record.asked.holder == 0) {
-    ledger_.out.push_back(StopCommand{id, record.pid, kill});
+    const bool to_the_end = kill && record.keeps_deadline();
+    ledger_.out.push_back(
+        StopCommand{id, record.pid, kill, to_the_end, to_the_end && record.asked.bare, to_the_end});
   } else if (!std::exchange(record.signalled, true)) {
     ledger_.out.push_back(SignalHolder{id, record.asked.signal});
   }

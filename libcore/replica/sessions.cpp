@@ -111,9 +111,11 @@ void Sessions::on(const HoldersGone& event) {
   if (over || record->stage == Stage::lost) holders_vanished(event.connection, *record);
 }
 
+// Of an entry of an earlier life: who has the descriptor now is its wrapper, which was spared.
 void Sessions::on(const CommandGone& event) {
   Record* record = find(event.connection);
-  if (record != nullptr && record->stage == Stage::lost && !record->holders)
+  if (record == nullptr || record->stage != Stage::lost) return;
+  if (!record->holders || record->keeps_deadline())
     close(event.connection, *record, service::CloseReason::holder_gone);
 }
 

@@ -109,6 +109,10 @@ struct StopCommand {  // and all its descendants: TERM (then CONT), or KILL
   std::uint32_t pid = 0;
   bool kill = false;
   bool confirm = false;  // by CommandGone, when nothing of it is left
+  bool bare = false;     // it may never have had the session's descriptor
+  // While any of it is left, however long that takes: nothing else may begin before. It is confirmed by then,
+  // not earlier.
+  bool to_the_end = false;
 };
 struct SignalHolder {  // the process that is the holder (Acquire::holder): its lock is lost
   ConnectionId connection;

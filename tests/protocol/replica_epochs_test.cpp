@@ -96,6 +96,35 @@ TEST_CASE("an entry of an earlier life keeps its deadline, is told why, and its 
   CHECK(site.machine.state().sessions.empty());
 }
 
+TEST_CASE("an entry of an earlier life whose wrapper is stopped: its session ends with its command") {
+  SiteOfEpoch site;
+  site.restarts_after(1s);
+  site.goes_on_until(8100ms);
+  REQUIRE(site.is_killed());
+  CHECK(site.stops.back().confirm);
+  CHECK(site.stops.back().to_the_end);
+  CHECK_FALSE(site.stops.back().bare);
+  site.goes_on_until(30s);
+  CHECK(site.machine.session(site.session) != nullptr);
+  site.command_gone(1000 + site.session.value);  // the wrapper has the descriptor, and goes on having it
+  site.order();
+  CHECK(site.machine.state().sessions.empty());
+  CHECK(site.kept.empty());
+}
+
+TEST_CASE("a lost hold of this life ends with the last who has its descriptor, whatever was killed") {
+  OneHost site;
+  site.holds(1);
+  site.pass(9s);
+  REQUIRE_FALSE(site.stops.empty());
+  CHECK(site.stops.back().kill);
+  CHECK_FALSE(site.stops.back().confirm);
+  CHECK_FALSE(site.stops.back().to_the_end);
+  site.command_gone(1);
+  site.order();
+  CHECK(site.machine.state().sessions.size() == 1);
+}
+
 TEST_CASE("an entry of an earlier life that ends by itself is released as any other") {
   SiteOfEpoch site;
   site.restarts_after(1s);
@@ -134,6 +163,48 @@ TEST_CASE("an entry of an earlier life: a second restart moves its deadline no m
   CHECK_FALSE(site.is_killed());
   site.goes_on_until(8100ms);
   CHECK(site.is_killed());
+}
+
+TEST_CASE("an entry without a command yet: a second restart moves the deadline of its command no more") {
+  OneHost site;
+  site.speaks = 2;
+  site.machine = service::StateMachine::at_level(2);
+  site.registers_anew();
+  site.says(1, local::Hello{local::protocol_version, "dlock", site.speaks});
+  local::Acquire request;
+  request.request = 1;
+  request.names = {"lock"};
+  request.ttl = 10s;
+  request.mode = service::Mode::shared;
+  request.part = service::TakePart{service::EnterBy::ricart_agrawala, {{site.self, 11, 101, "a"}}};
+  site.says(1, request);
+  site.order();
+  site.says(1, local::Started{1, 0, 2s});
+  const Instant sent = site.now;
+  HoldRecord before = site.kept.at(site.session_of(1));
+  REQUIRE(before.pid == 0);
+  REQUIRE(before.taken_up);
+  const auto goes_on_until = [&](Duration since) {
+    while (site.now < sent + since) {
+      site.pass(10ms);
+      site.order();
+    }
+  };
+  const std::uint64_t of_no_command = std::uint32_t{0} - std::uint32_t{100};  // as restarts() has it
+  for (const std::uint64_t life : {11U, 12U}) {
+    goes_on_until(life == 11 ? 1s : 4s);
+    site.restarts({of_no_command});
+    site.registers_again(life);
+    site.order();
+  }
+  before.pid = 101;  // begun meanwhile
+  before.grace = 2s;
+  site.resumes(2, before);
+  REQUIRE_FALSE(site.told<local::Renewed>(2).empty());
+  CHECK(site.told<local::Renewed>(2)[0].sent == before.renewal_sent);
+  goes_on_until(8100ms);
+  REQUIRE_FALSE(site.stops.empty());
+  CHECK(site.stops.back().kill);
 }
 
 TEST_CASE("an entry of an earlier life: rules") {
