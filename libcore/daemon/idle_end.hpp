@@ -6,9 +6,9 @@
 
 namespace coord::daemon {
 
-// Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it is
-// idle seldom lives until it would do so by itself. Only where the log is its own: a gateway's is of all hosts
-// that use the engine, and an idle minute of one of them says nothing of the others.
+// Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it
+// is idle seldom lives until it would do so by itself. Only where the log is its own: a gateway's is of all
+// hosts that use the engine, and an idle minute of one of them says nothing of the others.
 inline bool raises_before_it_ends(bool is_gateway, const replica::LevelView& view) {
   return !is_gateway && view.next > view.level && view.missing.empty();
 }

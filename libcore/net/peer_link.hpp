@@ -50,7 +50,7 @@ struct PeerTimes {
   Duration resolve_every = std::chrono::seconds(5);  // a name, at most
   Duration backoff_low = std::chrono::milliseconds(50);
   Duration backoff_high = std::chrono::seconds(1);
-  Duration ping_every = std::chrono::seconds(2);  // half as often on a link that is made on demand
+  Duration ping_every = std::chrono::seconds(2);   // half as often on a link that is made on demand
   Duration pong_within = std::chrono::seconds(6);  // else the link is dead; also a write that stands still
   Duration silence_within = std::chrono::seconds(15);  // an accepted connection without even a ping is dead
 };

@@ -305,7 +305,7 @@ class EngineLog final : public OrderedLog {
   std::optional<Instant> raise_ready_since_, raise_look_at_;
   std::optional<Instant> raise_until_;  // an operator wants it, and waits so long
   bool raises_here_ = false;            // it was the first of those that write, when it looked last
-  std::uint64_t raises_ = 0;  // of this life, that came back as entries
+  std::uint64_t raises_ = 0;            // of this life, that came back as entries
 
   std::map<NodeId, Duration> ahead_;
 

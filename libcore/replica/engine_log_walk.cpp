@@ -122,8 +122,8 @@ void EngineLog::hear(Instant now, const engine::State& event) {
 }
 
 void EngineLog::install(Instant now, EngineState&& state) {
-  auto machine = machine_from({LogIndex{state.place.index}, {}, std::move(state.machine), state.level},
-                              config_.level);
+  auto machine =
+      machine_from({LogIndex{state.place.index}, {}, std::move(state.machine), state.level}, config_.level);
   if (!machine)
     return halt(fmt::format("the state that the engine keeps cannot be read: {}", machine.error().text()));
   const bool is_of_another_level = machine->level() != machine_.level();

@@ -85,8 +85,8 @@ Bytes encode_state(const service::State& state, std::size_t expected) {
 Result<service::State> decode_state(ByteView data, Level level, Level knows) {
   if (level < 2) return decode<service::State>(data, section_options(first_version));
   if (level > knows)
-    return unreadable(fmt::format("it is of level {}, and this program knows level {}", number(level),
-                                  number(knows)));
+    return unreadable(
+        fmt::format("it is of level {}, and this program knows level {}", number(level), number(knows)));
   try {
     BoundedReader in(data, section_options(level));
     service::State state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bytes that are said to be a message of a classical algorithm, whichever: what is no message is an
-// Error; what is one, and what hundreds of such do to a node together, crashes nothing, hangs nothing and names
-// nobody else. What is said to be stored: classical_stored.cpp.
+// Error; what is one, and what hundreds of such do to a node together, crashes nothing, hangs nothing and
+// names nobody else. What is said to be stored: classical_stored.cpp.
 #include "base/check.hpp"
 #include "classical/registry.hpp"
 #include "classical/toy_notary.hpp"

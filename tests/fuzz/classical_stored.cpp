@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Bytes that an earlier life of a node is said to have stored, of a classical algorithm, whichever: an Error, or a
-// node that lives, answers a message and a tick, and names nobody else. The first node has more than the others: it
-// coordinates transactions.
+// Bytes that an earlier life of a node is said to have stored, of a classical algorithm, whichever: an
+// Error, or a node that lives, answers a message and a tick, and names nobody else. The first node has more
+// than the others: it coordinates transactions.
 #include "base/check.hpp"
 #include "classical/registry.hpp"
 #include "classical/toy_notary.hpp"

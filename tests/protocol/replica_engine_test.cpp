@@ -264,7 +264,7 @@ TEST_CASE("what stands in an engine has a fixed form") {
   const Bytes raised = encode(raise);
   CHECK(Bytes(raised.begin(), raised.end() - 4) ==
         Bytes{0x75, 0x63, 0x45, 0x31, 1, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 7, 2, 0, 0, 0,  // of a raise, level
-              3,    0,    0,    0,    1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,              // to level, of lives
+              3,    0,    0,    0,    1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,  // to level, of lives
               5,    0,    0,    0,    0, 0, 0, 0});
   CHECK(**decode_engine_entry(raised) == raise);
   EngineState state;

@@ -9,7 +9,7 @@ TEST_CASE("a voter that was replaced is not in a snapshot, and the one in its pl
   CHECK(wrong_after_replacing() == "");
 }
 
-TEST_CASE("a host without a vote takes no snapshot, and says which hosts do; with a vote it does") {
+TEST_CASE("a host without a vote takes no snapshot, and says which hosts do, and takes one with a vote") {
   Watched group(3, 12, 1);
   group.reach_level_two();
   group.ask(NodeId{4});

@@ -75,8 +75,8 @@ void Levels::began(NodeId, const Peer& peer) {
   knows_of_life_[peer.greeting.life] = peer.greeting.knows;
 }
 
-// A gateway whose registration was restored away, or forgotten, goes on as another life of the same process: it
-// draws that in a step, and registers it in a later one.
+// A gateway whose registration was restored away, or forgotten, goes on as another life of the same process:
+// it draws that in a step, and registers it in a later one.
 void Levels::note_life(NodeId node) {
   const Peer* peer = world_.node(node);
   if (peer != nullptr) knows_of_life_.try_emplace(peer->log().life(), peer->greeting.knows);
