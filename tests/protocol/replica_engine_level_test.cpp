@@ -188,13 +188,12 @@ TEST_CASE("a raise that another gateway has overtaken is said again, with that o
   make_log(engine);
   Gateway gateway(engine, {.level = next_level});
   gateway.connect();
-  gateway.deaf = true;
-  gateway.append(entry_of(third, service::Register{third, 5, {}, next_level, "third", {}, {}}));
+  engine.epoch = 99;  // it is on its way
   gateway.tell(RaiseNow{});
-  gateway.deaf = false;
-  CHECK(engine.entries_of(EngineEntry::Kind::raise) == 1);
-  gateway.append(entry_of(other, service::Register{other, 6, {}, next_level, "other", {}, {}}));
-  gateway.pass(3s);
+  engine.epoch = 1;
+  gateway.append(entry_of(third, service::Register{third, 5, {}, next_level, "third", {}, {}}));
+  REQUIRE(engine.entries_of(EngineEntry::Kind::raise) == 0);
+  gateway.append(raise_to(next_level, {{self, gateway.log->life()}}));  // it comes, and is void
   CHECK(engine.entries_of(EngineEntry::Kind::raise) == 2);
   CHECK(gateway.log->machine().level() == next_level);
 }
