@@ -200,7 +200,10 @@ void PeerLink::watch() {
     if (connection_->send(wire::FrameType::ping, number.bytes())) ping_sent_ = now;
     look_on();
   }
-  arm(pings_seldom_ ? 2 * times_.ping_every : times_.ping_every, &PeerLink::watch);
+  Duration next = pings_seldom_ ? 2 * times_.ping_every : times_.ping_every;
+  constexpr Duration just_after = std::chrono::milliseconds(1);
+  if (ping_sent_) next = std::min(next, *ping_sent_ + times_.pong_within + just_after - now);
+  arm(next, &PeerLink::watch);
 }
 
 void PeerLink::greet_anew() {
