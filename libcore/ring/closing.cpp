@@ -28,14 +28,15 @@ bool Replicas::is_closed(const std::string& name, const Ring& ring) const {
   if (!memberships_) return false;
   const auto mark = memberships_->find(mark_of(name));
   if (mark == memberships_->end()) return false;
-  return COORD_RULE_OR(ring_closed_copy_is_silent, mark->second == ring.placement.number().value, false);
+  // A host that was restarted has yet to read the last entries of the log again: it may see an earlier number.
+  return COORD_RULE_OR(ring_closed_copy_is_silent, mark->second >= ring.placement.number().value, false);
 }
 
 // And it is one that holds.
 bool Replicas::is_mark_of_closed(const std::string& name, std::uint64_t number) const {
   if (!name.starts_with(closed)) return false;
   const auto ring = rings_.find(name.substr(closed.size()));
-  return ring != rings_.end() && ring->second.placement.number().value == number;
+  return ring != rings_.end() && ring->second.placement.number().value <= number;
 }
 
 void Replicas::close(std::shared_ptr<Work> work) {

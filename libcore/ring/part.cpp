@@ -76,12 +76,14 @@ const char* expand_own(Request& request, const replica::Credentials& who) {
       request);
 }
 
-// Whose word counts that hosts are lost: who may order the change of the ring that follows.
+// Whose word counts that hosts are lost, or that this one is closed: who may order the change of the ring that
+// follows.
 bool may_order(const replica::Credentials& who, const Request& request) {
   const auto* wait = std::get_if<AwaitHandOver>(&request);
-  if (wait == nullptr || wait->lost.empty()) return true;
+  const auto* close = std::get_if<CloseRing>(&request);
+  if (close == nullptr && (wait == nullptr || wait->lost.empty())) return true;
   return COORD_RULE(ring_hosts_are_lost_by_its_operators_word,
-                    !who.is_guest && service::may_use(wait->ring, who.uid, who.user));
+                    !who.is_guest && service::may_use(wait ? wait->ring : close->ring, who.uid, who.user));
 }
 
 }  // namespace
@@ -160,7 +162,9 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
                   service::may_use(ring_of(*request), event.who.uid, event.who.user)))
     return refuse(Why::foreign, "the ring is another user's");
   if (!may_order(event.who, *request))
-    return refuse(Why::foreign, "only root and the peer's own user may give hosts up for lost");
+    return refuse(Why::foreign, std::holds_alternative<CloseRing>(*request)
+                                    ? "only root and the peer's own user may order this"
+                                    : "only root and the peer's own user may give hosts up for lost");
   if (const auto* status = std::get_if<AskStatus>(&*request); status != nullptr && status->user_only) {
     StatusOf who;
     who.user = work->user;

@@ -77,7 +77,8 @@ start_users_at() {
   local end=$(($(date +%s) + $3)) number peer
   for peer in "${names[@]}"; do
     [ "$peer" = "${mover-}" ] || echo "$group/$peer.sock"
-  done >sockets
+  done >sockets.new
+  mv sockets.new sockets # others read it meanwhile
   for ((number = $2; number < $2 + $4; number++)); do
     COORD_SOCKET=$group/${names[0]}.sock ./ring_user "$number" "$end" "$ring_keys" "$1" 3>&- &
     users+=($!)

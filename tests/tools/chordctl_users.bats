@@ -27,6 +27,10 @@ teardown() { end_place; }
   chordctl join -w 30
   run -64 --separate-stderr as games chordctl leave --discard -w 30
   [[ $stderr == *"only root and the peer's own user"* ]]
+  # Nor is the host closed by it.
+  run -64 --separate-stderr as games chordctl leave -w 30
+  [[ $stderr == *"only root and the peer's own user"* ]]
+  chordctl put -w 10 k v
   chordctl ring --check -w 30
 }
 

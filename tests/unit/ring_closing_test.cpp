@@ -68,6 +68,22 @@ TEST_CASE("a host that is closed again at once stays closed", "[ring]") {
   CHECK(is_stored(group.put(1, "k", "v")));
 }
 
+// A voter that was restarted knows what its snapshot says, and reads the entries after it once a leader has come.
+TEST_CASE("a host that is closed is silent while it sees an earlier number of its ring", "[ring]") {
+  Group group(1);
+  REQUIRE(group.whole_join(1));
+  const Token earlier = group.ring.number;
+  group.settle();
+  REQUIRE(closes(group));
+  group.stop(1);
+  group.start(1);
+  group.read_earlier(earlier);
+  CHECK_FALSE(is_stored(group.put(1, "k", "v")));
+  CHECK_FALSE(group.keeps(1, "k"));
+  group.agree();
+  CHECK(is_stored(group.put(1, "k", "v")));
+}
+
 // What has several chunks is read for a while: it began to come before.
 TEST_CASE("a value that is on its way when a host is closed is not stored", "[ring]") {
   Group group(1);

@@ -169,16 +169,18 @@ bool living_host_is_not_lost() {
 }
 bool guest_gives_no_host_up() {
   RingPart part;
-  const auto answers_at_once = [&](const std::string& ring, std::uint32_t uid, bool is_guest) {
-    const Request request{AwaitHandOver{ring, Token{1}, {NodeId{4}}}};
+  std::uint64_t requests = 0;
+  const auto answers_at_once = [&](const Request& request, std::uint32_t uid, bool is_guest) {
     const replica::Credentials who{uid, "u", {}, 2, is_guest};
-    const auto actions = part.step(
-        {}, node::FromTool{replica::ConnectionId{1}, who, uid + (is_guest ? 1 : 0), wire::encode(request)});
+    const auto actions =
+        part.step({}, node::FromTool{replica::ConnectionId{1}, who, ++requests, wire::encode(request)});
     return std::ranges::any_of(actions,
                                [](const auto& each) { return std::holds_alternative<node::ToTool>(each); });
   };
-  return !answers_at_once("r", 1000, false) && answers_at_once("r", 1000, true) &&
-         answers_at_once("@other/r", 2000, false);
+  const auto lost = [](const std::string& ring) { return AwaitHandOver{ring, Token{1}, {NodeId{4}}}; };
+  return !answers_at_once(lost("r"), 1000, false) && answers_at_once(lost("r"), 1000, true) &&
+         answers_at_once(lost("@other/r"), 2000, false) && !answers_at_once(CloseRing{"r"}, 1000, false) &&
+         answers_at_once(CloseRing{"r"}, 1000, true) && answers_at_once(CloseRing{"@other/r"}, 2000, false);
 }
 // A host that joins asks whether all is handed over before it has heard that it joins.
 bool hand_over_waits_to_be_heard_of() {

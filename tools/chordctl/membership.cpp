@@ -92,13 +92,16 @@ Result<cli::Exit> join(const MembershipSettings& s) {
   auto known = look_when_heard(s, *client);
   // A `leave` was interrupted; or it has yet to end, and is refused then. Another one may have closed the
   // host again since.
-  while (known && known->here.is_closed) {
+  while (known && known->is_member() && known->here.is_closed) {
     auto opened = open_ring(s, *client, known->view.number);
     if (!opened) return opened.error();
     if (!opened->done && !opened->may_be_done_later) return refused_change(s, *opened);
     known = look_when_heard(s, *client);
     if (known && known->here.is_closed && !client->pause(looks_again_every)) {
-      const std::string why = "this host is about to leave the ring by another command";
+      const bool has_heard = known->here.number == known->view.number;
+      const std::string why = has_heard
+                                  ? "this host is about to leave the ring by another command"
+                                  : "this host's peer has not heard yet that the host takes values again";
       return refused_change(s, {false, why, {}, true, true});
     }
   }
@@ -138,7 +141,7 @@ Result<cli::Exit> join(const MembershipSettings& s) {
 Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const Known& known) {
   auto closed = close_ring(s, client);
   if (!closed || !*closed) return closed;
-  auto counted = look(s.common, client);
+  auto counted = look_when_heard(s, client);
   if (!counted) return counted.error();
   const bool is_as_seen = counted->here.is_closed && counted->here.number == known.view.number;
   if (counted->here.keys == 0 && is_as_seen) {
@@ -155,8 +158,15 @@ Result<bool> end_empty_ring(const MembershipSettings& s, Client& client, const K
 Result<cli::Exit> leave(const MembershipSettings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look(s.common, *client);
+  auto known = look_when_heard(s, *client);
   if (!known) return known.error();
+  // It was closed by a `leave` that was interrupted, which had not counted yet.
+  if (known->is_member() && known->here.is_closed && known->here.keys > 0 && !s.discard) {
+    auto opened = open_ring(s, *client, known->view.number);
+    if (!opened) return opened.error();
+    known = look_when_heard(s, *client);
+    if (!known) return known.error();
+  }
   Token number = known->view.number;
   const bool was_here = known->is_member();
   const bool is_leaving = std::ranges::find(known->view.before, known->here.host, &service::RingHost::host) !=
