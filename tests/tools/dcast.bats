@@ -104,7 +104,7 @@ dcast_with() { # the status of a listener with this command, after one cast
   listen out --json
   eventually listens out
   stopped=$listener
-  kill -STOP "$stopped"
+  stop_process "$stopped"
   listen second --json
   eventually listens second
   head -c 60000 /dev/zero | tr '\0' x >big

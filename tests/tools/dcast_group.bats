@@ -107,7 +107,7 @@ answer() {
   run -0 on a dcast --json --ask load 1 --reduce sum
   [ "$(jq -r 'select(.member) | [.member, .host, .answer, .status] | @tsv' <<<"$output" | head -1)" = "a"$'\t'"$(hostname)"$'\t'"1"$'\t'"0" ]
   [ "$(jq -c 'select(.type == "result") | [.reduce, .value, .answered, .missing]' <<<"$output")" = '["sum",10.5,4,[]]' ]
-  kill -STOP "${answerers[1]}"
+  stop_process "${answerers[1]}"
   run -1 --separate-stderr on a dcast -q --ask load 1 --reduce sum -w 1
   kill -CONT "${answerers[1]}"
   [ "$output" = 8.5 ]

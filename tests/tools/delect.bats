@@ -139,7 +139,7 @@ EOS
   COORD_SOCKET=$group/b.sock delect --ttl 5 --grace 0.2 deaf -- sh -c 'echo $$ >still; exec sleep 100' 3>&- &
   sleeper=$!
   eventually is_file still
-  kill -STOP "$sleeper"
+  stop_process "$sleeper"
   run -0 timeout 20 delect --evict --yes deaf
   kill -CONT "$sleeper"  # it has to reap what the peer has killed
   eventually gone "$(cat still)"

@@ -62,7 +62,7 @@ believes() { [ "$(on "$1" delect --algorithm "$2" --who reports --json | jq -r .
   COORD_SOCKET=$group/c.sock delect --verbose "${race[@]}" reports sh -c 'echo >began' 2>said 3>&- &
   waiter=$!
   eventually grep -q "standing by" said
-  kill -STOP "$waiter"
+  stop_process "$waiter"
   kill -TERM "$job_b"
   eventually on c delect --algorithm lease-race --is-leader reports
   signal_peer KILL c

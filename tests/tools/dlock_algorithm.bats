@@ -182,7 +182,7 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   eventually is_in a
   enter b door
   eventually takes_part b door 2
-  kill -STOP "$job_b"
+  stop_process "$job_b"
   echo >go.a
   wait "$job_a"
   [ "$(on c dlock --algorithm ricart-agrawala -w 20 door echo in)" = in ]

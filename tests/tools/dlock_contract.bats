@@ -102,7 +102,7 @@ teardown() { stop_own_host; }
 @test "-w is over in time also where the peer is frozen" {
   run -0 dlock job true
   frozen=$(pgrep -f -- "--socket $XDG_RUNTIME_DIR/")
-  kill -STOP "$frozen"
+  stop_process "$frozen"
   begin=$(now_us)
   run -69 dlock -w 1 job true
   waited=$(($(now_us) - begin))

@@ -100,7 +100,7 @@ status_of_holder() { status=0; wait $holder || status=$?; }
   start_group "${calm[@]}"
   stubborn --ttl 3
   since=$(now_us)
-  kill -STOP $holder
+  stop_process $holder
   signal_peer KILL b
   signal_peer KILL c
   stopped_in_time 3 "$since"

@@ -13,7 +13,7 @@ setup() {
 }
 
 teardown() {
-  [ "${#pids[@]}" -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+  [ "${#pids[@]}" -eq 0 ] || { kill "${pids[@]}" && kill -CONT "${pids[@]}"; } 2>/dev/null || true
   wait
   stop_own_host
 }
@@ -185,7 +185,7 @@ P
   process g --id B -- sh -c "$sink"
   eventually counts g 2
   first=$(dsnapshot ps g --json | jq 'select(.id == "B").life')
-  kill -STOP "${pids[1]}"
+  stop_process "${pids[1]}"
   dsnapshot send g A go
   kill -KILL "${pids[1]}"
   eventually grep -q 'A: not read, B has ended: for the old one' err.A

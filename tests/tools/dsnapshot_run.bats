@@ -12,7 +12,7 @@ setup() {
 }
 
 teardown() {
-  [ "${#pids[@]}" -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+  [ "${#pids[@]}" -eq 0 ] || { kill "${pids[@]}" && kill -CONT "${pids[@]}"; } 2>/dev/null || true
   wait
   [ ! -e "$BATS_TEST_TMPDIR/group" ] || stop_group
 }
@@ -125,7 +125,7 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   process g --id A -- sh -c 'while read -r line; do case $line in "!snapshot "*) echo "!state ${line#* } idle";; *) printf "B\tlate\n";; esac; done'
   process g --id B -- cat
   eventually counts g 2
-  kill -STOP "${pids[1]}"
+  stop_process "${pids[1]}"
   dsnapshot send g A go
   kill -KILL "${pids[1]}"
   eventually grep -q 'not read, B has ended: late' err.A
@@ -144,7 +144,7 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   done
   closed() { [ -e closed.A ] && [ -e closed.B ]; }
   eventually closed
-  kill -STOP "${pids[0]}"
+  stop_process "${pids[0]}"
   : >stopped
   for id in A B; do
     other=$([ "$id" = A ] && echo B || echo A)
@@ -167,7 +167,7 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   process g --id B -n 3 -- sh -c 'while read -r line; do echo "$line" >>got; done'
   process g --id C -n 3 -- sh -c 'read -r go; printf "A\tone\nA\ttwo\n"'
   eventually counts g 3
-  kill -STOP "${pids[1]}"
+  stop_process "${pids[1]}"
   : >stopped
   said() { [ -e said ]; }
   eventually said

@@ -61,7 +61,7 @@ slow_reader='while IFS= read -r line; do case $line in "!snapshot "*) echo "!sta
   process g --id T -w 100 -- sh -c "$talker" sh 250
   eventually counts g 2
   # Its reader takes nothing meanwhile: all has to wait.
-  kill -STOP "${pids[0]}"
+  stop_process "${pids[0]}"
   dsnapshot take g -w 60 -o s 3>&- &
   taker=$!
   eventually exists asked
@@ -82,7 +82,7 @@ slow_reader='while IFS= read -r line; do case $line in "!snapshot "*) echo "!sta
   process g --id R -- sh -c "$reader"
   process g --id T -w 100 -- sh -c "$talker" sh 1300
   eventually counts g 2
-  kill -STOP "${pids[0]}"
+  stop_process "${pids[0]}"
   run -1 dsnapshot take g -w 15 -o s
   [[ $output == *T* ]]
   head -n 1 s | jq -e '.missing | any(. == "T")'

@@ -63,7 +63,19 @@ use_group() {
 }
 
 pid_of() { cat "$group/$1.pid"; }
-signal_peer() { kill "-$1" "$(pid_of "$2")"; }  # SIGNAL NAME
+# Of a process with threads the first one stops the others: on a busy machine they go on for a while.
+is_stopped() { ! grep -qvE '^[0-9]+ \(.*\) [TXZ] ' /proc/"$1"/task/*/stat 2>/dev/null; }
+stop_process() { # PID
+  kill -STOP "$1"
+  eventually is_stopped "$1"
+}
+signal_peer() { # SIGNAL NAME
+  if [ "$1" = STOP ]; then
+    stop_process "$(pid_of "$2")"
+  else
+    kill "-$1" "$(pid_of "$2")"
+  fi
+}
 peer_gone() { ! kill -0 "$(pid_of "$1")" 2>/dev/null; }
 
 stop_group() {
