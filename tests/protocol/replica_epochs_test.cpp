@@ -60,9 +60,9 @@ std::uint64_t renewals_after_the_kill() {
   site.restarts_after(1s);
   site.goes_on_until(8100ms);
   REQUIRE(site.is_killed());
-  const std::uint64_t then = site.machine.session(site.session)->renewal;
+  const std::uint64_t renewal = site.machine.session(site.session)->renewal;
   site.goes_on_until(18s);
-  return site.machine.session(site.session)->renewal - then;
+  return site.machine.session(site.session)->renewal - renewal;
 }
 
 }  // namespace
