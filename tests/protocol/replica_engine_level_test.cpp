@@ -13,9 +13,13 @@ constexpr Level next_level = newest_level + 1;
 
 // By a release that knows no level above the newest, and is gone.
 void make_log(Engine& engine) {
-  Gateway maker(engine, {.node = third, .registers = false});
+  Gateway maker(engine, {.node = third});
   maker.connect();
   REQUIRE(engine.makes == 1);
+  const service::ClientId registration = maker.log->machine().registration(third);
+  REQUIRE(registration != service::ClientId{});
+  maker.lose();
+  maker.append(entry_of(third, service::Forget{third, registration}));
 }
 
 // Known to all: `first` has the log, and a second one comes with `knows`, both of which write.
