@@ -170,12 +170,17 @@ GroupSnapshot::Running* GroupSnapshot::find(const Id& id) {
 }
 
 // Takes part in it from now on. Nothing: it is over here, is not of this node, or there are too many.
+//
+// One that it cannot take part in yet, it never does: what has come from behind the others' cuts since, and
+// may have taught it to, would be before its own.
 GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id& id) {
   if (Running* const running = find(id)) return running;
-  if (is_over(id) || !takes_part(moment, id)) return nullptr;
+  if (is_over(id) || !names_this_peer(id)) return nullptr;
+  const bool can = can_take_part(moment, id);
   // Also where there is no room: a cut that is made up for later would be behind what has come meanwhile.
-  had_.push_back(id);
+  if (COORD_RULE_OR(group_cut_is_not_made_up_for, true, can)) had_.push_back(id);
   if (had_.size() > most_remembered) had_.pop_front();
+  if (!can) return nullptr;
   if (cuts_.size() >= wire::most_group_snapshots) forget_finished();
   if (cuts_.size() >= wire::most_group_snapshots) return nullptr;
   if (moment.service != nullptr) life_ = moment.service->replica().life();

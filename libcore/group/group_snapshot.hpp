@@ -119,7 +119,8 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   // ---- whose.cpp
   std::vector<NodeId> voters(const node::Moment& moment) const;
   static bool is_of(const Id& id, NodeId node);
-  bool takes_part(const node::Moment& moment, const Id& id);
+  bool names_this_peer(const Id& id) const;
+  bool can_take_part(const node::Moment& moment, const Id& id);
   bool learn_names(const node::Moment& moment, const std::vector<NodeId>& nodes);
   std::optional<std::string> why_not(const node::Moment& moment, const std::vector<NodeId>& peers);
   std::string name_of(NodeId node) const;

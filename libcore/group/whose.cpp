@@ -25,12 +25,16 @@ bool GroupSnapshot::is_of(const Id& id, NodeId node) {
   return std::ranges::binary_search(id.peers, node);
 }
 
-// It is named in it, and can say what it has. Who else is named is the taker's to say.
-bool GroupSnapshot::takes_part(const node::Moment& moment, const Id& id) {
+// Who else is named is the taker's to say.
+bool GroupSnapshot::names_this_peer(const Id& id) const {
   const bool is_sound = !id.peers.empty() && id.peers.size() <= raft::Voters::limit &&
                         id.peers.front() != NodeId{} &&
                         std::ranges::adjacent_find(id.peers, std::ranges::greater_equal{}) == id.peers.end();
-  if (!is_sound || !is_of(id, id.taker) || !is_of(id, self_)) return false;
+  return is_sound && is_of(id, id.taker) && is_of(id, self_);
+}
+
+// It keeps the log and knows what all are called, as of now.
+bool GroupSnapshot::can_take_part(const node::Moment& moment, const Id& id) {
   if (moment.service != nullptr && moment.service->voter() == nullptr) return false;
   return learn_names(moment, id.peers);
 }

@@ -17,7 +17,8 @@ TEST_CASE("group snapshot: each rule that is removed is seen in its story") {
       {"group_restart_forgets_the_cut", leaves_a_restarted_peer_without_colour},
       {"group_connection_begins_with_the_marker", begins_a_connection_without_the_marker},
       {"group_time_is_over_before_what_comes", counts_what_comes_after_its_time},
-      {"group_snapshot_is_of_whom_its_taker_says", goes_by_its_own_voters}};
+      {"group_snapshot_is_of_whom_its_taker_says", goes_by_its_own_voters},
+      {"group_cut_is_not_made_up_for", makes_up_for_a_cut}};
   for (const auto& [rule, wrong] : rules) {
     INFO(rule);
     CHECK_FALSE(wrong());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "group/group_snapshot.hpp"
+#include "replica/forwarder.hpp"
+#include "replica/replicated_service.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::test {
@@ -27,6 +30,7 @@ class Played {
     node::Moment moment;
     moment.now = now;
     moment.level = 2;
+    if (!has_vote) moment.service = &without_vote_;
     for (const node::PartAction& action : part_.step(moment, event)) hear(action);
   }
   void say(NodeId from, wire::GroupSnapshotMessage message) {
@@ -79,12 +83,22 @@ class Played {
   bool colours(NodeId to) const { return !part_.colour(to).empty(); }
 
   Instant now{};
+  bool has_vote = true;  // as far as this peer knows
   std::optional<wire::GroupSnapshotId> id;
   std::optional<local::SnapshotTaken> taken;
   std::set<NodeId> marked;                     // to whom markers went
   std::map<NodeId, std::uint64_t> sent_by_it;  // to each, as its marker says
 
  private:
+  static replica::ReplicatedService without_vote() {
+    replica::Forwarder::Config config;
+    config.self = self;
+    config.voters = {two, three};
+    config.speaks = 2;
+    replica::SessionsConfig sessions;
+    sessions.self = self;
+    return {std::make_unique<replica::Forwarder>(config, Random(1), Instant{}), std::move(sessions)};
+  }
   static Bytes bytes_of_text(const std::string& text) { return {text.begin(), text.end()}; }
   void hear(const node::PartAction& action) {
     if (const auto* sent = std::get_if<node::Send>(&action)) {
@@ -100,6 +114,7 @@ class Played {
       if (const auto* end = answer ? std::get_if<local::SnapshotTaken>(&*answer) : nullptr) taken = *end;
     }
   }
+  const replica::ReplicatedService without_vote_ = without_vote();
   group::GroupSnapshot part_{
       node::Setting{self, {self, two, three}, 1, {}, {{self, "a"}, {two, "b"}, {three, "c"}, {four, "d"}}}};
 };
@@ -189,6 +204,20 @@ inline bool goes_by_its_own_voters() {
   play.two_takes({Played::self, Played::two, Played::four});
   return play.marked != std::set<NodeId>{Played::two, Played::four} ||
          !play.first_on(Played::three).empty() || play.first_on(Played::four).empty();
+}
+
+// A peer that was far behind when the first marker came has been told by those that have their cut since, and
+// could take part when the next one comes.
+inline bool makes_up_for_a_cut() {
+  Played play;
+  const std::vector<NodeId> peers{Played::self, Played::two, Played::four};
+  play.has_vote = false;
+  play.two_takes(peers);
+  const bool took_part = play.running() != 0;
+  play.has_vote = true;
+  play.tell(node::Greeted{Played::four, 2, 40});
+  play.two_takes(peers, Played::four);
+  return took_part || play.running() != 0;
 }
 
 }  // namespace coord::test

@@ -38,6 +38,9 @@ TEST_CASE("group snapshot: what comes after its time does not count, though the 
 TEST_CASE("group snapshot: whose it is its taker says, also where a peer knows other voters") {
   CHECK_FALSE(goes_by_its_own_voters());
 }
+TEST_CASE("group snapshot: a peer that cannot take part when it hears of one first stays out of it") {
+  CHECK_FALSE(makes_up_for_a_cut());
+}
 
 TEST_CASE("group snapshot: who votes meanwhile, or no more, changes nothing of one that is under way") {
   Played play;
