@@ -180,7 +180,7 @@ void Daemon::peer_up(const std::string& name) {
   node_->connected(node);
   const Level level = node_->log().speaks();
   for (const wire::ChannelMessage& message : node_->first_on(node))
-    (void)transport_->send(name, wire::encode(message, level), level, wire::FrameType::channel);
+    (void)transport_->send(name, wire::encode(message, level), level, wire::FrameType::channel, false);
 }
 
 // For another part than the service. Which parts there are, only the node knows; so does what is in it.
@@ -228,7 +228,8 @@ void Daemon::perform(node::SendOnChannel&& action) {
     went = taken;
   }
   if (action.way != node::Way::datagram) {
-    const bool taken = transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+    const bool taken = transport_->send(node->name, bytes, action.level, wire::FrameType::channel,
+                                        node_->is_counted(action.message));
     node_->sent(action.to, node::Way::stream, action.message, taken && up_.contains(node->name));
     went = went || taken;
   }

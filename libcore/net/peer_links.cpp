@@ -42,15 +42,16 @@ PeerLinks::Way& PeerLinks::wake(const std::string& peer) {
   return way;
 }
 
-bool PeerLinks::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
+bool PeerLinks::send(const std::string& peer, ByteView message, Level version, wire::FrameType type,
+                     bool counts) {
   if (stopped_) return false;
   Way& way = wake(peer);
   way.used = steady_now();
   if (is_kept(peer) || way.link->status().up) return way.link->send(message, version, type);
-  return wait(way, message, version, type);
+  return wait(way, message, version, type, counts);
 }
 
-bool PeerLinks::wait(Way& way, ByteView message, Level version, wire::FrameType type) {
+bool PeerLinks::wait(Way& way, ByteView message, Level version, wire::FrameType type, bool counts) {
   while (!way.waiting.empty() && way.used - way.waiting.front().since > config_.wait) {
     way.waiting_bytes -= way.waiting.front().message.size();
     way.waiting.pop_front();
@@ -61,7 +62,7 @@ bool PeerLinks::wait(Way& way, ByteView message, Level version, wire::FrameType 
     ++way.dropped;
     return false;
   }
-  way.waiting.push_back({Bytes(message.begin(), message.end()), version, type, way.used});
+  way.waiting.push_back({Bytes(message.begin(), message.end()), version, type, way.used, counts});
   way.waiting_bytes += message.size();
   return true;
 }
@@ -77,7 +78,7 @@ std::uint64_t PeerLinks::up(const std::string& peer) {
     if (now - waiting.since > config_.wait) {
       ++way.dropped;
     } else if (way.link->send(waiting.message, waiting.version, waiting.type)) {
-      ++went;
+      went += waiting.counts ? 1 : 0;
     }
   }
   return went;

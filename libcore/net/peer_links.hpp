@@ -41,9 +41,10 @@ class PeerLinks {
 
   void start();
   void stop();
-  // True: it goes out, or waits for a link that is not up yet.
-  bool send(const std::string& peer, ByteView message, Level version, wire::FrameType type);
-  // Its link is up: what waits for it goes out. How many messages of it did.
+  // True: it goes out, or waits for a link that is not up yet. `counts`: among those that up() answers.
+  bool send(const std::string& peer, ByteView message, Level version, wire::FrameType type,
+            bool counts = true);
+  // Its link is up: what waits for it goes out. How many messages of it did, of those that count.
   std::uint64_t up(const std::string& peer);
   void hurry(const std::string& peer);
   // Which are kept from now on. One that is kept no more is closed when it is idle.
@@ -64,6 +65,7 @@ class PeerLinks {
     Level version;
     wire::FrameType type;
     Instant since;
+    bool counts;
   };
   struct Way {
     std::shared_ptr<PeerLink> link;
@@ -76,7 +78,7 @@ class PeerLinks {
 
   bool is_kept(const std::string& peer) const { return config_.kept.contains(peer); }
   Way& wake(const std::string& peer);
-  bool wait(Way& way, ByteView message, Level version, wire::FrameType type);
+  bool wait(Way& way, ByteView message, Level version, wire::FrameType type, bool counts);
   void close(Ways::iterator way);
   void close_idle();
   void look();

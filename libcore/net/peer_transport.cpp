@@ -319,9 +319,10 @@ void PeerTransport::speak(Level level) {
   links_->greet_anew();
 }
 
-bool PeerTransport::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
+bool PeerTransport::send(const std::string& peer, ByteView message, Level version, wire::FrameType type,
+                         bool counts) {
   COORD_CHECK(is_other(peer));
-  return links_->send(peer, with_stamp(message, version), version, type);
+  return links_->send(peer, with_stamp(message, version), version, type, counts);
 }
 
 std::vector<PeerStatus> PeerTransport::status() const {

@@ -81,7 +81,7 @@ struct PeerHandlers {
   std::function<void(const std::string& peer)> parted = [](const std::string&) {};
   // send() reaches it from now on, and what is sent in this goes first.
   std::function<void(const std::string& peer)> up = [](const std::string&) {};
-  // After `up`: so many that were sent before it have gone out now.
+  // After `up`: so many that were sent before it, and count, have gone out now.
   std::function<void(const std::string& peer, std::uint64_t count)> waited = [](const std::string&,
                                                                                 std::uint64_t) {};
   std::function<void(const std::string& peer)> down = [](const std::string&) {};
@@ -117,9 +117,10 @@ class PeerTransport {
   // Closes everything; no handler is called any more.
   void stop();
   // To another peer of the group (checked). False: dropped, also if it is above wire::stream_payload_limit.
-  // `version`: the level of the message (a frame's version). `type`: message or channel.
+  // `version`: the level of the message (a frame's version). `type`: message or channel. `counts`: `waited`
+  // tells of it, if it has to wait for a connection.
   bool send(const std::string& peer, ByteView message, Level version = first_level,
-            wire::FrameType type = wire::FrameType::message);
+            wire::FrameType type = wire::FrameType::message, bool counts = true);
   // The same by datagram. False: dropped, also if it is above datagram_message_limit or that peer has not
   // answered by datagram in this life.
   bool send_datagram(const std::string& peer, ByteView message, Level version = first_level,

@@ -144,9 +144,13 @@ void Node::sent(NodeId to, Way way, const replica::PeerMessage& message, bool ta
 }
 
 void Node::sent(NodeId to, Way way, const wire::ChannelMessage& message, bool taken) {
-  if (watcher_ == nullptr) return;
+  if (watcher_ == nullptr || !is_counted(message)) return;
   const Part* const part = find(message.channel);
-  if (part != watching_) watcher_->sent(to, way, part == nullptr ? unknown_part : part->name(), taken);
+  watcher_->sent(to, way, part == nullptr ? unknown_part : part->name(), taken);
+}
+
+bool Node::is_counted(const wire::ChannelMessage& message) const {
+  return watching_ == nullptr || message.channel != number_of(*watching_);
 }
 
 void Node::connected(NodeId to) {

@@ -124,6 +124,8 @@ class Node {
   // A SendPeer or SendOnChannel was tried. `taken`: it goes out now (waited() tells what does later).
   void sent(NodeId to, Way way, const replica::PeerMessage& message, bool taken);
   void sent(NodeId to, Way way, const wire::ChannelMessage& message, bool taken);
+  // False: it is the watcher's own, which is counted nowhere.
+  bool is_counted(const wire::ChannelMessage& message) const;
   void connected(NodeId to);
   void waited(NodeId to, std::uint64_t count);
   void disconnected(NodeId to);

@@ -39,7 +39,7 @@ class Watcher {
   // sent() is told of went by it before and never come; where connections are real it is 0.
   virtual void came(NodeId from, std::uint64_t lost) = 0;
   // This node's way to that one stands anew, or is gone. waited(): so many that were sent before it stood,
-  // and not told as taken, have gone out on it now, after what goes first.
+  // and not told as taken, have gone out on it now, after what goes first; the watcher's own not counted.
   virtual void connected(NodeId to) = 0;
   virtual void waited(NodeId to, std::uint64_t count) = 0;
   virtual void disconnected(NodeId to) = 0;

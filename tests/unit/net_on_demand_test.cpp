@@ -151,11 +151,12 @@ TEST_CASE("what waited for a connection is told when it has gone out, after the 
   (*a)->start();
   const auto b = start_peer(io, reaching("b", peers, {"a"}));
   CHECK((*a)->send("b", Bytes{1}));
+  CHECK((*a)->send("b", Bytes{9}, first_level, wire::FrameType::message, false));  // it does not count
   CHECK((*a)->send("b", Bytes{2}));
   CHECK(told.empty());
-  REQUIRE(run_until(io, [&] { return b->inbox.size() == 2; }));
+  REQUIRE(run_until(io, [&] { return b->inbox.size() == 3; }));
   CHECK(told == std::vector<std::string>{"up b", "b 2"});
   CHECK((*a)->send("b", Bytes{3}));
-  REQUIRE(run_until(io, [&] { return b->inbox.size() == 3; }));
+  REQUIRE(run_until(io, [&] { return b->inbox.size() == 4; }));
   CHECK(told.size() == 2);
 }
