@@ -10,7 +10,9 @@
 //   - a connection that comes about after its sender's cut begins with the marker, so that nothing from
 //     behind that cut is taken for something before it;
 //   - where a connection that stood at its sender's cut ends before the marker has come, what it carried may
-//     be lost, and nobody can say how much: the link is told as broken, and the snapshot is incomplete.
+//     be lost, and nobody can say how much: the link is told as broken, and the snapshot is incomplete;
+//     so it is where the first of several connections after the cut may have reached an earlier life of the
+//     receiver, which stored what came.
 // Datagrams are lost and overtake each other: Lai and Yang (1987) colour each message instead, so that the
 // receiver has its cut before it hears of one from behind the sender's; what was sent and not received is on
 // its way or lost. Pure: no clock, socket or thread.

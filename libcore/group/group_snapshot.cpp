@@ -107,6 +107,9 @@ void GroupSnapshot::connected(NodeId to) {
   LinkOut& out = out_[to];
   out.up = true;
   out.sent = 0;
+  for (auto& [id, running] : cuts_) {
+    if (running.cut.knows(to)) ++running.connections[to];
+  }
 }
 
 void GroupSnapshot::waited(NodeId to, std::uint64_t count) {
@@ -149,7 +152,7 @@ node::PartActions GroupSnapshot::coloured(const node::Moment& moment, NodeId fro
   const auto colour = wire::decode<wire::SnapshotColour>(bytes.subspan(1), {.version = bytes.front()});
   if (colour && is_link(from) && colour->size() <= wire::most_group_snapshots) {
     for (const Id& id : *colour) {
-      if (is_of(id, from)) cut(moment, id);
+      if (COORD_RULE(group_colour_is_of_whom_it_names, is_of(id, from))) cut(moment, id);
     }
   }
   look_whether_over(moment);
@@ -197,7 +200,7 @@ GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id&
     out.emplace(node, to == out_.end() ? LinkOut{} : to->second);
   }
   Running& running =
-      cuts_.emplace(id, Running{Cut(in, id.each), moment.now + patience + grace, std::move(out), {}})
+      cuts_.emplace(id, Running{Cut(in, id.each), moment.now + patience + grace, std::move(out), {}, {}})
           .first->second;
   // The markers come first of all that is sent behind the cut.
   for (const auto& [other, link] : running.out)
@@ -231,6 +234,13 @@ wire::SnapshotMarker GroupSnapshot::marker(const Id& id, const Running& running,
     marker.up = out->second.up;
     marker.sent = out->second.sent;
     marker.datagrams = {out->second.datagrams.begin(), out->second.datagrams.end()};
+  }
+  // On one before it, what is behind the cut has reached that node perhaps, in a life that nobody has heard
+  // of: this one may begin with what that one had stored. Its link is not whole.
+  const auto begun = running.connections.find(to);
+  if (first && !marker.up && begun != running.connections.end() && begun->second > 1) {
+    marker.up = COORD_RULE_OR(group_second_connection_breaks, true, false);
+    marker.sent = 0;
   }
   return marker;
 }

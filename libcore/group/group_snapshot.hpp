@@ -62,7 +62,8 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
     Instant until;
     // Of this node at the cut, as its markers say.
     std::map<NodeId, LinkOut> out;
-    std::set<NodeId> reported;  // links into this node, as having nothing that stands
+    std::map<NodeId, std::uint64_t> connections;  // that this node has made since, to each
+    std::set<NodeId> reported;                    // links into this node, as having nothing that stands
   };
   struct Asked {
     replica::ConnectionId connection;

@@ -49,7 +49,7 @@ struct SnapshotMarker {
   // It goes first on a connection that came about after the cut, and is not in its place on the one that
   // stood then.
   bool first = false;
-  bool up = false;                                 // at the cut the link stood
+  bool up = false;                                 // at the cut the link stood, or twice since
   std::uint64_t life = 0;                          // of the sender
   std::uint64_t sent = 0;                          // on that connection, up to the cut
   std::map<std::string, std::uint64_t> datagrams;  // sent in this life up to the cut, by kind

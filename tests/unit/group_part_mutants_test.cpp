@@ -18,7 +18,9 @@ TEST_CASE("group snapshot: each rule that is removed is seen in its story") {
       {"group_connection_begins_with_the_marker", begins_a_connection_without_the_marker},
       {"group_time_is_over_before_what_comes", counts_what_comes_after_its_time},
       {"group_snapshot_is_of_whom_its_taker_says", goes_by_its_own_voters},
-      {"group_cut_is_not_made_up_for", makes_up_for_a_cut}};
+      {"group_cut_is_not_made_up_for", makes_up_for_a_cut},
+      {"group_second_connection_breaks", takes_a_second_connection_for_the_first},
+      {"group_colour_is_of_whom_it_names", takes_the_colour_of_a_stranger}};
   for (const auto& [rule, wrong] : rules) {
     INFO(rule);
     CHECK_FALSE(wrong());

@@ -78,6 +78,26 @@ class Played {
     part_.waited(to, waited);
     part_.sent(to, node::Way::stream, "append", true);
   }
+  void connects(NodeId to) { part_.connected(to); }
+  void disconnects(NodeId to) { part_.disconnected(to); }
+  // A datagram of `from` says that two takes one of these.
+  void coloured(NodeId from, std::vector<NodeId> peers) {
+    Bytes bytes{2};
+    const Bytes ids = wire::encode(wire::SnapshotColour{{two, 20, 1, patience, false, std::move(peers)}}, 2);
+    bytes.insert(bytes.end(), ids.begin(), ids.end());
+    node::Moment moment;
+    moment.now = now;
+    moment.level = 2;
+    for (const node::PartAction& action : part_.coloured(moment, from, bytes)) hear(action);
+  }
+  // With which a connection begins, if there is one snapshot.
+  std::optional<wire::SnapshotMarker> first_marker(NodeId to) const {
+    const std::vector<Bytes> first = first_on(to);
+    if (first.size() != 1) return {};
+    const auto message = wire::decode<wire::GroupSnapshotMessage>(first.front(), {.version = 2});
+    const auto* mark = message ? std::get_if<wire::SnapshotMarker>(&*message) : nullptr;
+    return mark == nullptr ? std::nullopt : std::optional(*mark);
+  }
   std::size_t running() const { return part_.running(); }
   std::vector<Bytes> first_on(NodeId to) const { return part_.first_on(to); }
   bool colours(NodeId to) const { return !part_.colour(to).empty(); }
@@ -178,11 +198,8 @@ inline bool leaves_a_restarted_peer_without_colour() {
 inline bool begins_a_connection_without_the_marker() {
   Played play;
   play.take();
-  const std::vector<Bytes> first = play.first_on(Played::two);
-  if (first.size() != 1) return true;
-  const auto message = wire::decode<wire::GroupSnapshotMessage>(first.front(), {.version = 2});
-  const auto* mark = message ? std::get_if<wire::SnapshotMarker>(&*message) : nullptr;
-  return mark == nullptr || !mark->first || mark->id != *play.id;
+  const auto mark = play.first_marker(Played::two);
+  return !mark || !mark->first || mark->id != *play.id;
 }
 
 // When the time is over the others may have forgotten the snapshot, though the timer comes late.
@@ -218,6 +235,30 @@ inline bool makes_up_for_a_cut() {
   play.tell(node::Greeted{Played::four, 2, 40});
   play.two_takes(peers, Played::four);
   return took_part || play.running() != 0;
+}
+
+// By the first connection after the cut a life of two that nobody hears of may have got what the next one
+// reads. The second one's marker must not say that nothing stood before.
+inline bool takes_a_second_connection_for_the_first() {
+  Played play;
+  play.take();
+  play.connects(Played::two);
+  const auto first = play.first_marker(Played::two);
+  const bool is_empty_at_first = first && first->first && !first->up;
+  play.disconnects(Played::two);
+  play.connects(Played::two);
+  const auto second = play.first_marker(Played::two);
+  return !is_empty_at_first || !second || !second->first || !second->up || second->sent != 0;
+}
+
+// Who is not named in it has no cut for it, and nothing that it sends is behind one.
+inline bool takes_the_colour_of_a_stranger() {
+  Played play;
+  const std::vector<NodeId> peers{Played::self, Played::two, Played::four};
+  play.coloured(Played::three, peers);
+  const bool of_stranger = play.running() != 0;
+  play.coloured(Played::four, peers);
+  return of_stranger || play.running() != 1;
 }
 
 }  // namespace coord::test

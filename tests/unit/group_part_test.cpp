@@ -41,6 +41,12 @@ TEST_CASE("group snapshot: whose it is its taker says, also where a peer knows o
 TEST_CASE("group snapshot: a peer that cannot take part when it hears of one first stays out of it") {
   CHECK_FALSE(makes_up_for_a_cut());
 }
+TEST_CASE("group snapshot: the second connection after a cut does not say that nothing stood before it") {
+  CHECK_FALSE(takes_a_second_connection_for_the_first());
+}
+TEST_CASE("group snapshot: the colour of a peer that is not named in it is void") {
+  CHECK_FALSE(takes_the_colour_of_a_stranger());
+}
 
 TEST_CASE("group snapshot: who votes meanwhile, or no more, changes nothing of one that is under way") {
   Played play;
@@ -74,6 +80,9 @@ TEST_CASE("group snapshot: one that does not name this peer, or cannot be, is no
   Played play;
   // Its name is not known here yet, and the links would have two names.
   play.two_takes({a, b, NodeId{5}});
+  CHECK(play.running() == 0);
+  // From one that is named in it, but not its taker.
+  play.two_takes({a, c, d}, c);
   CHECK(play.running() == 0);
   // From one that is not named in it.
   play.two_takes({a, b, d}, c);
