@@ -173,8 +173,8 @@ class Daemon {
   void look_at_rates();
   void peer_up(const std::string& name);
   void peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes);
-  bool send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
-                     wire::FrameType type);
+  std::optional<node::Datagram> datagram_to(NodeId to, const Bytes& bytes, Level level,
+                                            wire::FrameType type) const;
   void cannot_read(const std::string& name, const std::string& why, bool datagram);
   void peer_greeted(const std::string& name, const wire::PeerHello& hello);
   local::LevelRecord describe_level() const;

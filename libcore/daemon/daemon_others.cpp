@@ -6,6 +6,7 @@
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/wall_now.hpp"
+#include "net/datagram_format.hpp"
 #include "process/boot_time.hpp"
 #include "service/ownership.hpp"
 #include "wire/codec.hpp"
@@ -205,14 +206,10 @@ void Daemon::peer_said_in_colour(const std::string& name, const wire::Frame& fra
   peer_said(name, wire::Frame{frame.version, type, std::move(coloured->payload)}, true);
 }
 
-bool Daemon::send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
-                           wire::FrameType type) {
-  Bytes colour = node_->colour(to);
-  if (colour.empty()) return transport_->send_datagram(name, bytes, level, type);
-  const Bytes coloured =
-      wire::encode(wire::ColouredDatagram{std::move(colour), type == wire::FrameType::channel, bytes}, level);
-  const wire::ChannelMessage message{static_cast<std::uint16_t>(wire::Channel::group_snapshot), coloured};
-  return transport_->send_datagram(name, wire::encode(message, level), level, wire::FrameType::channel);
+// Nothing: with the colour that it has to carry now it is too large.
+std::optional<node::Datagram> Daemon::datagram_to(NodeId to, const Bytes& bytes, Level level,
+                                                  wire::FrameType type) const {
+  return node::in_colour(node_->colour(to), {bytes, type}, level, net::datagram_message_limit);
 }
 
 void Daemon::perform(node::SendOnChannel&& action) {
@@ -222,12 +219,16 @@ void Daemon::perform(node::SendOnChannel&& action) {
   if (part != nullptr) ++traffic_.sent[part->name()];
   const Bytes bytes = wire::encode(action.message, action.level);
   bool went = false;
-  if (action.way != node::Way::stream) {
-    const bool taken = send_datagram(action.to, node->name, bytes, action.level, wire::FrameType::channel);
+  const auto datagram = action.way == node::Way::stream
+                            ? std::nullopt
+                            : datagram_to(action.to, bytes, action.level, wire::FrameType::channel);
+  if (datagram) {
+    const bool taken = transport_->send_datagram(node->name, datagram->bytes, action.level, datagram->type);
     node_->sent(action.to, node::Way::datagram, action.message, taken);
     went = taken;
   }
-  if (action.way != node::Way::datagram) {
+  // Dropped here, a probe would make its peer look dead.
+  if (action.way != node::Way::datagram || !datagram) {
     const bool taken = transport_->send(node->name, bytes, action.level, wire::FrameType::channel,
                                         node_->is_counted(action.message));
     node_->sent(action.to, node::Way::stream, action.message, taken && up_.contains(node->name));
@@ -265,8 +266,11 @@ void Daemon::perform(replica::SendPeer&& action) {
   ++traffic_.sent[replica::name_of(action.message)];
   const Bytes bytes = replica::encode(action.message, action.level);
   bool went = false;
-  if (action.datagram_also) {
-    went = send_datagram(action.to, node->name, bytes, action.level, wire::FrameType::message);
+  const auto datagram = action.datagram_also
+                            ? datagram_to(action.to, bytes, action.level, wire::FrameType::message)
+                            : std::nullopt;
+  if (datagram) {
+    went = transport_->send_datagram(node->name, datagram->bytes, action.level, datagram->type);
     node_->sent(action.to, node::Way::datagram, action.message, went);
   }
   const bool taken = transport_->send(node->name, bytes, action.level);

@@ -9,6 +9,8 @@
 #include "base/format.hpp"
 #include "replica/engine_log.hpp"
 #include "replica/text.hpp"
+#include "wire/codec.hpp"
+#include "wire/group_snapshot.hpp"
 
 namespace coord::node {
 
@@ -29,6 +31,17 @@ std::uint16_t number_of(const Part& part) {
 }
 
 }  // namespace
+
+std::optional<Datagram> in_colour(Bytes colour, Datagram datagram, Level level, std::size_t most) {
+  if (colour.empty()) return datagram;
+  const wire::ColouredDatagram coloured{std::move(colour), datagram.type == wire::FrameType::channel,
+                                        std::move(datagram.bytes)};
+  const wire::ChannelMessage message{static_cast<std::uint16_t>(Channel::group_snapshot),
+                                     wire::encode(coloured, level)};
+  Bytes bytes = wire::encode(message, level);
+  if (bytes.size() > most) return {};
+  return Datagram{std::move(bytes), wire::FrameType::channel};
+}
 
 Node::Node(replica::ReplicatedService service, Parts parts)
     : service_(std::move(service)), parts_(std::move(parts)) {

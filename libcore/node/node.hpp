@@ -29,6 +29,7 @@
 #include "node/part.hpp"
 #include "node/watcher.hpp"
 #include "replica/replicated_service.hpp"
+#include "wire/frame.hpp"
 
 namespace coord::node {
 
@@ -81,6 +82,15 @@ struct PartWork {
 };
 using NodeAction = std::variant<replica::ServiceAction, SendOnChannel, Unread, PartWork>;
 using NodeActions = std::vector<NodeAction>;
+
+// As it goes to another node by datagram.
+struct Datagram {
+  Bytes bytes;
+  wire::FrameType type = wire::FrameType::channel;
+};
+// With that colour (watcher.hpp), if there is one. Nothing: with it, it has more than `most` bytes. It has to
+// go by stream, for without the colour it must not go.
+std::optional<Datagram> in_colour(Bytes colour, Datagram datagram, Level level, std::size_t most);
 
 // What was dropped, of other parts than the service.
 struct Counts {

@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "wire/codec.hpp"
+#include "wire/group_snapshot.hpp"
+
 using namespace coord;
 using namespace coord::node;
 using namespace std::chrono_literals;
@@ -248,4 +251,22 @@ TEST_CASE("a part's work goes out with its channel, and comes back to that part 
   REQUIRE(driven.one->times_told<Worked>() == 1);
   CHECK(static_cast<const Sum&>(*std::get<Worked>(driven.one->told.back()).work).value == 5);
   CHECK(driven.two->times_told<Worked>() == 0);
+}
+
+TEST_CASE("a datagram carries its sender's colour, and does not go as one where the two do not fit") {
+  const Bytes colour(200, 1), small(100, 2), large(1000, 3);
+  const auto plain = node::in_colour({}, {small, wire::FrameType::message}, 2, 50);
+  REQUIRE(plain);
+  CHECK(plain->bytes == small);
+  CHECK(plain->type == wire::FrameType::message);
+  const auto fits = node::in_colour(colour, {small, wire::FrameType::message}, 2, 1200);
+  REQUIRE(fits);
+  CHECK(fits->type == wire::FrameType::channel);
+  const auto message = wire::decode<wire::ChannelMessage>(fits->bytes, {.version = 2});
+  REQUIRE(message);
+  CHECK(message->channel == static_cast<std::uint16_t>(Channel::group_snapshot));
+  const auto coloured = wire::decode<wire::ColouredDatagram>(message->bytes, {.version = 2});
+  REQUIRE(coloured);
+  CHECK(*coloured == wire::ColouredDatagram{colour, false, small});
+  CHECK_FALSE(node::in_colour(colour, {large, wire::FrameType::channel}, 2, 1200));
 }
