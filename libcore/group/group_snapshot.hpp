@@ -156,7 +156,7 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
 
 inline constexpr Duration longest_patience = std::chrono::minutes(10);
 inline constexpr std::size_t most_asked = 64;  // that wait for their turn
-// Beyond it those are forgotten that nothing stands with, and that do not vote.
+// Beyond it those are forgotten that nothing stands with, and that are not registered.
 inline constexpr std::size_t most_links = 4096;
 // When all others are there: for so long the taker waits for those with which nothing stands.
 inline constexpr Duration unreachable_after = std::chrono::milliseconds(300);

@@ -82,11 +82,17 @@ bool GroupSnapshot::is_connected(NodeId node) const {
   return in != in_.end() && in->second.connected;
 }
 
-// Hosts without a vote come and go under ever new numbers.
+// Hosts without a vote come and go under ever new numbers. One that is registered may vote later, and counts
+// what this node has sent to it meanwhile.
 void GroupSnapshot::forget_strangers(const node::Moment& moment) {
   if (in_.size() <= most_links && out_.size() <= most_links) return;
   const std::vector<NodeId> stay = voters(moment);
-  const auto is_stranger = [&](NodeId node) { return !std::ranges::binary_search(stay, node); };
+  const auto is_registered = [&](NodeId node) {
+    return moment.service != nullptr && moment.service->log().machine().state().registrations.contains(node);
+  };
+  const auto is_stranger = [&](NodeId node) {
+    return !std::ranges::binary_search(stay, node) && !is_registered(node);
+  };
   std::erase_if(in_, [&](const auto& in) { return !in.second.connected && is_stranger(in.first); });
   std::erase_if(out_, [&](const auto& out) { return !out.second.up && is_stranger(out.first); });
 }

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,8 +12,7 @@
 #include <vector>
 
 #include "group/group_snapshot.hpp"
-#include "replica/forwarder.hpp"
-#include "replica/replicated_service.hpp"
+#include "host_without_vote.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::test {
@@ -79,6 +77,7 @@ class Played {
     part_.sent(to, node::Way::stream, "append", true);
   }
   void connects(NodeId to) { part_.connected(to); }
+  void sends_datagram(NodeId to) { part_.sent(to, node::Way::datagram, "probe", true); }
   void disconnects(NodeId to) { part_.disconnected(to); }
   // A datagram of `from` says that two takes one of these.
   void coloured(NodeId from, std::vector<NodeId> peers) {
@@ -108,17 +107,9 @@ class Played {
   std::optional<local::SnapshotTaken> taken;
   std::set<NodeId> marked;                     // to whom markers went
   std::map<NodeId, std::uint64_t> sent_by_it;  // to each, as its marker says
+  std::map<NodeId, std::map<std::string, std::uint64_t>> datagrams_by_it;
 
  private:
-  static replica::ReplicatedService without_vote() {
-    replica::Forwarder::Config config;
-    config.self = self;
-    config.voters = {two, three};
-    config.speaks = 2;
-    replica::SessionsConfig sessions;
-    sessions.self = self;
-    return {std::make_unique<replica::Forwarder>(config, Random(1), Instant{}), std::move(sessions)};
-  }
   static Bytes bytes_of_text(const std::string& text) { return {text.begin(), text.end()}; }
   void hear(const node::PartAction& action) {
     if (const auto* sent = std::get_if<node::Send>(&action)) {
@@ -127,6 +118,7 @@ class Played {
         id = mark->id;
         marked.insert(sent->to);
         sent_by_it[sent->to] = mark->sent;
+        datagrams_by_it[sent->to] = mark->datagrams;
       }
     } else if (const auto* told = std::get_if<node::ToTool>(&action)) {
       const auto answer =
@@ -134,7 +126,9 @@ class Played {
       if (const auto* end = answer ? std::get_if<local::SnapshotTaken>(&*answer) : nullptr) taken = *end;
     }
   }
-  const replica::ReplicatedService without_vote_ = without_vote();
+  // Four is registered, and votes later.
+  const replica::ReplicatedService without_vote_ =
+      host_without_vote(self, {two, three}, {self, two, three, four});
   group::GroupSnapshot part_{
       node::Setting{self, {self, two, three}, 1, {}, {{self, "a"}, {two, "b"}, {three, "c"}, {four, "d"}}}};
 };

@@ -98,3 +98,15 @@ TEST_CASE("group snapshot: what had waited for a connection counts on it, also b
   play.two_takes({Played::self, Played::two, Played::four});
   CHECK(play.sent_by_it == std::map<NodeId, std::uint64_t>{{Played::two, 1}, {Played::four, 4}});
 }
+
+TEST_CASE("group snapshot: of a registered host it is never forgotten what was sent to it, for it may vote") {
+  Played play;
+  play.connects(Played::four);
+  play.sends_datagram(Played::four);
+  play.disconnects(Played::four);
+  play.has_vote = false;
+  for (std::uint64_t i = 0; i <= group::most_links; ++i) play.tell(node::Greeted{NodeId{100 + i}, 2, 1});
+  play.has_vote = true;
+  play.two_takes({Played::self, Played::two, Played::four});
+  CHECK(play.datagrams_by_it[Played::four] == std::map<std::string, std::uint64_t>{{"probe", 1}});
+}

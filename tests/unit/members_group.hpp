@@ -13,12 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "host_without_vote.hpp"
 #include "members/part.hpp"
 #include "node/node.hpp"
-#include "replica/forwarder.hpp"
 #include "replica/replicated_service.hpp"
 #include "wire/codec.hpp"
-#include "wire/state_sections.hpp"
 
 namespace coord::members::test {
 
@@ -45,7 +44,8 @@ class Group {
 
   // So many have founded it, and none of them is left: these came later, and are registered.
   Group(std::size_t founders, const std::vector<NodeId>& registered) : level(2), size_(founders) {
-    for (const NodeId id : registered) services_.emplace(id, with_registered(id, registered));
+    for (const NodeId id : registered)
+      services_.emplace(id, coord::test::host_without_vote(id, {NodeId{1}}, registered));
     for (const NodeId id : registered) start(id);
   }
 
@@ -120,44 +120,6 @@ class Group {
     const auto found = services_.find(id);
     return found == services_.end() ? nullptr : &found->second;
   }
-  // What a host without a vote has been told by the group.
-  static replica::ReplicatedService with_registered(NodeId self, const std::vector<NodeId>& registered) {
-    auto machine = service::StateMachine::at_level(2);
-    LogIndex last;
-    for (const NodeId node : registered) {
-      service::Command command;
-      command.wall = WallTime{1'000'000'000};
-      command.body =
-          service::Register{node, node.value, {}, 2, "host-" + std::to_string(node.value), "192.0.2.1:7411"};
-      (void)machine.apply(LogIndex{++last.value}, command);
-    }
-    const NodeId voter{1};
-    replica::Forwarder::Config config;
-    config.self = self;
-    config.voters = {voter};
-    config.speaks = 2;
-    replica::SessionsConfig sessions;
-    sessions.self = self;
-    replica::ReplicatedService service(std::make_unique<replica::Forwarder>(config, Random(1), at(1000s)),
-                                       std::move(sessions));
-    std::uint64_t number = 0;
-    const auto tell = [&](const replica::ServiceEvent& event) {
-      auto actions = service.step(at(1000s), {}, event);
-      for (auto& action : service.settle(at(1000s), {})) actions.push_back(std::move(action));
-      for (const auto& action : actions) {
-        const auto* send = std::get_if<replica::SendPeer>(&action);
-        const auto* follow = send == nullptr ? nullptr : std::get_if<replica::Follow>(&send->message);
-        if (follow != nullptr) number = follow->number;
-      }
-    };
-    tell(replica::Greeted{voter, 2, 1});
-    const Bytes state = wire::encode_state(machine.state());
-    const std::uint64_t life = service.log().life();
-    tell(replica::FromPeer{voter, replica::FedState{life, number, last, 2, state.size(), 0, state, {}}, 2,
-                           false});
-    return service;
-  }
-
   Instant next_event() const {
     Instant next = Instant::max();
     for (const Flying& flying : flying_)
