@@ -64,11 +64,13 @@ Status write_file(const std::string& path, const std::string& text) {
 // FILE, FILE.1, FILE.2: the newest first.
 void make_room(const std::string& path, std::size_t keep) {
   const auto name = [&](std::size_t age) { return age == 0 ? path : fmt::format("{}.{}", path, age); };
-  for (std::size_t age = keep - 1; age > 1; --age) std::rename(name(age - 1).c_str(), name(age).c_str());
-  // FILE is there at all times: a new one takes its place.
-  if (keep < 2) return;
-  ::unlink(name(1).c_str());
-  (void)!::link(path.c_str(), name(1).c_str());
+  // Each is there at all times, whenever this is interrupted: the younger one takes its place.
+  for (std::size_t age = keep - 1; age > 0; --age) {
+    const std::string beside = fmt::format("{}.new", name(age));
+    ::unlink(beside.c_str());
+    if (::link(name(age - 1).c_str(), beside.c_str()) == 0) std::rename(beside.c_str(), name(age).c_str());
+    ::unlink(beside.c_str());  // both were the same file
+  }
 }
 
 void hint(const record::Snapshot& snapshot) {
