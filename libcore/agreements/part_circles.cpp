@@ -11,8 +11,8 @@
 // is inside, and holds him up by its own state, answers by sending the probe on.
 //
 // While probes travel waits come and go, and a path of edges of which each was there at its own time is no
-// circle. So each edge has the number of its wait, and all is done twice, one after the other: what was found
-// both times, with the same numbers, was there all the time between.
+// circle. So each edge has the number of its wait, and all is done twice, one after the other: an edge that
+// was found both times, with the same number, was there all the time between.
 //
 // A probe that is lost finds nothing, and is not missed; a host that does not answer in both rounds is
 // named. Whoever waits for a circle that only such a host could have shown is not told of it.
@@ -41,6 +41,24 @@ std::vector<WaitStep> from_the_least(std::vector<WaitStep> circle) {
       circle, {}, [](const WaitStep& step) { return std::pair(step.waiter, step.number); });
   std::rotate(circle.begin(), least, circle.end());
   return circle;
+}
+
+// Of waits each of which was seen both times. Which of several circles a probe goes round first is not the
+// same each time: one counts if other circles have shown its waits.
+std::set<std::vector<WaitStep>> found_twice(const std::set<std::vector<WaitStep>>& first,
+                                            const std::set<std::vector<WaitStep>>& second) {
+  std::set<WaitStep> then, now;
+  for (const auto& circle : first) then.insert(circle.begin(), circle.end());
+  for (const auto& circle : second) now.insert(circle.begin(), circle.end());
+  std::set<std::vector<WaitStep>> both;
+  for (const auto* found : {&first, &second}) {
+    for (const auto& circle : *found) {
+      const bool was_there = std::ranges::all_of(
+          circle, [&](const WaitStep& step) { return then.contains(step) && now.contains(step); });
+      if (COORD_RULE(a_circle_is_found_twice, was_there)) both.insert(circle);
+    }
+  }
+  return both;
 }
 
 }  // namespace
@@ -225,10 +243,8 @@ void AgreementsPart::circles_go_on(const node::Moment& moment) {
       return false;
     }
     Circles circles;
-    for (const auto& circle : finding.second) {
-      if (COORD_RULE(a_circle_is_found_twice, finding.first.contains(circle)))
-        circles.circles.push_back({circle, {}});
-    }
+    for (const std::vector<WaitStep>& circle : found_twice(finding.first, finding.second))
+      circles.circles.push_back({circle, {}});
     for (Circle& circle : circles.circles) {
       for (const WaitStep& step : circle.steps) circle.waiters.push_back(log_->party(moment, step.waiter));
     }

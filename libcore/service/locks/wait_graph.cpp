@@ -297,11 +297,16 @@ std::vector<WaitEdge> edges_of(const StateMachine& machine, LogIndex place, std:
                        over ? token : state.requests.at(holder.place).fence(), token, over});
     }
     const std::set<LogIndex>& line = everyone ? lock->waiting : lock->waiting_exclusive;
-    auto here = line.lower_bound(place);
-    while (here != line.begin() && !stands_before(state.requests.at(*std::prev(here)), waiter)) --here;
-    if (here != line.begin())
-      edges.push_back({place, name, state.requests.at(*std::prev(here)).session, *std::prev(here), Token{},
-                       Token{}, false});
+    std::size_t before = 0;
+    for (auto here = line.lower_bound(place); here != line.begin() && before < most_holders;) {
+      const Request& other = state.requests.at(*--here);
+      if (!stands_before(other, waiter)) continue;
+      edges.push_back({place, name, other.session, *here, Token{}, Token{}, false});
+      ++before;
+      // It waits for all before it, unless it shares the name or is inside of a hold of it.
+      const bool takes = machine.of<Locks>().entry(other).takes(other, name);
+      if (takes && !other.part && minds_everyone(*lock, other)) break;
+    }
   }
   return edges;
 }

@@ -55,8 +55,8 @@ std::optional<Deadlock> find_deadlock(const Locks& locks, const Request& suspect
 std::string in_words(const StateMachine& machine, const Cycle& cycle);
 
 // The graph, for people. One edge for each holder that keeps a wait from a name (of each name the first
-// `most_holders`: a name may have thousands), and one for the nearest request before it in line; what is
-// behind that is its own affair.
+// `most_holders`: a name may have thousands), and for requests before it in line up to the nearest one that
+// waits for all before itself; what is behind that is its own affair.
 struct WaitEdge {
   LogIndex waiter;
   std::string name;
