@@ -28,7 +28,7 @@ bool Replicas::is_closed(const std::string& name, const Ring& ring) const {
   if (!memberships_) return false;
   const auto mark = memberships_->find(mark_of(name));
   if (mark == memberships_->end()) return false;
-  // A host that was restarted has yet to read the last entries of the log again: it may see an earlier number.
+  // A host that was restarted may see an earlier number: it has not read the log to its end yet.
   return COORD_RULE_OR(ring_closed_copy_is_silent, mark->second >= ring.placement.number().value, false);
 }
 

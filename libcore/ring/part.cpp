@@ -76,8 +76,8 @@ const char* expand_own(Request& request, const replica::Credentials& who) {
       request);
 }
 
-// Whose word counts that hosts are lost, or that this one is closed: who may order the change of the ring that
-// follows.
+// Whose word counts that hosts are lost, or that this one is closed: who may order the change of the ring
+// that follows from it.
 bool may_order(const replica::Credentials& who, const Request& request) {
   const auto* wait = std::get_if<AwaitHandOver>(&request);
   const auto* close = std::get_if<CloseRing>(&request);

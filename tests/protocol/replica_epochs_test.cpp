@@ -16,6 +16,7 @@ struct SiteOfEpoch : OneHost {
     speaks = 2;
     machine = service::StateMachine::at_level(2);
     registers_anew();
+    foreign({.node = other, .body = service::Register{other, 2, {}, 2}});
     holds_so(1, [this](local::Acquire& request) {
       request.mode = service::Mode::shared;
       request.part = service::TakePart{service::EnterBy::ricart_agrawala, {{self, 11, 101, "a"}}};

@@ -6,7 +6,8 @@
 
 using namespace coord;
 
-TEST_CASE("a peer that is alone goes on to the next level before it ends, a gateway to a shared log does not") {
+TEST_CASE(
+    "a peer that is alone goes on to the next level before it ends, a gateway to a shared log does not") {
   replica::LevelView view;
   view.level = Level{2};
   view.next = Level{3};

@@ -61,10 +61,9 @@ std::string why_store_is_left(const std::string& memory, const std::string& poli
   NativeStore store(Access{}, "host:1", std::make_shared<RedlockOrders>());
   const Instant now{std::chrono::seconds(1)};
   store.begin(now);
-  for (const std::string& answer :
-       {std::string("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"),
-        std::string("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"), set_to("maxmemory", memory),
-        set_to("maxmemory-policy", policy)})
+  for (const std::string& answer : {std::string("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"),
+                                    std::string("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
+                                    set_to("maxmemory", memory), set_to("maxmemory-policy", policy)})
     store.receive(now, bytes_of(answer));
   std::string why;
   bool is_used = false;
@@ -230,7 +229,9 @@ TEST_CASE("redis: a server that removes keys when its memory is full is left, wi
   }
 }
 
-TEST_CASE("redlock: a server that removes keys when its memory is full is left: there they all have a time to live") {
+TEST_CASE(
+    "redlock: a server that removes keys when its memory is full is left: there they all have a time to "
+    "live") {
   CHECK(why_store_is_left("104857600", "allkeys-lru") ==
         "host:1: it removes keys when its memory is full: set maxmemory-policy to noeviction");
   CHECK_FALSE(why_store_is_left("104857600", "volatile-ttl").empty());

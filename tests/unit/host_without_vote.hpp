@@ -2,6 +2,7 @@
 // What a host without a vote has been told by the group: who is registered.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>

@@ -68,7 +68,7 @@ TEST_CASE("a host that is closed again at once stays closed", "[ring]") {
   CHECK(is_stored(group.put(1, "k", "v")));
 }
 
-// A voter that was restarted knows what its snapshot says, and reads the entries after it once a leader has come.
+// A voter that was restarted knows what its snapshot says; the entries after it it reads once somebody leads.
 TEST_CASE("a host that is closed is silent while it sees an earlier number of its ring", "[ring]") {
   Group group(1);
   REQUIRE(group.whole_join(1));

@@ -31,9 +31,9 @@ struct Progress {
   bool recovering =
       false;      // it came back empty (--rejoin): its answers steer the flow and count for nothing else
   Instant heard;  // when the latest request that it has answered in this term went out (check-quorum)
-  bool answered = false;  // such a request; until then `heard` is when the term, or the following, began
-  Instant acknowledged;                 // when it last acknowledged entries as durable
-  std::uint64_t round = 0;              // the latest heartbeat round that it has answered and that counts
+  bool answered = false;    // such a request; until then `heard` is when the term, or the following, began
+  Instant acknowledged;     // when it last acknowledged entries as durable
+  std::uint64_t round = 0;  // the latest heartbeat round that it has answered and that counts
   DiskState disk = DiskState::unknown;  // as it said last
   Instant sent;                         // when entries, a probe or a piece went out last
   std::optional<Instant> unanswered;    // since when the oldest of these is without an answer
