@@ -8,6 +8,8 @@
 // counted by the look that follows. Nothing but another number of the ring opens the host again: the same
 // entry of the log makes the order void (service/rings). Who gives up, and `join`, order one; to ask the
 // group whether the ring is as it was would say nothing of an order that is under way still.
+#include <algorithm>
+
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
 
@@ -47,8 +49,11 @@ void Replicas::close(std::shared_ptr<Work> work) {
   const bool is_alone = placement.member(self_) != nullptr && placement.all().size() == 1;
   if (!is_alone) return tell(*work, Absent{});
   const std::string mark = mark_of(ring);
-  const std::uint64_t number = placement.number().value;
   const bool was_closed = is_closed(ring, found->second);
+  // Of the two the later one: the order that it stands for may be under way.
+  const auto earlier = memberships_->find(mark);
+  const std::uint64_t number =
+      std::max(placement.number().value, earlier == memberships_->end() ? 0 : earlier->second);
   // In memory at once: what comes from now on is behind the mark.
   memberships_->insert_or_assign(mark, number);
   perform(SetMembership{mark, number}, [this, work, mark, number, was_closed](InnerWork& did) {

@@ -78,6 +78,10 @@ TEST_CASE("a host that is closed is silent while it sees an earlier number of it
   group.stop(1);
   group.start(1);
   group.read_earlier(earlier);
+  // Nor does another word of a tool that sees that number.
+  CHECK(closes(group));
+  CHECK_FALSE(is_stored(group.put(1, "k", "v")));
+  group.read_earlier(Token{earlier.value + 1});
   CHECK_FALSE(is_stored(group.put(1, "k", "v")));
   CHECK_FALSE(group.keeps(1, "k"));
   group.agree();
