@@ -218,7 +218,10 @@ void Daemon::perform(replica::StopCommand&& action) {
 void Daemon::command_is_gone(replica::ConnectionId asked_on, SessionId session) {
   const auto has_it = [session](const auto& each) { return each.second.session == session; };
   const auto found = session == SessionId{} ? tools_.end() : std::ranges::find_if(tools_, has_it);
-  push(replica::CommandGone{found == tools_.end() ? asked_on : found->first});
+  if (found == tools_.end()) return push(replica::CommandGone{asked_on});
+  const Tool& tool = found->second;
+  const bool is_wrapper = tool.process.pid != 0 && tool.process != tool.command;
+  push(replica::CommandGone{found->first, is_wrapper && process::is_running(tool.process)});
 }
 
 void Daemon::perform(replica::SessionOver&& action) {

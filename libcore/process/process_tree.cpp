@@ -155,7 +155,8 @@ void ProcessTree::walk(const Visit& visit, std::set<pid_t>* settled) {
   youngest_seen_ = youngest_pid();
   // readdir gives pids in rising order and finds what was started meanwhile further up.
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
-  if (!directory) return;
+  is_blind_ = directory == nullptr;
+  if (is_blind_) return;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::optional<pid_t> pid = as_pid(entry->d_name);
     if (!pid || (settled != nullptr && settled->contains(*pid))) continue;
@@ -233,6 +234,7 @@ ProcessTree::Report ProcessTree::kill_all() {
   for (const ProcessId& id : hold_still(report))
     if (send_signal(id, SIGKILL) == Sent::delivered) ++report.reached;
   report.reached = std::max(report.reached, at_once);
+  report.blind = is_blind_;
   return report;
 }
 

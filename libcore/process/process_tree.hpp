@@ -81,6 +81,7 @@ class ProcessTree {
     std::size_t reached = 0;  // members that the signal was sent to
     std::size_t refused = 0;  // members of other users
     std::size_t missed = 0;   // members that had ended before the signal could be sent: others may have begun
+    bool blind = false;       // /proc could not be looked through, for want of descriptors or memory
     bool empty() const { return reached == 0 && refused == 0; }
   };
   // Sends `signal` to all who are members at one instant, then CONT so that stopped ones handle it. What they
@@ -107,6 +108,7 @@ class ProcessTree {
   std::map<ProcessId, Verdict> verdicts_;  // of the walk in progress
   std::set<pid_t> in_cgroup_;              // as of the walk in progress
   bool wrapper_runs_ = false;              // as of the walk in progress
+  bool is_blind_ = false;                  // as in Report, of the last walk
   std::size_t missed_ = 0;                 // as in Report, of the look in progress
   pid_t youngest_seen_ = 0;                // up to which pid the walks have come
 };
@@ -115,6 +117,10 @@ class ProcessTree {
 class Silence {
  public:
   bool after(const ProcessTree::Report& report) {
+    if (report.blind) {
+      quiet_ = certain_ = 0;
+      return false;
+    }
     quiet_ = report.reached == 0 ? quiet_ + 1 : 0;
     certain_ = report.reached == 0 && report.missed == 0 ? certain_ + 1 : 0;
     return certain_ >= certain_needed || quiet_ >= quiet_needed;

@@ -111,11 +111,12 @@ void Sessions::on(const HoldersGone& event) {
   if (over || record->stage == Stage::lost) holders_vanished(event.connection, *record);
 }
 
-// Of an entry of an earlier life: who has the descriptor now is its wrapper, which was spared.
+// Of an entry of an earlier life: who has the descriptor now is its wrapper, which was spared. Where none runs
+// it is somebody whom this peer cannot see, and who may work on.
 void Sessions::on(const CommandGone& event) {
   Record* record = find(event.connection);
   if (record == nullptr || record->stage != Stage::lost) return;
-  if (!record->holders || record->keeps_deadline())
+  if (!record->holders || (record->keeps_deadline() && event.wrapper_runs))
     close(event.connection, *record, service::CloseReason::holder_gone);
 }
 

@@ -76,6 +76,7 @@ struct HoldersGone {  // nobody has the session's descriptor open any more
 };
 struct CommandGone {  // what StopCommand asked to be confirmed
   ConnectionId connection;
+  bool wrapper_runs = false;  // which was spared, and has the descriptor
 };
 // What this session holds elsewhere, by an engine's own recipe, may be somebody else's a TTL after `sent`: as
 // if a renewal of it had been sent then. Or it is so already: why.

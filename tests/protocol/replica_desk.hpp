@@ -64,7 +64,9 @@ class OneHost {
     if (request.holder == 0)
       says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), 2s});
   }
-  void command_gone(std::uint64_t connection) { take(desk->on(CommandGone{ConnectionId{connection}})); }
+  void command_gone(std::uint64_t connection, bool wrapper_runs = true) {
+    take(desk->on(CommandGone{ConnectionId{connection}, wrapper_runs}));
+  }
   // What the session holds elsewhere was renewed by what was sent then; or is lost.
   void holds_elsewhere(std::uint64_t connection, Instant sent, const std::string& lost = "") {
     take(desk->on(now, HeldElsewhere{session_of(connection), sent, lost}));

@@ -107,6 +107,10 @@ TEST_CASE("an entry of an earlier life whose wrapper is stopped: its session end
   CHECK_FALSE(site.stops.back().bare);
   site.goes_on_until(30s);
   CHECK(site.machine.session(site.session) != nullptr);
+  // Somebody has the descriptor whom the peer cannot see, and no wrapper runs.
+  site.command_gone(1000 + site.session.value, false);
+  site.order();
+  CHECK(site.machine.session(site.session) != nullptr);
   site.command_gone(1000 + site.session.value);  // the wrapper has the descriptor, and goes on having it
   site.order();
   CHECK(site.machine.state().sessions.empty());

@@ -62,6 +62,15 @@ void kill_until_silent(const Family& family) {
 
 }  // namespace
 
+TEST_CASE("who could not look has not seen that none is left") {
+  Silence silence;
+  ProcessTree::Report blind;
+  blind.blind = true;
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(silence.after(blind));
+  CHECK_FALSE(silence.after({}));
+  CHECK(silence.after({}));
+}
+
 TEST_CASE("a wrapper is spared, its command's orphans are not, and what it had before is") {
   Scene scene;
   const StoppedWrapper wrapper(
