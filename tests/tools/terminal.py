@@ -84,9 +84,9 @@ def main():
             status = None
             for _ in range(400):
                 done, status = os.waitpid(pid, os.WNOHANG)
+                listen(0.05)  # also what it showed last
                 if done:
                     break
-                listen(0.05)
             else:
                 failed = "end"
                 break
