@@ -132,6 +132,7 @@ endpoint() { # of server NUMBER
   gateway a
   gateway b
   hold a x --ttl 30
+  run -0 on b dlock -w 20 warm true # it has read the log
   leader=$(servers leader "$engine_dir")
   servers freeze "$engine_dir" "$leader"
   run -0 on b dlock -w 20 y true

@@ -121,6 +121,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   spare=$(a_follower)
   run -0 on "$first" dpeers remove "$spare"
   dead=$(others_than "$first" | grep -vx "$spare" | head -1)
+  run -0 on "$dead" dlock -w 20 warm true # it is registered, else there is nothing to forget
   signal_peer KILL "$dead"
   eventually peer_gone "$dead"
   run -0 on "$first" dpeers replace "$dead" "$spare"
