@@ -121,7 +121,6 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   spare=$(a_follower)
   run -0 on "$first" dpeers remove "$spare"
   dead=$(others_than "$first" | grep -vx "$spare" | head -1)
-  run -0 on "$dead" dlock -w 20 warm true # it is registered, else there is nothing to forget
   signal_peer KILL "$dead"
   eventually peer_gone "$dead"
   run -0 on "$first" dpeers replace "$dead" "$spare"
@@ -129,7 +128,9 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   eventually votes_are "$first" "$expected"
   eventually votes_are "$spare" "$expected"
   locks_work "$spare"
-  # Of the group it is no more, until it comes back, and nobody misses it.
+  # Of the group it is no more, until it comes back, and nobody misses it. A founder that lives only loses its vote.
+  is_dead() { [ "$(on "$first" dpeers --json | jq -r --arg name "$dead" 'select(.name == $name) | .state')" = dead ]; }
+  eventually is_dead
   run -0 on "$first" dpeers remove "$dead" -w 30
   is_forgotten() { [ -z "$(on "$first" dpeers --json | jq -r --arg name "$dead" 'select(.name == $name) | .name')" ]; }
   eventually is_forgotten
