@@ -119,11 +119,12 @@ endpoint() { # of server NUMBER
   servers kill "$engine_dir" "$leader"
   run -0 on b dlock -w 20 y true
   kill -0 "$command"
+  # Soon: after a while Consul takes a server that is gone for none that votes, also when it is back.
+  servers again "$engine_dir" "$leader"
   run -1 on b dlock -w 12 x true  # longer than the lease
   kill -0 "$command"
   release x
   run -0 on b dlock -w 20 x true
-  servers again "$engine_dir" "$leader"
 }
 
 @test "the leading server is stopped and goes on later: nobody has what is held" {
