@@ -111,7 +111,7 @@ void Sessions::on(const HoldersGone& event) {
   if (over || record->stage == Stage::lost) holders_vanished(event.connection, *record);
 }
 
-// Of an entry of an earlier life: who has the descriptor now is its wrapper, which was spared. Where none runs
+// Of an entry of an earlier life: who has the descriptor now is its wrapper, which was spared. If none runs,
 // it is somebody whom this peer cannot see, and who may work on.
 void Sessions::on(const CommandGone& event) {
   Record* record = find(event.connection);
