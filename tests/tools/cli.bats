@@ -3,6 +3,8 @@
 # labels: release
 # What all tools have in common, seen from a shell through a tool that has nothing else.
 
+load traps
+
 status_of() { "$@" >/dev/null 2>&1; echo $?; }
 
 @test "help goes to stdout, fits a screen, ends with EXAMPLES, status 0" {

@@ -3,6 +3,7 @@
 # A clone at another path finds in the compiler's cache what was compiled before, precompiled headers too.
 # labels: slow
 bats_require_minimum_version 1.5.0
+load traps
 
 # build_clone NAME: a copy of the sources, of which one library is built
 build_clone() {

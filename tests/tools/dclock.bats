@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # dclock as a shell user runs it.
 bats_require_minimum_version 1.5.0
+load traps
 
 setup() {
   cd "$BATS_TEST_TMPDIR"

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # dsim as a shell user runs it.
 
+load traps
+
 @test "list names each protocol with a line, and the rules of each" {
   [[ "$(dsim list)" == *"ricart-agrawala "*"(Ricart, Agrawala 1981)"* ]]
   [[ "$(dsim list --rules)" == *"ra_tie_by_site"*"ricart-agrawala"* ]]

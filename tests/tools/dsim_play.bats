@@ -6,6 +6,8 @@
 #     dsim play $s --width 80 >tests/tools/dsim/$s.txt; dsim play $s --trace >tests/tools/dsim/$s.trace; done
 # labels: release
 
+load traps
+
 setup() { export LC_ALL=C.UTF-8; }
 
 scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }

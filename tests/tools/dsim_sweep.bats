@@ -3,6 +3,8 @@
 # Every protocol that dsim knows, in runs with the faults that it promises to stand.
 # labels: release
 
+load traps
+
 @test "sweep: every protocol stands what it promises" {
   for protocol in $(dsim list --protocols | awk 'NR > 1 { print $1 }'); do
     echo "protocol: $protocol"

@@ -3,6 +3,8 @@
 # What holds for each installed tool, whatever it does.
 # labels: release
 
+load traps
+
 setup() {
   read -r -a tools <<<"${COORD_TOOLS-}"
 }

@@ -3,6 +3,7 @@
 # dlock --fence: a file that remembers the highest token. No peer runs here, and none may be started.
 # labels: release
 bats_require_minimum_version 1.5.0
+load traps
 
 setup() {
   unset COORD_SOCKET COORD_CONFIG DLOCK_TOKEN

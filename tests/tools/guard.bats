@@ -3,6 +3,8 @@
 # labels: release
 # A command under guard as a shell and a terminal see it.
 
+load traps
+
 terminal() { python3 "$COORD_SOURCE/tests/tools/terminal.py" "$@"; }
 
 setup() {

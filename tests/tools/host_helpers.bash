@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # A host with (or without) a peer for all its users, in a mount namespace: /etc/coordutils, /run and /var/lib are its own.
 
+. "${BASH_SOURCE[0]%/*}/traps.bash"
+
 # on_host SCRIPT...: runs the script there, as root, with the tools first in PATH and a place for all users in $place.
 host_setup() {
   [ "$(id -u)" = 0 ] || skip "needs root"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Starts and stops test servers; sets port (of the last one) and ports (of all).
 
+. "${BASH_SOURCE[0]%/*}/traps.bash"
+
 setup() {
   ports=()
   server_pids=()

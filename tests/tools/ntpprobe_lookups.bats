@@ -3,6 +3,7 @@
 # Names whose name server is silent: in namespaces of their own, with a resolv.conf of their own.
 # labels: release
 bats_require_minimum_version 1.5.0
+load traps
 
 # Runs the script on standard input as root of new namespaces in which 127.0.0.1:53 takes questions and
 # answers none, "quick.example" is in /etc/hosts, and test servers can be started with start_server.

@@ -4,6 +4,7 @@
 # mount namespace. No network, nothing on the machine itself changes.
 # labels: slow
 bats_require_minimum_version 1.5.0
+load traps
 
 setup_file() {
   [ "$(id -u)" = 0 ] || skip "needs root"

@@ -2,6 +2,8 @@
 # Groups of real peers on loopback, for tests of the programs over them. Everything lives in $group (a directory), peers are
 # called a, b, c, ...; `on b dlock ...` is a tool on b's host. Nothing here sleeps to synchronize: it waits for events, with a limit.
 
+. "${BASH_SOURCE[0]%/*}/traps.bash"
+
 # Slower elections than the default: functional tests are about what happens, and must hold on a machine that is busy.
 calm=(--heartbeat 0.1 --election-low 0.5 --election-high 1)
 

@@ -3,6 +3,7 @@
 # What takes longer than a second tells a person at a terminal how far it is, and nobody else.
 # labels: release
 bats_require_minimum_version 1.5.0
+load traps
 
 setup() { cd "$BATS_TEST_TMPDIR"; }
 

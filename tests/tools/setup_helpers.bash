@@ -3,6 +3,8 @@
 # vanish with the process that made them. The script in on_hosts runs beside them: `at HOST COMMAND...` is a command on one.
 # shellcheck shell=bash disable=SC2154
 
+. "${BASH_SOURCE[0]%/*}/traps.bash"
+
 hosts_setup() {
   [ "$(id -u)" = 0 ] || skip "needs root"
   command -v unshare >/dev/null && command -v nsenter >/dev/null && command -v ip >/dev/null || skip "no namespaces here"

@@ -3,6 +3,8 @@
 # with the process that made them. The script in on_systemd runs beside them: `at HOST COMMAND...` is a command on one.
 # shellcheck shell=bash disable=SC2154
 
+. "${BASH_SOURCE[0]%/*}/traps.bash"
+
 systemd_setup() {
   [ "$(id -u)" = 0 ] || skip "needs root"
   [ -x /lib/systemd/systemd ] && command -v systemctl >/dev/null || skip "no systemd"
