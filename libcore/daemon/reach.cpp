@@ -29,7 +29,7 @@ std::string datagram_trouble(const net::PeerStatus& status, Instant now, const s
 }  // namespace
 
 std::string state_of(const net::PeerStatus& status) {
-  if (status.link.answers && status.incoming) return "alive";
+  if (status.link.answers && (status.incoming || !status.keeps_link)) return "alive";
   return status.link.answers || status.incoming ? "suspect" : "dead";
 }
 
@@ -45,7 +45,7 @@ void add_troubles(const net::PeerStatus& status, Instant now, const std::string&
                   Troubles& troubles) {
   if (const std::string what = datagram_trouble(status, now, software); !what.empty())
     troubles.emplace_back(status.name, fmt::format("datagrams: {}", what));
-  if (status.link.answers && !status.incoming)
+  if (status.link.answers && !status.incoming && status.keeps_link)
     troubles.emplace_back(status.name, "we reach it, it does not reach us");
   if (!status.link.answers && !status.link.last_error.empty())
     troubles.emplace_back(status.name, status.link.last_error.substr(0, 1024));

@@ -13,8 +13,8 @@ namespace coord::daemon {
 
 using Troubles = std::vector<std::pair<std::string, std::string>>;  // of a peer: what
 
-// "alive": connected in both directions; "suspect": in one; "dead": in
-// none.
+// "alive": connected in both directions; "suspect": in one; "dead": in none. A link that the other one makes
+// on demand need not be there.
 std::string state_of(const net::PeerStatus& status);
 // Of the states that one peer sees another in: alive, suspect, dead, left, in this order.
 std::string worse_state(const std::string& one, const std::string& other);

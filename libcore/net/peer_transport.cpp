@@ -327,12 +327,14 @@ bool PeerTransport::send(const std::string& peer, ByteView message, Level versio
 
 std::vector<PeerStatus> PeerTransport::status() const {
   std::vector<PeerStatus> all;
+  const Roster::Node* const self = roster_.find(config_.self);
+  const bool votes = self == nullptr || self->voter;
   for (const std::string& name : roster_.names()) {
     if (name == config_.self) continue;
     LinkStatus outgoing = links_->status(name);
     outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
     all.push_back({name, roster_.find(name)->address, std::move(outgoing), acceptor_->heard_lately(name),
-                   acceptor_->received(name), datagrams_->status(name), greeting_.are_founders(name),
+                   votes, acceptor_->received(name), datagrams_->status(name), greeting_.are_founders(name),
                    tls_->offered_by(name), other_list(name), datagrams_->dropped(name)});
   }
   return all;

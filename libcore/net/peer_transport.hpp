@@ -95,6 +95,7 @@ struct PeerStatus {
   Address address;
   LinkStatus link;             // towards it
   bool incoming = false;       // it is connected to us, and heard of lately
+  bool keeps_link = true;      // to us, who vote; else it makes one on demand, and `incoming` says little
   std::uint64_t received = 0;  // messages
   DatagramStatus datagrams;
   bool uses_datagrams = true;  // there are any between the two

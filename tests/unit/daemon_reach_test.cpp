@@ -48,6 +48,18 @@ TEST_CASE("a peer is alive if both directions are") {
   CHECK(troubles_of(status) == Troubles{{"gamma", "cannot connect: Connection refused"}});
 }
 
+TEST_CASE("a voter makes its link to a host without a vote on demand: that there is none says nothing") {
+  net::PeerStatus status = healthy();
+  status.keeps_link = false;
+  status.incoming = false;
+  CHECK(state_of(status) == "alive");
+  CHECK(troubles_of(status).empty());
+  status.link.up = status.link.answers = false;
+  CHECK(state_of(status) == "dead");
+  status.incoming = true;
+  CHECK(state_of(status) == "suspect");
+}
+
 TEST_CASE("who refuses this host is up for a round trip, again and again: it is not reached, and says why") {
   net::PeerStatus status = healthy();
   status.incoming = false;
