@@ -268,6 +268,8 @@ class Daemon {
 
   // ---- daemon_removing.cpp: a host without a vote is forgotten
   bool seems_alive(NodeId node) const;
+  bool is_connected(NodeId node) const;
+  std::optional<local::VoterView> keep_founder(const net::Roster::Node& node) const;
   std::optional<local::VoterView> keep_copies(NodeId node) const;
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
   std::optional<local::VoterView> remove_member(replica::ConnectionId by, const std::string& user,

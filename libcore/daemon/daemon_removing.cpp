@@ -21,7 +21,11 @@ bool Daemon::seems_alive(NodeId node) const {
   if (node == settings_.node) return true;
   const auto* members = membership();
   const auto view = members == nullptr ? std::nullopt : members->view(process::boot_now(), node);
-  if (view && view->member.state == membership::State::alive) return true;
+  return (view && view->member.state == membership::State::alive) || is_connected(node);
+}
+
+bool Daemon::is_connected(NodeId node) const {
+  if (node == settings_.node) return true;
   const std::string name = name_of_node(node);
   const std::vector<net::PeerStatus> links = transport_->status();
   return std::ranges::any_of(links, [&](const net::PeerStatus& link) {
@@ -55,27 +59,39 @@ bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, Node
   return found->second.by == by && found->second.registration != now;
 }
 
+// A founder that lives stays, as the others have it in their lists: it has no vote, which is all that is done.
+// One that is gone is waited for, until it is held dead. Nothing: it is, or is no founder.
+std::optional<local::VoterView> Daemon::keep_founder(const net::Roster::Node& node) const {
+  if (!node.founder || !seems_alive(node.id)) return std::nullopt;
+  local::VoterView view = view_of(reached());
+  view.done = is_connected(node.id);
+  view.what = view.done ? fmt::format("{} has no vote, and stays of the group: it is of the list, and lives",
+                                      node.name)
+                        : fmt::format("{} does not answer, and is not held dead yet", node.name);
+  return view;
+}
+
 // Of a host that has no vote: it is forgotten, once nothing is held there; a founder's if it is dead, too. It
-// registers again if it comes back. Nothing: the host is no such one.
+// registers again if it comes back. Nothing: the host has a vote, or learns.
 std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, const std::string& user,
                                                       const net::Roster::Node& node,
                                                       const raft::Voters& known) {
   const service::StateMachine& machine = node_->log().machine();
-  const bool is_founder_here = node.founder && seems_alive(node.id);
-  if (is_founder_here || known.has(node.id)) return std::nullopt;
-  if (auto kept = keep_copies(node.id)) return kept;
+  if (known.has(node.id)) return std::nullopt;
   local::VoterView view = view_of(reached());
   view.done = false;
-  if (node.id == settings_.node) {
-    view.refused = true;
-    view.what = "this peer would end before it could tell that it is done";
-    view.remedy = fmt::format("`dpeers remove {}` on another host of the group", node.name);
-    return view;
-  }
   // It may vote again, if who leads now has not got that it does not.
   const replica::Replica* const voter = node_->voter();
   if (voter != nullptr && voter->raft().voters_index() > voter->raft().commit_index()) {
     view.what = "a change is being committed";
+    return view;
+  }
+  if (auto kept = keep_founder(node)) return kept;
+  if (auto kept = keep_copies(node.id)) return kept;
+  if (node.id == settings_.node) {
+    view.refused = true;
+    view.what = "this peer would end before it could tell that it is done";
+    view.remedy = fmt::format("`dpeers remove {}` on another host of the group", node.name);
     return view;
   }
   const std::vector<SessionId> sessions = machine.sessions_of(node.id);

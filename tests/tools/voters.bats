@@ -128,9 +128,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   eventually votes_are "$first" "$expected"
   eventually votes_are "$spare" "$expected"
   locks_work "$spare"
-  # Of the group it is no more, until it comes back, and nobody misses it. A founder that lives only loses its vote.
-  is_dead() { [ "$(on "$first" dpeers --json | jq -r --arg name "$dead" 'select(.name == $name) | .state')" = dead ]; }
-  eventually is_dead
+  # Of the group it is no more, until it comes back, and nobody misses it.
   run -0 on "$first" dpeers remove "$dead" -w 30
   is_forgotten() { [ -z "$(on "$first" dpeers --json | jq -r --arg name "$dead" 'select(.name == $name) | .name')" ]; }
   eventually is_forgotten
@@ -141,6 +139,26 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   start_peer "$dead" "${calm[@]}"
   eventually role_is "$dead" "$dead" member
   [ "$(on "$first" dpeers --json | jq 'select(.local).term')" = "$term" ]
+}
+
+@test "a founder without a vote is forgotten once it is held dead, and stays as long as it lives" {
+  voters a b c
+  first=$(leader)
+  gone=$(a_follower)
+  run -0 on "$first" dpeers remove "$gone"
+  without_vote() { on "$first" dpeers --json | jq -e --arg name "$gone" 'select(.name == $name) | .role == "member"' >/dev/null; }
+  eventually without_vote
+  run -0 on "$first" dpeers remove "$gone"
+  [[ $output == *"$gone has no vote, and stays of the group: it is of the list, and lives"* ]]
+  listed() { on "$first" dpeers --json | jq -e --arg name "$gone" 'select(.name == $name)' >/dev/null; }
+  listed
+  # Ordered at once after its death, while the others hold it alive still.
+  signal_peer KILL "$gone"
+  eventually peer_gone "$gone"
+  run -0 on "$first" dpeers remove "$gone" -w 30
+  [[ $output != *"stays of the group"* ]]
+  is_forgotten() { ! listed; }
+  eventually is_forgotten
 }
 
 @test "the leader is killed in the middle of a change: the change goes on under the next one" {

@@ -85,6 +85,7 @@ void tell(const VoterSettings& settings, const local::VoterView& view) {
         view.learners.empty() ? "" : fmt::format("; learners: {}", cli::shown_names(view.learners)),
         view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
   }
+  if (!view.what.empty() && !settings.quiet) cli::notice("dpeers", cli::shown(view.what));
   const std::size_t count = view.voters.size();
   if (settings.verb != local::VoterVerb::transfer && count % 2 == 0 && !settings.quiet)
     cli::notice(
