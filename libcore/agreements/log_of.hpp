@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The whole log of a generation at this host, asked for page by page (--log of the tools).
+// The whole log of a generation, or of a leadership, at this host, asked for page by page (--log of the tools).
 #pragma once
 
 #include <cstdint>
@@ -17,18 +17,17 @@ struct WholeLog {
   bool whole = true;
 };
 
-// `ask`: Result<ToTool> of a FromTool.
-template <class Ask>
-Result<WholeLog> log_of(Token generation, Ask ask) {
+// `question`: GetLog, GetElectionLog. `ask`: Result<ToTool> of a FromTool.
+template <class Question, class Ask>
+Result<WholeLog> log_of(Question question, Ask ask) {
   WholeLog log;
-  std::uint64_t lines = 0;
   for (;;) {
-    Result<ToTool> told = ask(FromTool(GetLog{generation, lines}));
+    Result<ToTool> told = ask(FromTool(question));
     if (!told) return told.error();
     auto* page = std::get_if<LogIs>(&*told);
     if (page == nullptr) return log;
     for (const std::string& line : page->lines) log.text += line + "\n";
-    lines += page->lines.size();
+    question.after += page->lines.size();
     log.whole = page->whole;
     if (!page->more || page->lines.empty()) return log;
   }

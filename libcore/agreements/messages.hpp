@@ -168,6 +168,17 @@ struct GetLog {
     archive(generation, after);
   }
 };
+// The events of a leadership by hosts, at this one, after the first `after` lines; answered by LogIs.
+struct GetElectionLog {
+  ElectBy by = ElectBy::bully;
+  std::string name{};
+  std::uint64_t after = 0;
+  bool operator==(const GetElectionLog&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(by, wire::at_most<1'024>(name), after);
+  }
+};
 // After it was decided, and this site proposed: what followed. Answered by Steps when that is over.
 struct GetSteps {
   Token generation{};
@@ -197,9 +208,9 @@ struct PinSigningKey {
     archive(wire::at_most<256>(host), wire::at_most<256>(key));
   }
 };
-using FromTool =
-    std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand, StepDown,
-                 WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey, GetSteps, EnterAhead>;
+using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand,
+                              StepDown, WhoLeads, GetLog, FindCircles, GetSigningKeys, PinSigningKey,
+                              GetSteps, EnterAhead, GetElectionLog>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};

@@ -171,22 +171,6 @@ class AgreementsPart final : public node::Part {
     Duration ready_pause{};
   };
 
-  // A leadership for which this host stands, by its tools in the order in which they came.
-  using RaceKey = std::pair<ElectBy, std::string>;
-  struct Race {
-    Duration bound{};
-    std::deque<Tool> standing{};  // the first one stands; the others after it
-    std::unique_ptr<classical::Instance> core{};
-    std::vector<NodeId> candidates{};  // when that was made: role 2 and so on
-    bool leads = false;
-    std::optional<Instant> begins_at{};  // elected, and leads from then on
-    NodeId leader{};                     // by bully
-    Instant heard{};                     // that it leads
-    Instant beat_at{};
-    std::uint64_t term = 0;
-    std::uint32_t depth = 0;
-    std::map<std::string, std::uint64_t> messages{};
-  };
   void on(const node::Moment& moment, const node::FromPeer& event);
   void on(const node::Moment& moment, const node::FromTool& event);
   void on(const node::Moment& moment, const node::Greeted& event);
@@ -254,17 +238,28 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const GetLog& what);
   bool is_settled(Token generation) const;
   void logs_go_on(const node::Moment& moment);
-  void tell_log(Tool tool, const GetLog& what);
+  void tell_log(Tool tool, const EventLog* log, std::uint64_t after);
   bool may_read(const GetLog& what, std::uint32_t uid, const std::string& user) const;
   void take_in(Clock& clock, const Clock& other) const;
   std::string line_of(const node::Moment& moment, const Clock& clock, const std::string& text) const;
   void event(const node::Moment& moment, Token generation, const std::string& name, const std::string& text,
              const Item* received = nullptr);
+  void event_in(const node::Moment& moment, EventLog& of, const std::string& what,
+                const Clock* known = nullptr, const Clock* known_of_all = nullptr);
   void stamp(const node::Moment& moment, const std::string& name, NodeId to,
              const classical::Algorithm* algorithm, Item& item);
   void note_received(const node::Moment& moment, const std::string& name, NodeId from,
                      const classical::Algorithm* algorithm, const Item& item);
   static std::string words_of(const classical::Algorithm* algorithm, const Item& item);
+  static std::string words_of(const classical::Algorithm* algorithm, const Bytes& message);
+
+  // ---- part_election_log.cpp
+  void asked(const node::Moment& moment, Tool tool, const GetElectionLog& what);
+  EventLog& election_log(const RaceKey& key);
+  void election_event(const node::Moment& moment, const RaceKey& key, const std::string& what);
+  std::string words_of(const Election& message) const;
+  void send(const node::Moment& moment, NodeId to, Election message);
+  void note_received(const node::Moment& moment, NodeId from, const Election& message);
 
   // ---- part_circles.cpp
   struct Finding {  // for a tool of this host
@@ -308,7 +303,10 @@ class AgreementsPart final : public node::Part {
   void step_down(const node::Moment& moment, const RaceKey& key, replica::ConnectionId connection);
   void races_forget(const node::Moment& moment, replica::ConnectionId connection);
   void tell_standing(const node::Moment& moment, const RaceKey& key, const Race& race);
-  void say_to_all(const RaceKey& key, const Race& race, Election::Kind kind);
+  void say_to_all(const node::Moment& moment, const RaceKey& key, const Race& race, Election::Kind kind,
+                  bool is_new = true);
+  void leads_now(const node::Moment& moment, const RaceKey& key, Race& race);
+  void leads_no_more(const node::Moment& moment, const RaceKey& key, Race& race);
   void perform(const node::Moment& moment, const RaceKey& key, Race& race, classical::Actions actions);
   void race_told(const node::Moment& moment, const RaceKey& key, Race& race, const classical::Told& what);
   void store_takes(const node::Moment& moment, NodeId from, const Election& what);
@@ -469,6 +467,7 @@ class AgreementsPart final : public node::Part {
   std::map<std::pair<NodeId, std::uint64_t>, Search> searches_;
   std::uint64_t last_wait_;  // no other life has numbered one like it
   std::map<Token, EventLog> logs_;
+  std::map<RaceKey, EventLog> election_logs_;
   std::vector<AskingLog> asking_log_;
   std::function<void(const std::string&)> trace_;
   Clock trace_clock_;

@@ -97,7 +97,7 @@ void AgreementsPart::stand_no_more(const node::Moment& moment, const RaceKey& ke
       perform(moment, key, race, std::move(*actions));
   }
   race.core.reset();
-  race.leads = false;
+  leads_no_more(moment, key, race);
   race.begins_at.reset();
 }
 
@@ -181,6 +181,7 @@ void AgreementsPart::begin_race(const node::Moment& moment, const RaceKey& key, 
   race.standing = std::move(tools);
   race.core = std::move(*core);
   race.candidates = candidates_;
+  election_event(moment, key, "stands");
   if (by_bully) {
     perform(moment, key, race, race.core->tick(moment.now));
   } else if (auto actions = race.core->wish(moment.now, classical::Enter{}); actions) {
@@ -242,9 +243,10 @@ void AgreementsPart::step_down(const node::Moment& moment, const RaceKey& key,
       if (auto actions = race.core->wish(moment.now, classical::Leave{}); actions)
         perform(moment, key, race, std::move(*actions));
     }
-    if (race.leads || race.begins_at) say_to_all(key, race, Kind::over);
+    const bool is_over = race.leads || race.begins_at;
+    leads_no_more(moment, key, race);
+    if (is_over) say_to_all(moment, key, race, Kind::over);
     race.core.reset();
-    race.leads = false;
     race.begins_at.reset();
   }
   if (race.standing.empty()) {
@@ -269,10 +271,23 @@ void AgreementsPart::tell_standing(const node::Moment& moment, const RaceKey& ke
 
 // ---- what the cores ask for
 
-void AgreementsPart::say_to_all(const RaceKey& key, const Race& race, Kind kind) {
+void AgreementsPart::say_to_all(const node::Moment& moment, const RaceKey& key, const Race& race, Kind kind,
+                                bool is_new) {
   for (const NodeId node : candidates_) {
-    if (node != self_) say(node, Election{kind, key.first, key.second, race.bound, 0, 0, 0, {}});
+    const Election message{kind, key.first, key.second, race.bound, 0, 0, 0, {}, {}, {}};
+    if (node != self_) is_new ? send(moment, node, message) : say(node, message);
   }
+}
+
+void AgreementsPart::leads_now(const node::Moment& moment, const RaceKey& key, Race& race) {
+  race.beat_at = moment.now;
+  if (std::exchange(race.leads, true)) return;
+  race.told = false;
+  election_event(moment, key, "leads");
+}
+
+void AgreementsPart::leads_no_more(const node::Moment& moment, const RaceKey& key, Race& race) {
+  if (std::exchange(race.leads, false)) election_event(moment, key, "leads no more");
 }
 
 void AgreementsPart::perform(const node::Moment& moment, const RaceKey& key, Race& race,
@@ -283,12 +298,18 @@ void AgreementsPart::perform(const node::Moment& moment, const RaceKey& key, Rac
       const NodeId to = is_store ? giver() : node_among(race.candidates, send->to);
       if (to == NodeId{}) continue;
       ++race.messages[std::string(send->type)];
-      Election message{Kind::message,  key.first,
-                       key.second,     race.bound,
-                       a_candidate,    is_store ? a_store : a_candidate,
-                       race.depth + 1, std::move(send->message)};
+      Election message{Kind::message,
+                       key.first,
+                       key.second,
+                       race.bound,
+                       a_candidate,
+                       is_store ? a_store : a_candidate,
+                       race.depth + 1,
+                       std::move(send->message),
+                       {},
+                       {}};
       if (to != self_) {
-        say(to, message);
+        this->send(moment, to, std::move(message));
       } else if (is_store) {
         store_takes(moment, self_, message);
       }
@@ -306,9 +327,10 @@ void AgreementsPart::race_told(const node::Moment& moment, const RaceKey& key, R
     race.leader = leader;
     race.heard = moment.now;
     if (own && (race.leads || race.begins_at)) return;
-    race.leads = false;
+    leads_no_more(moment, key, race);
     race.begins_at.reset();
     if (own) {
+      election_event(moment, key, "is elected");
       ++race.term;
       const Duration after = COORD_RULE_OR(an_elected_leader_begins_a_bound_later, race.bound, Duration{});
       race.begins_at = moment.now + after;
@@ -317,10 +339,9 @@ void AgreementsPart::race_told(const node::Moment& moment, const RaceKey& key, R
     }
   } else if (const auto* granted = std::get_if<classical::Granted>(&what)) {
     race.term = granted->token.value;
-    race.leads = true;
-    race.beat_at = moment.now;
+    leads_now(moment, key, race);
   } else if (std::holds_alternative<classical::Lost>(what)) {
-    race.leads = false;
+    leads_no_more(moment, key, race);
   } else {
     return;
   }
@@ -346,6 +367,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Electi
   const bool may_stand = std::ranges::find(candidates_, from) != candidates_.end();
   if (!may_stand && from != giver()) return;  // it has no role there
   if (!can_be) return out_.push_back(node::Unreadable{"it is no message of an election"});
+  note_received(moment, from, what);
   const auto race = races_.find(key);
   switch (what.kind) {
     case Kind::message:
@@ -427,13 +449,12 @@ void AgreementsPart::races_go_on(const node::Moment& moment) {
       perform(moment, key, race, race.core->tick(moment.now));
     if (race.begins_at && *race.begins_at <= moment.now) {
       race.begins_at.reset();
-      race.leads = true;
-      race.beat_at = moment.now;
+      leads_now(moment, key, race);
       tell_standing(moment, key, race);
     }
     if (race.leads && race.beat_at <= moment.now) {
       race.beat_at = moment.now + race.bound / 4;
-      say_to_all(key, race, Kind::leads);
+      say_to_all(moment, key, race, Kind::leads, !std::exchange(race.told, true));
     }
     const bool follows = key.first == ElectBy::bully && race.leader != NodeId{} && race.leader != self_;
     if (follows && moment.now >= race.heard + race.bound * 3 / 2) suspect(moment, key, race);

@@ -45,7 +45,7 @@ void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const 
   if (store != nullptr && store->bound != what.bound) {
     if (store->core->deadline()) {  // it has given some
       if (from != self_)
-        say(from, Election{Kind::refused, what.by, what.name, store->bound, 0, 0, 0, {}});
+        send(moment, from, Election{Kind::refused, what.by, what.name, store->bound, 0, 0, 0, {}, {}, {}});
       else
         refused_by_store(moment, {what.by, what.name}, store->bound);
       return;
@@ -115,9 +115,9 @@ void AgreementsPart::store_answers(const node::Moment& moment, const std::string
     auto* send = std::get_if<classical::Send>(&action);
     const NodeId to = send != nullptr ? node_among(store.candidates, send->to) : NodeId{};
     if (to == NodeId{}) continue;
-    const Election message{Kind::message, ElectBy::lease_race, name,      store.bound,
-                           a_store,       a_candidate,         depth + 1, std::move(send->message)};
-    to == self_ ? race_takes(moment, self_, message) : say(to, message);
+    const Election message{Kind::message, ElectBy::lease_race,      name, store.bound, a_store, a_candidate,
+                           depth + 1,     std::move(send->message), {},   {}};
+    to == self_ ? race_takes(moment, self_, message) : this->send(moment, to, message);
   }
 }
 

@@ -33,6 +33,11 @@ std::string printable(std::string text) {
   return text;
 }
 
+const EventLog* find_log(const std::map<Token, EventLog>& logs, Token generation) {
+  const auto found = logs.find(generation);
+  return found == logs.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 // Of hosts of the group, and of no more than a message has room for, with this one: it goes along with each,
@@ -57,22 +62,28 @@ std::string AgreementsPart::line_of(const node::Moment& moment, const Clock& clo
 // `received`: what has come, by which this host knows more.
 void AgreementsPart::event(const node::Moment& moment, Token generation, const std::string& name,
                            const std::string& what, const Item* received) {
-  const std::string text = printable(what);
   auto log = logs_.find(generation);
   if (log == logs_.end()) {
     // The oldest goes: of an epoch that is over, or a decision of long ago.
     if (logs_.size() >= most_logs) logs_.erase(logs_.begin());
     log = logs_.emplace(generation, EventLog{name, {}, {}, true}).first;
   }
-  EventLog& of = log->second;
-  if (received != nullptr) take_in(of.clock, received->clock);
+  if (received == nullptr) return event_in(moment, log->second, what);
+  event_in(moment, log->second, what, &received->clock, &received->trace_clock);
+}
+
+// `known`: by what has come, of this log; `known_of_all`: of all logs together.
+void AgreementsPart::event_in(const node::Moment& moment, EventLog& of, const std::string& what,
+                              const Clock* known, const Clock* known_of_all) {
+  if (known != nullptr) take_in(of.clock, *known);
   ++of.clock[self_];
   of.whole = of.whole && of.lines.size() < most_lines;
+  const std::string text = printable(what);
   if (of.whole) of.lines.push_back(line_of(moment, of.clock, text));
   if (!trace_) return;
-  if (received != nullptr) take_in(trace_clock_, received->trace_clock);
+  if (known_of_all != nullptr) take_in(trace_clock_, *known_of_all);
   ++trace_clock_[self_];
-  trace_(line_of(moment, trace_clock_, printable(fmt::format("{}: {}", name, what))));
+  trace_(line_of(moment, trace_clock_, printable(fmt::format("{}: {}", of.name, text))));
 }
 
 // What is to be sent is an event, and tells what this host knew.
@@ -90,11 +101,14 @@ void AgreementsPart::note_received(const node::Moment& moment, const std::string
         &item);
 }
 
-std::string AgreementsPart::words_of(const classical::Algorithm* algorithm, const Item& item) {
-  if (item.kind != Item::Kind::message) return name_of(item.kind);
-  const auto text = algorithm->describe(item.message);
+std::string AgreementsPart::words_of(const classical::Algorithm* algorithm, const Bytes& message) {
+  const auto text = algorithm->describe(message);
   if (!text) return "a message";
   return text->text.starts_with(text->type) ? text->text : fmt::format("{} ({})", text->type, text->text);
+}
+
+std::string AgreementsPart::words_of(const classical::Algorithm* algorithm, const Item& item) {
+  return item.kind != Item::Kind::message ? name_of(item.kind) : words_of(algorithm, item.message);
 }
 
 // What stands behind a write is said, and so an event, when that is over.
@@ -110,30 +124,28 @@ bool AgreementsPart::is_settled(Token generation) const {
 
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetLog& what) {
   constexpr Duration at_most = std::chrono::seconds(2);
-  if (is_settled(what.generation)) return tell_log(tool, what);
+  if (is_settled(what.generation)) return tell_log(tool, find_log(logs_, what.generation), what.after);
   asking_log_.push_back({tool, what, moment.now + at_most});
 }
 
 void AgreementsPart::logs_go_on(const node::Moment& moment) {
   std::erase_if(asking_log_, [&](const AskingLog& asking) {
     if (!is_settled(asking.what.generation) && asking.until > moment.now) return false;
-    tell_log(asking.tool, asking.what);
+    tell_log(asking.tool, find_log(logs_, asking.what.generation), asking.what.after);
     return true;
   });
 }
 
-void AgreementsPart::tell_log(Tool tool, const GetLog& what) {
+// `log`: null: there is none.
+void AgreementsPart::tell_log(Tool tool, const EventLog* log, std::uint64_t after) {
   LogIs page;
-  if (const auto found = logs_.find(what.generation); found != logs_.end()) {
-    const EventLog& log = found->second;
-    page.whole = log.whole;
-    std::size_t bytes = 0;
-    for (std::size_t i = what.after; i < log.lines.size(); ++i) {
-      bytes += log.lines[i].size() + sizeof(std::uint64_t);
-      page.more = bytes > page_bytes;
-      if (page.more) break;
-      page.lines.push_back(log.lines[i]);
-    }
+  page.whole = log == nullptr || log->whole;
+  std::size_t bytes = 0;
+  for (std::size_t i = after; log != nullptr && i < log->lines.size(); ++i) {
+    bytes += log->lines[i].size() + sizeof(std::uint64_t);
+    page.more = bytes > page_bytes;
+    if (page.more) break;
+    page.lines.push_back(log->lines[i]);
   }
   tell(tool, page);
 }

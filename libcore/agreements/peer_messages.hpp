@@ -50,6 +50,8 @@ constexpr const char* name_of(ElectBy value) {
   }
   return nullptr;
 }
+inline constexpr std::size_t item_clock_hosts = 1'024;  // at most
+
 // Of a leadership that hosts settle by themselves: said once, and void when it is late.
 struct Election {
   enum class Kind : std::uint8_t {
@@ -65,10 +67,13 @@ struct Election {
   std::uint32_t from = 0, to = 0;  // nodes of the algorithm
   std::uint32_t depth = 0;         // as of Item
   Bytes message{};
+  // As of Item; none: it was no event of its sender's, who has said the same before.
+  std::map<NodeId, std::uint64_t> clock{}, trace_clock{};
   bool operator==(const Election&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(kind, by, wire::at_most<1'024>(name), bound, from, to, depth, wire::at_most<65'536>(message));
+    archive(kind, by, wire::at_most<1'024>(name), bound, from, to, depth, wire::at_most<65'536>(message),
+            wire::at_most<item_clock_hosts>(clock), wire::at_most<item_clock_hosts>(trace_clock));
   }
 };
 constexpr const char* name_of(Election::Kind value) {
@@ -136,7 +141,6 @@ constexpr const char* name_of(Probe::Kind value) {
 using ToPeer = std::variant<Hello, Packet, Election, Probe>;
 
 inline constexpr std::size_t item_message_bytes = std::size_t{256} << 10U;  // at most
-inline constexpr std::size_t item_clock_hosts = 1'024;
 inline constexpr std::size_t told_value_bytes = std::size_t{64} << 10U;
 
 // A message of the algorithm of a decision, or of an epoch. `depth`: how many messages one after the other

@@ -44,6 +44,26 @@ believes() { [ "$(on "$1" delect --algorithm "$2" --who reports --json | jq -r .
   eventually believes a bully b
 }
 
+@test "--log: the events of a leadership at each host, which merged validate and draw" {
+  stand b "${bully[@]}" --log b.log
+  eventually leads b
+  run -0 on c delect "${bully[@]}" --log c.log reports -- true
+  status=0
+  wait "$job_b" || status=$?
+  [ "$status" -eq 75 ]
+  for event in stands 'is elected' leads 'leads no more'; do
+    for peer in b c; do grep -q " $event\$" $peer.log; done
+  done
+  grep -q ' from c$' b.log
+  dclock merge --cut b.log c.log >whole.log
+  run -0 dclock validate whole.log
+  dclock draw whole.log >drawn
+  run -64 delect --log c.log plain -- true
+  [[ $output == *"--algorithm"* ]]
+  run -0 on a delect "${race[@]}" --log a.log other -- true
+  grep -q ' leads$' a.log
+}
+
 @test "lease-race: who asked first leads, then the next; a peer that is stopped loses it in time" {
   stand b "${race[@]}"
   eventually leads b

@@ -27,6 +27,12 @@ teardown() {
     done
     for job in "${jobs[@]}"; do wait "$job"; done
   done
+  on b delect --algorithm bully --bound 0.3 --i-know boss -- sleep 600 3>&- &
+  standing=$!
+  eventually grep -q ' boss: leads$' b.log
+  on c delect --algorithm bully --bound 0.3 --i-know boss -- true
+  wait "$standing" || [ $? -eq 75 ]
+  grep -q ' boss: .* from c$' b.log
   [ "$(on b dpropose --algorithm paxos plan one)" = one ]
   signal_peer TERM c
   eventually peer_gone c

@@ -12,8 +12,16 @@ const Named<agreements::ToPeer>& agreements_to_peer() {
                                   7,
                                   Token{1855425871872001},
                                   {{SessionId{5}, SessionId{6}, 9, "door", true}}}},
-      {"election", agreements::Election{agreements::Election::Kind::message, agreements::ElectBy::lease_race,
-                                        "reports", std::chrono::seconds(2), 2, 1, 3, Bytes{1, 2, 3}}},
+      {"election", agreements::Election{agreements::Election::Kind::message,
+                                        agreements::ElectBy::lease_race,
+                                        "reports",
+                                        std::chrono::seconds(2),
+                                        2,
+                                        1,
+                                        3,
+                                        Bytes{1, 2, 3},
+                                        {{NodeId{1}, 2}},
+                                        {{NodeId{1}, 3}}}},
   };
   return all;
 }

@@ -90,12 +90,15 @@ Result<cli::Exit> Part::in_doubt(const DealIs& is) {
 Result<agreements::WholeLog> Part::log() {
   if (generation_ == Token{} || settings_.protocol == service::CommitBy::majority)
     return agreements::WholeLog{};
-  return agreements::log_of(generation_, [&](const agreements::FromTool& what) -> Result<agreements::ToTool> {
-    auto told = talk_.ask_sites(what, process::boot_now() + std::chrono::seconds(3));
-    if (!told) return told.error();
-    if (!told->has_value()) return Error{ErrorKind::unavailable, object_, "the peer does not answer", ""};
-    return std::move(**told);
-  });
+  return agreements::log_of(agreements::GetLog{generation_, 0},
+                            [&](const agreements::FromTool& what) -> Result<agreements::ToTool> {
+                              auto told =
+                                  talk_.ask_sites(what, process::boot_now() + std::chrono::seconds(3));
+                              if (!told) return told.error();
+                              if (!told->has_value())
+                                return Error{ErrorKind::unavailable, object_, "the peer does not answer", ""};
+                              return std::move(**told);
+                            });
 }
 
 Result<cli::Exit> Part::by_sites() {

@@ -10,11 +10,14 @@
 #include <utility>
 #include <variant>
 
+#include "agreements/log_of.hpp"
+#include "base/descriptor.hpp"
 #include "base/format.hpp"
 #include "cli/child.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
@@ -89,6 +92,7 @@ class HostsRace {
         peer_(std::move(peer)),
         report_(report) {}
   Result<cli::Exit> whole();
+  void write_log(const Descriptor& log);
 
  private:
   Status stand() { return say(peer_, agreements::Stand{by_, settings_.name(), bound_}, ++request_); }
@@ -100,6 +104,7 @@ class HostsRace {
   void lost(cli::Child& child);
   void ask_again_later(cli::Child& child);
   void count(const Standing& is);
+  Result<agreements::ToTool> answer_to(const agreements::FromTool& what);
   // From TERM to KILL: by then whoever is next has not begun, if the bound holds.
   Duration grace() const { return by_ == ElectBy::bully ? bound_ / 2 : bound_ / 10; }
   Duration ask_every() const { return bound_ / 8; }
@@ -231,6 +236,29 @@ Result<std::optional<cli::Exit>> HostsRace::run() {
   return std::optional(outcome.exit());
 }
 
+Result<agreements::ToTool> HostsRace::answer_to(const agreements::FromTool& what) {
+  if (Status sent = say(peer_, what, ++request_); !sent) return sent.error();
+  const Instant end = cli::must_answer_by(peer_, process::boot_now());
+  for (;;) {
+    auto answer = peer_.wait(end);
+    if (!answer) return answer.error();
+    if (!answer->has_value()) return Error{ErrorKind::unavailable, object_, "the peer does not answer", ""};
+    const auto* said = std::get_if<local::FromPart>(&**answer);
+    if (said != nullptr && said->request == request_) return wire::decode<agreements::ToTool>(said->bytes);
+  }
+}
+
+// When it stands no more, so that what it then told the others is there.
+void HostsRace::write_log(const Descriptor& log) {
+  const auto events =
+      agreements::log_of(agreements::GetElectionLog{by_, settings_.name(), 0},
+                         [this](const agreements::FromTool& what) { return answer_to(what); });
+  if (!events) return cli::complain("delect", events.error());
+  if (!events->whole) cli::notice("delect", fmt::format("{}: --log: the first events only", object_));
+  if (Status written = cli::write_output_file(log, events->text, "log"); !written)
+    cli::complain("delect", written.error());
+}
+
 Result<cli::Exit> HostsRace::whole() {
   for (;;) {
     auto not_led = wait_for_turn();
@@ -256,6 +284,12 @@ Result<cli::Exit> HostsRace::whole() {
 Result<cli::Exit> lead_by_hosts(const Settings& settings) {
   auto report = cli::RunReport::open(settings.output.report);
   if (!report) return report.error();
+  Descriptor log;
+  if (!settings.log.empty()) {
+    auto opened = cli::open_output_file(settings.log, fmt::format("log {}", cli::shown(settings.log)));
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
   report->name = settings.name();
   report->entry.emplace();
   report->entry->algorithm = name_of(*settings.algorithm);
@@ -263,7 +297,9 @@ Result<cli::Exit> lead_by_hosts(const Settings& settings) {
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     report->scope = name_of(peer->welcome().scope);
-    result = HostsRace(settings, std::move(*peer), *report).whole();
+    HostsRace race(settings, std::move(*peer), *report);
+    result = race.whole();
+    if (log.is_open()) race.write_log(log);
   } else {
     report->outcome = "no_quorum";
   }

@@ -187,6 +187,12 @@ void add_algorithm(cli::Options& options, delect::Settings& settings) {
       .minor()
       .without_mode();
   options.flag("--i-know", settings.i_know, "that by bully two may lead").minor().without_mode();
+  options
+      .value("--log", "FILE", settings.log, "write the leadership's events at this host to FILE, for dclock")
+      .completes(cli::Completion::file)
+      .minor()
+      .needs("--algorithm")
+      .without_mode();
   for (const char* name : {"--slot", "--min-hold", "--value", "--priority", "--preempt", "--on-gain",
                            "--on-loss", "--lead-file", "--standby", "--grace", "--stale"})
     algorithm.excludes(name);

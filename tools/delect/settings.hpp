@@ -43,6 +43,7 @@ struct Settings {
   std::string on_gain, on_loss, lead_file;
   bool standby = false;
   std::optional<agreements::ElectBy> algorithm;  // the hosts', and not the group's
+  std::string log;                               // file for its events at this host; empty: none
   std::optional<Duration> bound;                 // of bully
   bool i_know = false;                           // what bully cannot do
   bool stale = false, yes = false;

@@ -126,16 +126,18 @@ Result<agreements::WholeLog> log_of_epoch(const cli::ConnectOptions& how, const 
                                           Token epoch) {
   auto peer = cli::connect_to_peer(how, "dlock");
   if (!peer) return peer.error();
-  return agreements::log_of(epoch, [&](const agreements::FromTool& what) -> Result<agreements::ToTool> {
-    if (Status sent = peer->send(to_part(what)); !sent) return sent.error();
-    const Instant end = cli::must_answer_by(*peer, process::boot_now());
-    for (;;) {
-      auto answer = peer->wait(end);
-      if (!answer) return answer.error();
-      if (!answer->has_value()) return Error{ErrorKind::unavailable, object, "the peer does not answer", ""};
-      if (const auto* said = std::get_if<local::FromPart>(&**answer)) return read(object, *said);
-    }
-  });
+  return agreements::log_of(
+      agreements::GetLog{epoch, 0}, [&](const agreements::FromTool& what) -> Result<agreements::ToTool> {
+        if (Status sent = peer->send(to_part(what)); !sent) return sent.error();
+        const Instant end = cli::must_answer_by(*peer, process::boot_now());
+        for (;;) {
+          auto answer = peer->wait(end);
+          if (!answer) return answer.error();
+          if (!answer->has_value())
+            return Error{ErrorKind::unavailable, object, "the peer does not answer", ""};
+          if (const auto* said = std::get_if<local::FromPart>(&**answer)) return read(object, *said);
+        }
+      });
 }
 
 namespace {

@@ -321,7 +321,7 @@ Result<agreements::WholeLog> Proposal::log() {
   if (!peer_) {
     if (Status there = connect_again(); !there) return there.error();
   }
-  return agreements::log_of(*generation_, [&](const agreements::FromTool& what) {
+  return agreements::log_of(agreements::GetLog{*generation_, 0}, [&](const agreements::FromTool& what) {
     return ask_sites(*peer_, object_, what, cli::must_answer_by(*peer_, process::boot_now()));
   });
 }
