@@ -103,9 +103,10 @@ PY
   run -0 bash -c 'echo $$; exec dlock -F job -- sh -c "echo \$\$; echo \$DLOCK_NAME"'
   [ "${lines[0]}" = "${lines[1]}" ]
   [ "${lines[2]}" = job ]
-  free job
+  eventually free job  # the guard lets go, which nobody waits for
   run -7 dlock -F job -- sh -c 'exit 7'
   run -127 dlock -F job -- no-such-command-anywhere
+  eventually free job
   run -0 dlock -n job true
   mkfifo go
   dlock -F job -- sh -c 'echo x >ready; read line <go' 3>&- &
