@@ -41,7 +41,8 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
   if (settings_.alone())
     return refuse(local::RefusedKind::mismatch, "this host's peer is alone: there is no group");
   const service::StateMachine& machine = node_->log().machine();
-  if (machine.level() < 2 && node_->log().has_begun())
+  const bool is_early = machine.level() < 2 && node_->log().has_begun();
+  if (is_early && !may_only_begin())
     return refuse(local::RefusedKind::protocol,
                   "the group is at level 1, and its voters can change from level 2 on: see `dpeers level`");
   service::VoterPolicy policy = machine.state().kept_voters;
@@ -57,13 +58,13 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
   view.quorum = node_->log().has_quorum();
   if (view.quorum) view.leader = name_of_node(node_->log().leader());
   view.voters = names_of_nodes(voters());
-  view.done = node_->log().has_begun() && (!changes || policy == machine.state().kept_voters);
+  view.done = node_->log().has_begun() && !is_early && (!changes || policy == machine.state().kept_voters);
   view.kept = policy.count;
   view.after = policy.after;
   view.pause = request.pause ? *request.pause : voters_paused_.left(process::boot_now());
   view.what = words_of_kept(view);
   tell(connection, tool, view);
-  if (view.done || !node_->log().has_begun()) return;
+  if (view.done || is_early || !node_->log().has_begun()) return;
   push(replica::PutIntoLog{service::KeepVoters{policy, machine.state().kept_at}});
   if (!is_new_order(connection, view.what)) return;
   log_.audit(fmt::format("voters: {}, ordered by {}", view.what, tool.user),

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t most_orders = 256;
 constexpr Duration forgotten_after = std::chrono::seconds(10);
+constexpr Duration group_begins_within = std::chrono::seconds(10);
 
 const char* words_of(raft::Step step) {
   switch (step) {
@@ -39,6 +40,11 @@ raft::Voters Daemon::who_votes() const {
   if (const auto* voter = node_->voter()) return voter->raft().voters();
   const auto* forwarder = dynamic_cast<const replica::Forwarder*>(&node_->log());
   return forwarder == nullptr ? raft::Voters{} : raft::Voters{forwarder->voters(), forwarder->learners()};
+}
+
+// A new group is at level 1 for a moment.
+bool Daemon::may_only_begin() const {
+  return process::boot_now() < started_at_ + group_begins_within;
 }
 
 // What was ordered is so, as far as this peer knows.
@@ -188,6 +194,11 @@ local::VoterView Daemon::view_of(const replica::VoterAnswer& answer) const {
   if (view.quorum) view.leader = name_of_node(answer.leader);
   view.voters = names_of_nodes(answer.voters.voters);
   view.learners = names_of_nodes(answer.voters.learners);
+  if (answer.refusal == replica::VoterRefusal::too_early && may_only_begin()) {
+    view.refused = false;
+    view.what = "the group is at level 1, and this peer has only begun";
+    return view;
+  }
   if (view.refused) {
     add_refusal(answer, view);
     return view;
