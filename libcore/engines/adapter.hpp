@@ -24,9 +24,10 @@ namespace coord::engines {
 
 namespace engine = replica::engine;
 
-// Who follows the log and has heard nothing for so long asks how far it is: a server that lost its power says
-// nothing, and behind a proxy the connection stays.
-inline constexpr Duration silence_is_asked_about = std::chrono::seconds(10);
+// Who follows the log and has heard nothing for so long asks how far it is: a server that lost its power, or
+// is stopped, says nothing, and its connection stays. Others wait for that: a gateway without memory serves
+// nobody until one that follows the log has read its question. ZooKeeper's pings have a time of their own.
+inline constexpr Duration silence_is_asked_about = std::chrono::seconds(4);
 
 // Who asks, and where the log is.
 struct Access {

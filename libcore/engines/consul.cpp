@@ -288,6 +288,8 @@ void Consul::tick(Instant now) {
   if (watch_ && now >= watch_->sent + watch_patience)
     return refuse(fmt::format("the query that waits for entries was not answered within {} s",
                               seconds_of(watch_patience)));
+  if (watch_due_ && now >= *watch_due_)
+    return refuse("the query that waits for entries is not told of any: the leader that had it has stopped");
   if (following_ && calls_.empty() && now >= heard_at_ + silence_is_asked_about)
     get(now, Kind::barrier, at("head"));
   if (again_ && now >= *again_) load_again(now);
@@ -311,6 +313,7 @@ std::optional<Instant> Consul::deadline() const {
   if (!calls_.empty()) first.add(silent_at());
   if (calls_.empty() && following_) first.add(heard_at_ + silence_is_asked_about);
   if (watch_) first.add(watch_->sent + watch_patience);
+  first.add(watch_due_);
   first.add(again_);
   first.add(watch_at_);
   first.add(fetch_at_);
@@ -327,6 +330,12 @@ void Consul::watch(Instant now) {
   if (watch_ || !following_) return;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(watch_lasts).count();
   call(now, Kind::watch, "GET", fmt::format("/v1/kv/{}?index={}&wait={}s", at("head"), watch_from_, seconds));
+}
+
+// `head` was changed at that index: is the query told of it? A server carries it to the leader. When that
+// stops without a word the others have another one soon, and the query waits at the former one to its end.
+void Consul::expect_watch(Instant now, std::uint64_t changed) {
+  if (watch_ && !watch_due_ && changed > watch_from_) watch_due_ = now + consul_patience;
 }
 
 }  // namespace coord::engines

@@ -145,6 +145,7 @@ class Consul final : public Adapter {
   void take_piece(Instant now, const http1::Answer& answer);
   void ask_piece(Instant now);
   void watch(Instant now);
+  void expect_watch(Instant now, std::uint64_t changed);
   void watched(Instant now, const http1::Answer& answer);
   void fetch(Instant now);
   void take_entries(Instant now, const Call& call, const http1::Answer& answer);
@@ -181,8 +182,9 @@ class Consul final : public Adapter {
   std::deque<Call> calls_;  // answered in their order
   Instant heard_at_{};      // anything of them
   std::optional<Call> watch_;
-  std::optional<Instant> watch_at_;  // asked again
-  std::uint64_t watch_from_ = 0;     // Consul's index
+  std::optional<Instant> watch_at_;   // asked again
+  std::optional<Instant> watch_due_;  // it is to tell of a change by then
+  std::uint64_t watch_from_ = 0;      // Consul's index
   bool closed_ = false;
 
   std::string log_;

@@ -102,6 +102,7 @@ void Consul::take_piece(Instant now, const http1::Answer& answer) {
 // ---- entries
 
 void Consul::watched(Instant now, const http1::Answer& answer) {
+  watch_due_.reset();
   if (!following_) return;
   if (answer.status == 403) return refuse("it does not let this host in: --engine-password-file");
   watch_at_ = now;
@@ -180,6 +181,7 @@ void Consul::take_barrier(Instant now, const Call& call, const http1::Answer& an
   if (!head || head->log != log_ || head->last < call.told || !is_of_what_was_told(*head)) return gap();
   if (!head_ || head->changed > head_->changed) head_ = head;
   known_ = std::max(known_, head->last);
+  expect_watch(now, head->changed);
   if (call.number != 0) waiting_.push_back(Waiting{call.number, head->last});
   fetch(now);
   reach();

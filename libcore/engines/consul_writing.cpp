@@ -121,6 +121,7 @@ void Consul::take_change(Instant now, const http1::Answer& answer) {
   const Head next{base_.log, base_.epoch + (done.front().seals ? 1 : 0), base_.last + done.size(),
                   outcome->pairs.front().changed};
   if (!head_ || next.changed > head_->changed) head_ = next;
+  expect_watch(now, next.changed);
   if (following_ && next.log == log_) {
     known_ = std::max(known_, next.last);
     if (last_ == base_.last && last_changed_ == base_.changed) {

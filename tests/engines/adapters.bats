@@ -144,6 +144,21 @@ endpoint() { # of server NUMBER
   release x
 }
 
+# What others know is in the log alone: a gateway without memory waits until one at that server has left it, too.
+@test "a gateway begins while the server that its URL names first is stopped" {
+  of_kind zookeeper consul redis
+  eventually servers leader "$engine_dir"
+  stopped=$(servers leader "$engine_dir")
+  [ "$kind" != redis ] || stopped=$((stopped % 3 + 1)) # nobody takes over there
+  url=$kind://$(endpoint "$stopped"),$(endpoint $((stopped % 3 + 1))),$(endpoint $(((stopped + 1) % 3 + 1)))
+  gateway a
+  run -0 on a dlock x true
+  servers freeze "$engine_dir" "$stopped"
+  gateway b
+  run -0 on b dlock -w 20 y true
+  servers thaw "$engine_dir" "$stopped"
+}
+
 @test "a server that was cut off answers pings, and grants and keeps nothing" {
   of_kind zookeeper
   eventually servers leader "$engine_dir"

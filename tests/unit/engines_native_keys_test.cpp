@@ -240,7 +240,7 @@ TEST_CASE("native etcd: a watch that hears nothing asks, and is broken off when 
   told.queue({});
   REQUIRE(told.heard.is<native::Value>());
   told.heard.asked.clear();
-  told.passes(9s);
+  told.passes(3s);
   CHECK(told.heard.asked.empty());
   told.passes(1s);
   CHECK(told.heard.asked.find("\x0a\x01k") !=
@@ -254,7 +254,7 @@ TEST_CASE("native etcd: a watch is not broken off because a question was not all
   told.queue({});
   told.skip_stream();  // the watch
   told.heard.told.reset();
-  told.passes(10s);
+  told.passes(4s);
   told.refused("7", "etcdserver: permission denied");
   CHECK(told.heard.closed.empty());
   CHECK_FALSE(told.heard.told);

@@ -220,10 +220,10 @@ TEST_CASE("postgres: who hears nothing asks, and leaves a server that does not a
   told.ready();
   (void)told.take();
   told.written = 0;
-  told.passes(std::chrono::seconds(9));
+  told.passes(std::chrono::seconds(3));
   (void)told.take();
   CHECK(told.written == 0);
-  told.passes(std::chrono::seconds(2));
+  told.passes(std::chrono::seconds(1));
   (void)told.take();
   CHECK(told.written > 0);
   told.passes(std::chrono::seconds(3));
