@@ -302,9 +302,12 @@ void Postgres::take_settings(Instant now, const Call& call) {
 
 void Postgres::prepare(Instant now) {
   for (std::size_t i = 0; i < statements.size(); ++i) {
+    std::string text = statements.at(i);
+    if (COORD_RULE(postgres_append_is_of_the_open_epoch, false) && i == add)
+      text.erase(text.find(of_the_open_epoch), of_the_open_epoch.size());
     JuteWriter out;
     put_string(out, fmt::format("s{}", i));
-    put_string(out, statements.at(i));
+    put_string(out, text);
     put_short(out, 0);
     message('P', out.out());
   }

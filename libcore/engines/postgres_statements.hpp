@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace coord::engines::sql {
 
@@ -52,6 +53,11 @@ inline constexpr std::array<const char*, 8> statements{
     "update coordutils_head h set last = last where prefix = $1::text returning log, last::text, "
     "coalesce((select e.xmin::text from coordutils_log e where e.prefix = h.prefix and e.position = h.last), "
     "'')"};
+
+// Of `add`, where it first says so: nothing gets into an epoch that is sealed.
+inline constexpr std::string_view of_the_open_epoch = "epoch = $3::bigint and ";
+static_assert(std::string_view(statements[add]).find("$2::text and epoch = $3::bigint and not exists") !=
+              std::string_view::npos);
 
 inline constexpr char tables[] =
     "do $$ begin if to_regclass('coordutils_log') is null then perform pg_advisory_xact_lock(7242069281); "

@@ -34,6 +34,8 @@ redis.call('SADD', keys, ARGV[4])
 redis.call('HSET', KEYS[1], 'last', n, 'chain', c)
 redis.call('PUBLISH', ARGV[2] .. 'tail', n)
 return 1)";
+constexpr std::string_view of_the_open_epoch = " or h[2] ~= ARGV[3]";  // what is not is refused
+static_assert(add_script.find(of_the_open_epoch) != std::string_view::npos);
 constexpr std::string_view seal_script = R"(
 local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last', 'chain')
 if h[1] ~= ARGV[1] or h[2] ~= ARGV[3] then return 0 end
@@ -254,7 +256,10 @@ void Redis::ask_head(Instant now, std::uint64_t ticket) {
 }
 
 void Redis::append(Instant now, const engine::Append& append) {
-  script(now, Kind::append, add_script,
+  std::string text(add_script);
+  if (COORD_RULE(redis_append_is_of_the_open_epoch, false))
+    text.erase(text.find(of_the_open_epoch), of_the_open_epoch.size());
+  script(now, Kind::append, text,
          {std::to_string(append.epoch), append.key, std::string(as_text(append.bytes))});
 }
 

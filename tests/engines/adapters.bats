@@ -39,6 +39,12 @@ endpoint() { # of server NUMBER
   [ "${#lines[@]}" -ge 10 ]
 }
 
+@test "an append into a sealed epoch: the server's check is what keeps it out" {
+  of_kind redis postgres
+  run -1 engine_verbs "$url/w" without "${kind}_append_is_of_the_open_epoch"
+  [[ $output == *"an epoch that was not open"* ]]
+}
+
 @test "nothing is set up: the first tool starts a gateway, and tokens grow" {
   export COORD_ENGINE=$url/$prefix
   run -0 dlock x printenv DLOCK_SCOPE

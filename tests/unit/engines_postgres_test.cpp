@@ -55,7 +55,10 @@ class Told {
     std::vector<engine::Told> told;
     for (Adapter::Action& action : static_cast<Adapter&>(postgres_).take()) {
       if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
-      if (std::holds_alternative<Adapter::Write>(action)) ++written;
+      if (auto* out = std::get_if<Adapter::Write>(&action)) {
+        ++written;
+        asked.append(out->bytes.begin(), out->bytes.end());
+      }
       if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
     }
     return told;
@@ -64,7 +67,7 @@ class Told {
     now_ += time;
     postgres_.tick(now_);
   }
-  std::string closed;
+  std::string closed, asked;
   int written = 0;  // messages
 
  private:
@@ -169,6 +172,24 @@ TEST_CASE("postgres_rows_follow_what_was_told: a dump that was restored while th
   CHECK_FALSE(notices({}, "103"));
   mutants::removed = "postgres_rows_follow_what_was_told";
   CHECK_FALSE(another());
+  mutants::removed.clear();
+}
+
+// The server looks whether the epoch is open, in the same statement: engine_verbs has real ones do it.
+TEST_CASE("postgres: an append names the epoch that is open") {
+  const auto names_its_epoch = [] {
+    Told told;
+    begins(told);
+    const std::size_t first = told.asked.find("update coordutils_head set last = last + 1 where");
+    REQUIRE(first != std::string::npos);
+    const std::string add = told.asked.substr(first, told.asked.find('\0', first) - first);
+    CHECK(add.find("where prefix = $1::text and log = $2::text and ") != std::string::npos);
+    CHECK(add.find(" and epoch = $3::bigint and key = $4::text)") != std::string::npos);
+    return add.find("log = $2::text and epoch = $3::bigint and not exists") != std::string::npos;
+  };
+  CHECK(names_its_epoch());
+  mutants::removed = "postgres_append_is_of_the_open_epoch";
+  CHECK_FALSE(names_its_epoch());
   mutants::removed.clear();
 }
 

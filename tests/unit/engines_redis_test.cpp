@@ -46,10 +46,12 @@ class Told {
     for (Adapter::Action& action : static_cast<Adapter&>(redis_).take()) {
       if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
       if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
+      if (auto* out = std::get_if<Adapter::Write>(&action))
+        asked.append(out->bytes.begin(), out->bytes.end());
     }
     return told;
   }
-  std::string closed;
+  std::string closed, asked;
 
  private:
   Instant now_{std::chrono::seconds(1)};
@@ -165,6 +167,26 @@ TEST_CASE("redis_entries_follow_what_was_told: a server that has lost entries an
   CHECK(notices("*0\r\n"));
   mutants::removed = "redis_entries_follow_what_was_told";
   CHECK_FALSE(another());
+  mutants::removed.clear();
+}
+
+// The server looks whether the epoch is open, in the same script: engine_verbs has real ones do it.
+TEST_CASE("redis: an append names the epoch that is open") {
+  const auto names_its_epoch = [] {
+    Told told;
+    begins(told, 1);
+    told.feed("*0\r\n" + head(log_name, 1));
+    (void)told.take();
+    told.asked.clear();
+    told.ask(engine::Append{7, "k", Bytes{1}});
+    (void)told.take();
+    CHECK(told.asked.find(text(log_name) + text("p/") + text("7") + text("k")) != std::string::npos);
+    CHECK(told.asked.find("if h[1] ~= ARGV[1]") != std::string::npos);
+    return told.asked.find("if h[1] ~= ARGV[1] or h[2] ~= ARGV[3] then return 0 end") != std::string::npos;
+  };
+  CHECK(names_its_epoch());
+  mutants::removed = "redis_append_is_of_the_open_epoch";
+  CHECK_FALSE(names_its_epoch());
   mutants::removed.clear();
 }
 
