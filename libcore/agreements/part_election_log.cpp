@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The events of leaderships that hosts settle by themselves (part_elections.cpp), as dclock(1) reads them: for
-// delect --log, and for coordd --trace-log.
+// The events of leaderships that hosts settle by themselves (part_elections.cpp), as dclock(1) reads them:
+// for delect --log, and for coordd --trace-log.
 //
 // As of an epoch (part_log.cpp), each message carries how many events of each host its sender knew. A leader
 // says again and again that it leads: only the first time is an event, and what is no event carries no clock.

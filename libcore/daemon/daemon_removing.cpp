@@ -59,8 +59,8 @@ bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, Node
   return found->second.by == by && found->second.registration != now;
 }
 
-// A founder that lives stays, as the others have it in their lists: it has no vote, which is all that is done.
-// One that is gone is waited for, until it is held dead. Nothing: it is, or is no founder.
+// A founder that lives stays, as the others have it in their lists: it has no vote, which is all that is
+// done. One that is gone is waited for, until it is held dead. Nothing: it is, or is no founder.
 std::optional<local::VoterView> Daemon::keep_founder(const net::Roster::Node& node) const {
   if (!node.founder || !seems_alive(node.id)) return std::nullopt;
   local::VoterView view = view_of(reached());
