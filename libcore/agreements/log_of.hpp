@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The whole log of a generation, or of a leadership, at this host, asked for page by page (--log of the
-// tools).
+// The whole log of a generation or a leadership at this host, asked for page by page (--log of the tools).
 #pragma once
 
 #include <cstdint>
