@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The only host of a ring leaves it because it has no values: none may come after it has looked.
+#include "base/random.hpp"
 #include "ring_group.hpp"
 
 using namespace coord;
@@ -119,4 +120,46 @@ TEST_CASE("a host that is closed goes on when another one comes, and one that is
   REQUIRE(std::holds_alternative<HandedOver>(group.ask(2, AwaitHandOver{"r", number})));
   group.settle();
   CHECK(is_stored(group.put(1, "k", "x")));
+}
+
+TEST_CASE(
+    "whatever is put, closed, restarted and numbered anew: what was stored stays, and nothing comes while "
+    "closed",
+    "[ring]") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    Group group(1);
+    REQUIRE(group.whole_join(1));
+    const std::uint64_t first = group.ring.number.value;
+    std::uint64_t seen = first, closed = 0;  // numbers of the ring: what the host reads, and is closed for
+    std::vector<std::string> stored;
+    for (int step = 0; step < 30; ++step) {
+      CAPTURE(step);
+      switch (random.below(6)) {
+        case 0:
+          REQUIRE(closes(group));
+          closed = std::max(closed, seen);
+          break;
+        case 1:
+          group.stop(1);
+          group.start(1);
+          seen = first + random.below(group.ring.number.value - first + 1);  // its log may be behind
+          group.read_earlier(Token{seen});
+          break;
+        case 2:
+          group.settle();
+          seen = group.ring.number.value;
+          break;
+        default:
+          const std::string key = std::to_string(step);
+          const Answer told = random.below(2) == 0 ? group.put(1, key, "v") : group.put_one(1, key, "v");
+          REQUIRE(is_stored(told) == (closed < seen));
+          if (is_stored(told)) stored.push_back(key);
+      }
+    }
+    group.settle();
+    REQUIRE(is_stored(group.put(1, "last", "v")));
+    for (const std::string& key : stored) REQUIRE(group.get(1, key) == "v");
+  }
 }
