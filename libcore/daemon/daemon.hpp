@@ -270,11 +270,13 @@ class Daemon {
   // ---- daemon_removing.cpp: a host without a vote is forgotten
   bool seems_alive(NodeId node) const;
   bool is_connected(NodeId node) const;
-  std::optional<local::VoterView> keep_founder(const net::Roster::Node& node) const;
+  bool has_been_heard(NodeId node, Instant asked) const;
+  std::optional<local::VoterView> keep_founder(const net::Roster::Node& node, Instant asked) const;
   std::optional<local::VoterView> keep_copies(NodeId node) const;
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
   std::optional<local::VoterView> remove_member(replica::ConnectionId by, const std::string& user,
-                                                const net::Roster::Node& node, const raft::Voters& known);
+                                                const net::Roster::Node& node, const raft::Voters& known,
+                                                Instant asked);
 
   // ---- daemon_keeping.cpp: how many vote, and where each is reached
   void keep_voters(replica::ConnectionId connection, const Tool& tool, const local::KeepVoters& request);

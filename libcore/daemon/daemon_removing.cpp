@@ -4,6 +4,7 @@
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/reach.hpp"
 #include "daemon/ring_hosts.hpp"
 #include "process/boot_time.hpp"
 
@@ -30,6 +31,15 @@ bool Daemon::is_connected(NodeId node) const {
   const std::vector<net::PeerStatus> links = transport_->status();
   return std::ranges::any_of(links, [&](const net::PeerStatus& link) {
     return link.name == name && (link.link.answers || link.incoming);
+  });
+}
+
+// Since then, by this very peer. Two hosts without a vote keep no link to each other.
+bool Daemon::has_been_heard(NodeId node, Instant asked) const {
+  if (node == settings_.node) return true;
+  const std::string name = name_of_node(node);
+  return std::ranges::any_of(transport_->status(), [&](const net::PeerStatus& status) {
+    return status.name == name && lives_since(status, asked);
   });
 }
 
@@ -60,14 +70,15 @@ bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, Node
 }
 
 // A founder that lives stays, as the others have it in their lists: it has no vote, which is all that is
-// done. One that is gone is waited for, until it is held dead. Nothing: it is, or is no founder.
-std::optional<local::VoterView> Daemon::keep_founder(const net::Roster::Node& node) const {
+// done. One that has not been heard since `asked` is waited for, until it is, or is held dead. Nothing: it is
+// held dead, or is no founder.
+std::optional<local::VoterView> Daemon::keep_founder(const net::Roster::Node& node, Instant asked) const {
   if (!node.founder || !seems_alive(node.id)) return std::nullopt;
   local::VoterView view = view_of(reached());
-  view.done = is_connected(node.id);
+  view.done = has_been_heard(node.id, asked);
   view.what = view.done ? fmt::format("{} has no vote, and stays of the group: it is of the list, and lives",
                                       node.name)
-                        : fmt::format("{} does not answer, and is not held dead yet", node.name);
+                        : fmt::format("{} has not been heard since, and is not held dead yet", node.name);
   return view;
 }
 
@@ -75,7 +86,7 @@ std::optional<local::VoterView> Daemon::keep_founder(const net::Roster::Node& no
 // registers again if it comes back. Nothing: the host has a vote, or learns.
 std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, const std::string& user,
                                                       const net::Roster::Node& node,
-                                                      const raft::Voters& known) {
+                                                      const raft::Voters& known, Instant asked) {
   const service::StateMachine& machine = node_->log().machine();
   if (known.has(node.id)) return std::nullopt;
   local::VoterView view = view_of(reached());
@@ -86,7 +97,7 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
     view.what = "a change is being committed";
     return view;
   }
-  if (auto kept = keep_founder(node)) return kept;
+  if (auto kept = keep_founder(node, asked)) return kept;
   if (auto kept = keep_copies(node.id)) return kept;
   if (node.id == settings_.node) {
     view.refused = true;

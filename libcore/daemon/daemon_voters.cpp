@@ -154,7 +154,8 @@ bool Daemon::is_forgotten_by(replica::ConnectionId connection, Tool& tool, std::
   if (has_vote) tool.removals.takes_vote(order.node);
   const net::Roster::Node* const named = settings_.roster.find(order.node);
   if (named == nullptr || tool.removals.is_only_vote(order.node)) return false;
-  auto view = remove_member(connection, order.by, *named, known);
+  const Instant asked = tool.removals.forgets(order.node, process::boot_now());
+  auto view = remove_member(connection, order.by, *named, known, asked);
   if (!view) return false;
   view->request = request;
   tell(connection, tool, *view);

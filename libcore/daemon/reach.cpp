@@ -33,6 +33,12 @@ std::string state_of(const net::PeerStatus& status) {
   return status.link.answers || status.incoming ? "suspect" : "dead";
 }
 
+bool lives_since(const net::PeerStatus& status, Instant asked) {
+  const std::optional<Instant>& heard = status.datagrams.heard;
+  if (heard && *heard >= asked) return true;
+  return (status.link.answers || status.incoming) && !within(heard, asked);
+}
+
 std::string worse_state(const std::string& one, const std::string& other) {
   static constexpr const char* order[] = {"alive", "suspect", "dead", "left"};
   const auto rank = [](const std::string& state) {

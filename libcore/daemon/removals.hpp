@@ -11,9 +11,11 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <set>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "replica/voter_order.hpp"
 
 namespace coord::daemon {
@@ -38,11 +40,14 @@ class Removals {
   }
   void takes_vote(NodeId host) { only_votes_.insert(host); }
   bool is_only_vote(NodeId host) const { return only_votes_.contains(host); }
-  std::size_t size() const { return only_votes_.size() + unanswered_.size(); }
+  // When it was first said that a host is to be forgotten.
+  Instant forgets(NodeId host, Instant now) { return forgotten_.emplace(host, now).first->second; }
+  std::size_t size() const { return only_votes_.size() + unanswered_.size() + forgotten_.size(); }
 
  private:
   std::set<NodeId> only_votes_;
   std::set<NodeId> unanswered_;  // that voted when they were asked for
+  std::map<NodeId, Instant> forgotten_;
 };
 
 }  // namespace coord::daemon

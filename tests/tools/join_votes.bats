@@ -66,6 +66,17 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   grep -q 'was removed from the group' "$group/m.log"
 }
 
+@test "of a founder without a vote that lives a host without a vote says that it stays" {
+  run -0 dpeers remove c
+  eventually role_is c member
+  member m "${spare[0]}" a # has no link to c
+  run -0 on m dpeers remove c -w 30
+  [[ $output == *"c has no vote, and stays of the group: it is of the list, and lives"* ]]
+  run ! unlisted c
+  run -0 dpeers promote c
+  eventually voters_are abc
+}
+
 @test "orders are given on a host without a vote, also about itself" {
   read -r -a spare < <(free_ports 2)
   member m "${spare[0]}" a

@@ -48,6 +48,29 @@ TEST_CASE("a peer is alive if both directions are") {
   CHECK(troubles_of(status) == Troubles{{"gamma", "cannot connect: Connection refused"}});
 }
 
+TEST_CASE("a peer has lived since it was asked for if it was heard since, and not for its connection") {
+  net::PeerStatus status = healthy();
+  const Instant asked = now - 500ms;
+  CHECK_FALSE(lives_since(status, asked));
+  status.datagrams.heard = now;
+  CHECK(lives_since(status, asked));
+  // Two hosts without a vote keep no link to each other.
+  status.link.up = status.link.answers = status.incoming = false;
+  CHECK(lives_since(status, asked));
+  status.datagrams.heard = now - 1s;
+  CHECK_FALSE(lives_since(status, asked));
+}
+
+TEST_CASE("a peer whose datagrams do not get through lives as long as it is connected") {
+  net::PeerStatus status = healthy();
+  status.datagrams.heard = now - 1min;
+  CHECK(lives_since(status, now));
+  status.datagrams.heard.reset();
+  CHECK(lives_since(status, now));
+  status.link.answers = status.incoming = false;
+  CHECK_FALSE(lives_since(status, now));
+}
+
 TEST_CASE("a voter makes its link to a host without a vote on demand: that there is none says nothing") {
   net::PeerStatus status = healthy();
   status.keeps_link = false;

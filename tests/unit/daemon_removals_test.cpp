@@ -65,3 +65,11 @@ TEST_CASE("who is a little behind takes a host for one that votes: who leads kno
   other.asked(removed_host, false);  // of another host nothing is lost
   CHECK(other.hears(removed_host, said_of(VoterProgress::done, {a_voter})));
 }
+
+TEST_CASE("a host that is to be forgotten was asked for when its order was said first", "[voters]") {
+  Removals again;
+  const Instant first = Instant{} + std::chrono::hours(1);
+  CHECK(again.forgets(removed_host, first) == first);
+  CHECK(again.forgets(removed_host, first + std::chrono::seconds(1)) == first);
+  CHECK(again.forgets(a_voter, first + std::chrono::seconds(2)) == first + std::chrono::seconds(2));
+}
