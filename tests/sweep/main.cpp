@@ -105,7 +105,7 @@ int replay(const Arguments& arguments) {
 struct Totals {
   std::mutex mutex;
   std::uint64_t seeds = 0, events = 0, grants = 0, losses = 0, renewals = 0, listings = 0, resumptions = 0,
-                passes = 0, changes = 0, orders = 0, heard = 0, undecided = 0;
+                passes = 0, changes = 0, orders = 0, forgets = 0, heard = 0, undecided = 0;
   double simulated_s = 0;
   sim::FaultCounts faults;
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now(), shown;
@@ -146,6 +146,7 @@ void sweep_some(const Arguments& arguments, std::atomic<std::uint64_t>& next, st
     totals.passes += result.passes;
     totals.changes += result.changes;
     totals.orders += result.orders;
+    totals.forgets += result.forgets;
     totals.heard += result.heard;
     totals.undecided += result.undecided ? 1 : 0;
     totals.simulated_s += result.simulated_s;
@@ -168,10 +169,13 @@ void report(const Totals& totals, double wall_s) {
   std::printf(
       "%llu commands ran under a lock, %llu were stopped because it was lost; %llu renewals, "
       "%llu listings, %llu holds taken up by a restarted peer; %llu participants passed a barrier; %llu keys "
-      "were changed, %llu orders about the voters were carried out, %llu casts were heard\n",
+      "were changed, %llu orders about the voters were carried out, %llu that a host is to be forgotten were "
+      "given, "
+      "%llu casts were heard\n",
       printable(totals.grants), printable(totals.losses), printable(totals.renewals),
       printable(totals.listings), printable(totals.resumptions), printable(totals.passes),
-      printable(totals.changes), printable(totals.orders), printable(totals.heard));
+      printable(totals.changes), printable(totals.orders), printable(totals.forgets),
+      printable(totals.heard));
   std::printf("histories too long to be searched for an order: %llu\n", printable(totals.undecided));
   std::fputs(totals.faults.text().c_str(), stdout);
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "replica/forwarder.hpp"
@@ -17,10 +18,23 @@ using std::chrono::milliseconds;
 constexpr Duration say_again = milliseconds(100);
 constexpr char by_operator[] = "operator";
 constexpr Duration least_silence = milliseconds(2000);  // three times the contact, but for what is on its way
+constexpr Duration forget_within = milliseconds(600);   // twice the mean
 constexpr Duration look_at_logs_again = milliseconds(50);
 // As in coordd, shorter: daemon_members.cpp.
 constexpr Duration told_by_then = milliseconds(700);
 constexpr Duration learner_patience = milliseconds(1500);
+
+// As coordd does (daemon_removing.cpp): nothing is held there, and it does not vote, nor can it again by a
+// change that is not committed.
+std::optional<service::Forget> forget_of(const replica::Replica& voter, NodeId node) {
+  const raft::Raft& raft = voter.raft();
+  const service::StateMachine& machine = voter.machine();
+  const service::ClientId registration = machine.registration(node);
+  if (raft.voters().empty() || raft.voters().has(node) || raft.voters_index() > raft.commit_index() ||
+      registration == service::ClientId{} || !machine.sessions_of(node).empty() || !machine.may_forget(node))
+    return std::nullopt;
+  return service::Forget{node, registration, true};
+}
 
 }  // namespace
 
@@ -28,6 +42,7 @@ void Operators::begin() {
   if (gap_ == Duration{}) return;
   look_at_logs();
   act_later();
+  forget_later();
   if (kept_ > 0) keep(kept_);
 }
 
@@ -59,6 +74,26 @@ void Operators::stepped(NodeId node, const replica::VoterStep& step) {
 
 void Operators::act_later() {
   world_.at(world_.now() + random_.between(Duration{}, 2 * gap_), [this] { act(); });
+}
+
+void Operators::forget_later() {
+  world_.at(world_.now() + forgetful_.between(Duration{}, forget_within), [this] { forget(); });
+}
+
+// One that is down. What was ordered may come into the log when it is there again: then it is void.
+void Operators::forget() {
+  if (world_.now() >= end_ || world_.violation()) return;
+  forget_later();
+  const NodeId asked{1 + forgetful_.below(cluster_.nodes())};
+  const Peer* peer = world_.node(asked);
+  if (peer == nullptr || peer->voter() == nullptr || world_.state(asked) != sim::NodeState::running) return;
+  for (std::size_t i = 1; i <= cluster_.nodes(); ++i) {
+    if (world_.state(NodeId{i}) != sim::NodeState::down) continue;
+    const auto forget = forget_of(*peer->voter(), NodeId{i});
+    if (!forget) continue;
+    ++forgets_;
+    world_.input(asked, replica::PutIntoLog{*forget});
+  }
 }
 
 // Who is sent the log begins anew with one; who votes no longer, and learns no more, begins anew without it.

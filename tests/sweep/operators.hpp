@@ -6,6 +6,9 @@
 // A host that comes to vote, or does no more, begins anew for that, as coordd does. In some runs they let the
 // group keep so many voters by itself (`dpeers voters`): then no voter that its leader has heard of lately is
 // replaced (`keeps_who_lives`).
+//
+// Of a host that is down and has no vote they let the group forget it, as `dpeers remove` does once more: it
+// registers again when it is started.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +28,7 @@ class Operators {
       : world_(world),
         cluster_(cluster),
         random_(seed ^ 0x6f70657261746f72U),
+        forgetful_(seed ^ 0x666f726765742d68U),
         gap_(gap),
         kept_(kept),
         end_(end) {}
@@ -39,6 +43,7 @@ class Operators {
   std::uint64_t orders() const { return next_; }
   std::uint64_t done() const { return done_; }
   std::uint64_t replaced() const { return replaced_; }  // by the group itself
+  std::uint64_t forgets() const { return forgets_; }    // that were ordered
 
  private:
   struct Errand {
@@ -51,6 +56,8 @@ class Operators {
   void act();
   void act_later();
   void keep(std::uint32_t count);
+  void forget_later();
+  void forget();
   void look_at_logs();
   bool is_to_forward(NodeId node, const raft::Raft& raft);
   void begin_anew(NodeId node, bool with_log);
@@ -61,11 +68,13 @@ class Operators {
   World& world_;
   Cluster& cluster_;
   Random random_;
+  Random forgetful_;  // of its own: what else is ordered is the same with it
   Duration gap_;
   std::uint32_t kept_;  // voters, by the group itself; 0: it keeps none
   Instant end_;
   std::map<std::pair<NodeId, NodeId>, Instant> heard_;  // by whom, of whom
   std::uint64_t replaced_ = 0;
+  std::uint64_t forgets_ = 0;
   std::map<Ticket, Errand> errands_;
   std::map<NodeId, Instant> lost_, removed_;  // by node: since when
   Ticket next_ = 0;

@@ -73,6 +73,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.passes = participants.passes();
   result.changes = scribes.changes();
   result.orders = operators.done();
+  result.forgets = operators.forgets();
   result.heard = casters.heard();
   cluster.watcher = nullptr;
   cluster.levels = nullptr;

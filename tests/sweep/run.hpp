@@ -22,7 +22,7 @@ struct RunResult {
   std::uint64_t fingerprint = 0;
   double simulated_s = 0;
   std::uint64_t grants = 0, losses = 0, renewals = 0, listings = 0, resumptions = 0, passes = 0, changes = 0,
-                orders = 0, heard = 0;
+                orders = 0, forgets = 0, heard = 0;
   bool undecided = false;  // the search for an order of it was given up
 };
 
