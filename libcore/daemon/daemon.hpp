@@ -263,6 +263,7 @@ class Daemon {
   std::string words_of(const replica::VoterOrder& order) const;
   local::VoterView view_of(const replica::VoterAnswer& answer) const;
   void note_refusal(const replica::VoterAnswer& answer);
+  static constexpr const char* only_begun = "the group is at level 1, and this peer has only begun";
   bool may_only_begin() const;
   void add_refusal(const replica::VoterAnswer& answer, local::VoterView& view) const;
   void add_vote(local::PeerRecord& record, NodeId node) const;

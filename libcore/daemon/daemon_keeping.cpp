@@ -83,6 +83,15 @@ void Daemon::move_peer(replica::ConnectionId connection, const Tool& tool, const
     return refuse(mismatch, fmt::format("'{}' is no address: give HOST:PORT", request.address));
   const service::State& state = node_->log().machine().state();
   if (!node_->log().has_begun()) return refuse(protocol, "this host's peer has not heard its group yet");
+  local::VoterView view;
+  view.request = request.request;
+  view.quorum = node_->log().has_quorum();
+  if (view.quorum) view.leader = name_of_node(node_->log().leader());
+  view.voters = names_of_nodes(voters());
+  if (state.level < 2 && may_only_begin()) {
+    view.what = only_begun;
+    return tell(connection, tool, view);
+  }
   if (state.level < 2)
     return refuse(protocol,
                   "the group is at level 1, and addresses can change from level 2 on: see `dpeers level`");
@@ -95,11 +104,6 @@ void Daemon::move_peer(replica::ConnectionId connection, const Tool& tool, const
   const auto registration = state.registrations.find(node->id);
   if (registration == state.registrations.end())
     return refuse(protocol, fmt::format("{} has not been heard by the group yet", request.name));
-  local::VoterView view;
-  view.request = request.request;
-  view.quorum = node_->log().has_quorum();
-  if (view.quorum) view.leader = name_of_node(node_->log().leader());
-  view.voters = names_of_nodes(voters());
   view.done = registration->second.reached_at() == address->text();
   view.what = fmt::format("{} is reached at {}", request.name, address->text());
   tell(connection, tool, view);

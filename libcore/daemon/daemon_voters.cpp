@@ -197,7 +197,7 @@ local::VoterView Daemon::view_of(const replica::VoterAnswer& answer) const {
   view.learners = names_of_nodes(answer.voters.learners);
   if (answer.refusal == replica::VoterRefusal::too_early && may_only_begin()) {
     view.refused = false;
-    view.what = "the group is at level 1, and this peer has only begun";
+    view.what = only_begun;
     return view;
   }
   if (view.refused) {

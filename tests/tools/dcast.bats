@@ -54,7 +54,7 @@ heard() { [ "$(payloads "$1" | wc -l)" -ge "$2" ]; }
   dcast --listen x >pipe 3>&- &
   piped=$!
   exec 5<pipe
-  until_both() { dcast x hello && has_lines out 1; }
+  until_both() { dcast x hello && has_lines out 1 && read -t 0 -u 5; }
   eventually until_both
   dcast x $'a\tb\nc'
   wait "$counts"
