@@ -62,7 +62,7 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
   view.kept = policy.count;
   view.after = policy.after;
   view.pause = request.pause ? *request.pause : voters_paused_.left(process::boot_now());
-  view.what = words_of_kept(view);
+  view.what = is_early ? only_begun : words_of_kept(view);
   tell(connection, tool, view);
   if (view.done || is_early || !node_->log().has_begun()) return;
   push(replica::PutIntoLog{service::KeepVoters{policy, machine.state().kept_at}});
